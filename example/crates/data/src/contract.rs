@@ -1,0 +1,169 @@
+//! The data contract: what a project declares of its table, read from YAML.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{DataError, Result};
+
+/// What a table must look like.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contract {
+    /// Name of the table.
+    pub table: String,
+    /// Words that mean "missing" in a text file, beside the empty field.
+    #[serde(default)]
+    pub missing: Vec<String>,
+    /// Columns whose values together name a row, once.
+    pub key: Vec<String>,
+    /// The date column.
+    pub time: String,
+    /// The column that names the thing observed.
+    pub entity: String,
+    /// What is to be predicted.
+    pub label: Label,
+    /// Each column, in the order of the file.
+    pub columns: Vec<ColumnRule>,
+    /// Rules across columns and across rows.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+    /// Columns that must not be used, with the reason.
+    #[serde(default)]
+    pub forbidden: Vec<Forbidden>,
+    /// Where this was read.
+    #[serde(skip)]
+    pub path: PathBuf,
+}
+
+/// The column to predict: two values, one of them positive.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Label {
+    /// Its column.
+    pub column: String,
+    /// The value whose probability the model gives.
+    pub positive: String,
+    /// The column that holds the same thing for the row's own day, from which
+    /// the persistence baseline guesses.
+    #[serde(default)]
+    pub today: Option<String>,
+}
+
+/// What one column must look like.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnRule {
+    /// Its name in the header.
+    pub name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// One sentence of meaning.
+    #[serde(default)]
+    pub description: String,
+    /// Its unit, for people.
+    #[serde(default)]
+    pub unit: Option<String>,
+    /// Least and greatest possible number: outside is an error.
+    #[serde(default)]
+    pub range: Option<[f64; 2]>,
+    /// Least and greatest usual number: outside is a warning.
+    #[serde(default)]
+    pub usual: Option<[f64; 2]>,
+    /// The allowed words of a category; without, any.
+    #[serde(default)]
+    pub values: Option<Vec<String>>,
+    /// Greatest share of missing values, 0 to 1: above is an error.
+    #[serde(default = "one")]
+    pub missing_at_most: f64,
+    /// Share of missing values above which to warn.
+    #[serde(default = "one")]
+    pub missing_usually: f64,
+    /// Hour of the row's date, 0 to 48, at which the value is known.
+    pub known_at: f64,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// The type of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A calendar date.
+    Date,
+    /// A finite number.
+    Number,
+    /// A word.
+    Category,
+}
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Told, and nothing stops.
+    Warning,
+    /// The table is refused.
+    Error,
+}
+
+/// A condition that every row must meet, as an expression over columns.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Its name in reports.
+    pub name: String,
+    /// The condition, such as `MinTemp <= MaxTemp`.
+    pub holds: String,
+    /// How bad a broken row is.
+    pub level: Level,
+    /// Why it must hold.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// A column that must not be used.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Forbidden {
+    /// Its name.
+    pub column: String,
+    /// Why not.
+    pub reason: String,
+}
+
+impl Contract {
+    /// Reads a contract from its file.
+    ///
+    /// # Errors
+    /// If the file is missing, isn't YAML of this form, or contradicts itself.
+    pub fn read(path: &Path) -> Result<Contract> {
+        let text = std::fs::read_to_string(path).map_err(|source| DataError::Io {
+            path: path.into(),
+            source,
+        })?;
+        Contract::parse(&text, path)
+    }
+
+    /// Reads a contract from text; `path` is only named in errors.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn parse(text: &str, path: &Path) -> Result<Contract> {
+        let mut contract: Contract =
+            serde_saphyr::from_str(text).map_err(|error| DataError::Contract {
+                path: path.into(),
+                message: error.to_string(),
+            })?;
+        contract.path = path.into();
+        Ok(contract)
+    }
+
+    /// The rule of the column of this name.
+    pub fn column(&self, name: &str) -> Option<&ColumnRule> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}

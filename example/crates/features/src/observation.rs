@@ -1,0 +1,61 @@
+use mlops_data::{Cell, Table};
+
+use crate::{FeatureError, Result};
+
+/// One row of the project's table as its own type.
+pub trait Observation: Sized + Send + Sync {
+    /// The columns it is made from, in the order [`from_cells`](Self::from_cells) gets them.
+    const COLUMNS: &'static [&'static str];
+
+    /// Makes an observation of a row's values.
+    ///
+    /// # Errors
+    /// The index of the column whose value doesn't fit, and what was expected.
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, (usize, String)>;
+}
+
+/// What a feature function may see: the observation of the day the forecast is
+/// issued, from which history and neighbours will hang.
+#[derive(Debug, Clone, Copy)]
+pub struct Window<'a, O> {
+    /// The observation of the day itself.
+    pub today: &'a O,
+}
+
+/// Every row of a table as an observation, in the table's order.
+///
+/// # Errors
+/// If a column is missing or a value doesn't fit.
+pub fn observe<O: Observation>(table: &Table) -> Result<Vec<O>> {
+    use rayon::prelude::*;
+
+    let columns = O::COLUMNS
+        .iter()
+        .map(|name| {
+            table.get(name).ok_or_else(|| FeatureError::MissingColumn {
+                column: (*name).into(),
+                found: table
+                    .columns()
+                    .iter()
+                    .map(|c| c.name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    (0..table.rows())
+        .into_par_iter()
+        .map_init(
+            || Vec::with_capacity(columns.len()),
+            |cells, row| {
+                cells.clear();
+                cells.extend(columns.iter().map(|values| values.cell(row)));
+                O::from_cells(cells).map_err(|(column, message)| FeatureError::Value {
+                    row: row + 1,
+                    column: O::COLUMNS.get(column).copied().unwrap_or("?").into(),
+                    message,
+                })
+            },
+        )
+        .collect()
+}

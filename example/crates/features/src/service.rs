@@ -1,0 +1,106 @@
+use mlops_data::{Contract, contract::Kind};
+use rayon::prelude::*;
+
+use crate::{Feature, FeatureError, Registry, Result, Window};
+
+/// The list of features that a model asks for, checked against the contract.
+#[derive(Debug)]
+pub struct FeatureService<'a, O> {
+    features: Vec<&'a Feature<O>>,
+}
+
+/// Feature rows one after the other.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeatureMatrix {
+    /// The features' names, one a column.
+    pub names: Vec<String>,
+    /// Row after row; NaN is missing.
+    pub values: Vec<f32>,
+}
+
+impl<'a, O: Sync> FeatureService<'a, O> {
+    /// The features named (views or single features, in this order, none twice)
+    /// for a forecast issued at `issued_at` o'clock of the observation's date.
+    ///
+    /// # Errors
+    /// If a name or an input is unknown, or an input isn't known by then.
+    pub fn new(
+        registry: &'a Registry<O>,
+        names: &[String],
+        contract: &Contract,
+        service: &str,
+        issued_at: f64,
+    ) -> Result<Self> {
+        let mut features: Vec<&Feature<O>> = Vec::new();
+        for name in names {
+            for feature in registry.find(name)? {
+                if !features.iter().any(|known| known.name == feature.name) {
+                    features.push(feature);
+                }
+            }
+        }
+        for feature in &features {
+            for input in feature.inputs {
+                let column = contract
+                    .column(input)
+                    .ok_or_else(|| FeatureError::UnknownInput {
+                        feature: feature.name.into(),
+                        column: (*input).into(),
+                    })?;
+                // A date is known before the day begins.
+                if column.kind != Kind::Date && column.known_at > issued_at {
+                    return Err(FeatureError::LookAhead {
+                        feature: feature.name.into(),
+                        column: (*input).into(),
+                        service: service.into(),
+                        known_at: column.known_at,
+                        issued_at,
+                    });
+                }
+            }
+        }
+        Ok(FeatureService { features })
+    }
+
+    /// The features, in the order of the row.
+    pub fn features(&self) -> &[&'a Feature<O>] {
+        &self.features
+    }
+
+    /// Their names.
+    pub fn names(&self) -> Vec<String> {
+        self.features
+            .iter()
+            .map(|feature| feature.name.to_string())
+            .collect()
+    }
+
+    /// The feature row of one window: the only way from observation to features.
+    pub fn row(&self, window: &Window<'_, O>) -> Vec<f32> {
+        let mut row = vec![0.0; self.features.len()];
+        self.fill(window, &mut row);
+        row
+    }
+
+    /// The feature rows of many observations, in their order, on all cores.
+    pub fn rows(&self, observations: &[O]) -> FeatureMatrix {
+        let width = self.features.len();
+        let mut values = vec![0.0; width * observations.len()];
+        if width > 0 {
+            values
+                .par_chunks_mut(width)
+                .zip(observations)
+                .for_each(|(row, today)| self.fill(&Window { today }, row));
+        }
+        FeatureMatrix {
+            names: self.names(),
+            values,
+        }
+    }
+
+    fn fill(&self, window: &Window<'_, O>, row: &mut [f32]) {
+        for (value, feature) in row.iter_mut().zip(&self.features) {
+            *value = (feature.function)(window);
+        }
+    }
+}

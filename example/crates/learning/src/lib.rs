@@ -1,0 +1,11 @@
+//! Models for a yes-or-no label, their evaluation, and the one model file.
+//!
+//! Numbers in, numbers out: this crate opens no file and knows no network.
+
+pub mod dataset;
+pub mod ensemble;
+mod error;
+
+pub use dataset::Dataset;
+pub use ensemble::{Ensemble, Link, Node, Tree};
+pub use error::{LearningError, Result};

@@ -1,0 +1,2 @@
+//! rain
+fn main() {}
