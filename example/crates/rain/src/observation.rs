@@ -1,0 +1,174 @@
+//! One day at one station, typed.
+
+use mlops_data::{Cell, calendar::Day};
+use mlops_features::Observation;
+
+use crate::stations::{self, Station};
+
+/// The weather of one day at one station: a row of *Rain in Australia* without
+/// its label. `NaN` and `None` mean that the station didn't report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weather {
+    // ANCHOR: observation
+    /// Days since 1970-01-01.
+    pub date: Day,
+    /// The station, if it is one we know.
+    pub station: Option<&'static Station>,
+    /// Lowest temperature in the 24 hours to 9 am, °C.
+    pub min_temp: f32,
+    /// Highest temperature from 9 am on, °C.
+    pub max_temp: f32,
+    /// Rain in the 24 hours to 9 am, mm.
+    pub rainfall: f32,
+    /// Class A pan evaporation in the 24 hours to 9 am, mm.
+    pub evaporation: f32,
+    /// Bright sunshine in the day, hours.
+    pub sunshine: f32,
+    /// Direction of the day's strongest gust.
+    pub gust_direction: Option<Compass>,
+    /// Speed of the day's strongest gust, km/h.
+    pub gust_speed: f32,
+    /// Wind direction at 9 am.
+    pub direction_9am: Option<Compass>,
+    /// Wind direction at 3 pm.
+    pub direction_3pm: Option<Compass>,
+    /// Wind speed at 9 am, km/h.
+    pub wind_9am: f32,
+    /// Wind speed at 3 pm, km/h.
+    pub wind_3pm: f32,
+    /// Relative humidity at 9 am, %.
+    pub humidity_9am: f32,
+    /// Relative humidity at 3 pm, %.
+    pub humidity_3pm: f32,
+    /// Pressure at 9 am, reduced to sea level, hPa.
+    pub pressure_9am: f32,
+    /// Pressure at 3 pm, reduced to sea level, hPa.
+    pub pressure_3pm: f32,
+    /// Cloud at 9 am, oktas; 9 means that the sky can't be seen.
+    pub cloud_9am: f32,
+    /// Cloud at 3 pm, oktas.
+    pub cloud_3pm: f32,
+    /// Temperature at 9 am, °C.
+    pub temp_9am: f32,
+    /// Temperature at 3 pm, °C.
+    pub temp_3pm: f32,
+    /// Whether more than 1 mm fell in the 24 hours to 9 am.
+    pub rain_today: Option<bool>,
+    // ANCHOR_END: observation
+}
+
+/// One of the 16 points of the compass from which the wind blows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compass(u8);
+
+/// The points in order, clockwise from north.
+pub const POINTS: [&str; 16] = [
+    "N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "WSW", "W", "WNW", "NW",
+    "NNW",
+];
+
+impl Compass {
+    /// The point of this name, such as `NNE`.
+    pub fn parse(name: &str) -> Option<Compass> {
+        POINTS
+            .iter()
+            .position(|point| *point == name)
+            .map(|at| Compass(at as u8))
+    }
+
+    /// Sixteenths of a turn clockwise from north, 0 to 15.
+    pub fn sixteenths(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl Observation for Weather {
+    const COLUMNS: &'static [&'static str] = &[
+        "Date",
+        "Location",
+        "MinTemp",
+        "MaxTemp",
+        "Rainfall",
+        "Evaporation",
+        "Sunshine",
+        "WindGustDir",
+        "WindGustSpeed",
+        "WindDir9am",
+        "WindDir3pm",
+        "WindSpeed9am",
+        "WindSpeed3pm",
+        "Humidity9am",
+        "Humidity3pm",
+        "Pressure9am",
+        "Pressure3pm",
+        "Cloud9am",
+        "Cloud3pm",
+        "Temp9am",
+        "Temp3pm",
+        "RainToday",
+    ];
+
+    fn from_cells(cells: &[Cell<'_>]) -> Result<Self, (usize, String)> {
+        Ok(Weather {
+            date: match cells[0] {
+                Cell::Date(day) => day,
+                other => return Err((0, format!("{other} is not a date"))),
+            },
+            station: match cells[1] {
+                Cell::Text(name) => stations::find(name),
+                other => return Err((1, format!("{other} is not a station's name"))),
+            },
+            min_temp: number(cells, 2)?,
+            max_temp: number(cells, 3)?,
+            rainfall: number(cells, 4)?,
+            evaporation: number(cells, 5)?,
+            sunshine: number(cells, 6)?,
+            gust_direction: compass(cells, 7)?,
+            gust_speed: number(cells, 8)?,
+            direction_9am: compass(cells, 9)?,
+            direction_3pm: compass(cells, 10)?,
+            wind_9am: number(cells, 11)?,
+            wind_3pm: number(cells, 12)?,
+            humidity_9am: number(cells, 13)?,
+            humidity_3pm: number(cells, 14)?,
+            pressure_9am: number(cells, 15)?,
+            pressure_3pm: number(cells, 16)?,
+            cloud_9am: number(cells, 17)?,
+            cloud_3pm: number(cells, 18)?,
+            temp_9am: number(cells, 19)?,
+            temp_3pm: number(cells, 20)?,
+            rain_today: flag(cells, 21)?,
+        })
+    }
+}
+
+fn number(cells: &[Cell<'_>], at: usize) -> Result<f32, (usize, String)> {
+    match cells[at] {
+        Cell::Missing => Ok(f32::NAN),
+        Cell::Number(value) => Ok(value as f32),
+        other => Err((at, format!("{other} is not a number"))),
+    }
+}
+
+fn compass(cells: &[Cell<'_>], at: usize) -> Result<Option<Compass>, (usize, String)> {
+    match cells[at] {
+        Cell::Missing => Ok(None),
+        Cell::Text(name) => match Compass::parse(name) {
+            Some(point) => Ok(Some(point)),
+            None => Err((
+                at,
+                format!("{name:?} is none of the 16 points {}", POINTS.join(" ")),
+            )),
+        },
+        other => Err((at, format!("{other} is not a point of the compass"))),
+    }
+}
+
+fn flag(cells: &[Cell<'_>], at: usize) -> Result<Option<bool>, (usize, String)> {
+    match cells[at] {
+        Cell::Missing => Ok(None),
+        Cell::Text("Yes") => Ok(Some(true)),
+        Cell::Text("No") => Ok(Some(false)),
+        other => Err((at, format!("{other} is neither Yes nor No"))),
+    }
+}
