@@ -22,6 +22,14 @@ pub enum DataError {
         /// What is wrong, with the line where known.
         message: String,
     },
+    /// A fault doesn't fit the table it is to be put into.
+    #[error("{fault}: {message}")]
+    Fault {
+        /// The fault, in words.
+        fault: String,
+        /// Why it doesn't fit and what would.
+        message: String,
+    },
     /// One JSON observation breaks the contract.
     #[error("{column}: {message}")]
     Field {

@@ -7,8 +7,10 @@
 pub mod calendar;
 pub mod contract;
 mod error;
+pub mod fault;
 pub mod table;
 
 pub use contract::Contract;
 pub use error::{DataError, Result};
+pub use fault::{Change, Fault};
 pub use table::{Cell, Column, Table, Values};
