@@ -19,27 +19,80 @@ impl Dataset {
     /// # Errors
     /// If the numbers of values and labels don't fit, or a value is infinite.
     pub fn new(names: Vec<String>, features: Vec<f32>, labels: Vec<bool>) -> Result<Dataset> {
-        if names.len() * labels.len() != features.len() {
-            return Err(LearningError::Data(format!(
-                "{} features × {} labels make {} values, but there are {}",
-                names.len(),
-                labels.len(),
-                names.len() * labels.len(),
-                features.len()
-            )));
-        }
-        if let Some(at) = features.iter().position(|value| value.is_infinite()) {
-            return Err(LearningError::Data(format!(
-                "row {}, feature {:?}: the value is infinite",
-                at / names.len() + 1,
-                names[at % names.len()]
-            )));
-        }
-        Ok(Dataset {
+        let data = Dataset {
             names,
             features,
             labels,
-        })
+        };
+        data.check()?;
+        Ok(data)
+    }
+
+    fn check(&self) -> Result<()> {
+        let expected = self.names.len().checked_mul(self.labels.len());
+        if expected != Some(self.features.len()) {
+            return Err(LearningError::Data(format!(
+                "{} features in {} labelled rows don't make {} values; give a value, or NaN, for each feature of each row",
+                self.names.len(),
+                self.labels.len(),
+                self.features.len()
+            )));
+        }
+        if let Some(at) = self.features.iter().position(|value| value.is_infinite()) {
+            return Err(LearningError::Data(format!(
+                "row {}, feature {:?}: the value is infinite; a value that isn't known is NaN",
+                at / self.names.len() + 1,
+                self.names[at % self.names.len()]
+            )));
+        }
+        Ok(())
+    }
+
+    /// Whether a model can be trained on these rows.
+    ///
+    /// # Errors
+    /// Beside what [`Dataset::new`] refuses: no rows, no features or too many, one class only.
+    pub fn trainable(&self) -> Result<()> {
+        self.check()?;
+        let refuse = |why: String| Err(LearningError::Data(why));
+        if self.width() == 0 {
+            return refuse("there are no features to learn from; name at least one".into());
+        }
+        if self.width() > usize::from(u16::MAX) {
+            return refuse(format!(
+                "{} features are too many: a model takes up to {}",
+                self.width(),
+                u16::MAX
+            ));
+        }
+        if self.rows() == 0 {
+            return refuse(
+                "there are no rows to learn from; check the period and the label's missing values"
+                    .into(),
+            );
+        }
+        if u32::try_from(self.rows()).is_err() {
+            return refuse(format!(
+                "{} rows are too many: a model is trained on up to {}",
+                self.rows(),
+                u32::MAX
+            ));
+        }
+        if let Some(only) = self.one_class() {
+            return refuse(format!(
+                "all {} rows have the label {only}; a model needs rows of both classes",
+                self.rows()
+            ));
+        }
+        Ok(())
+    }
+
+    fn one_class(&self) -> Option<bool> {
+        let first = *self.labels.first()?;
+        self.labels
+            .iter()
+            .all(|label| *label == first)
+            .then_some(first)
     }
 
     /// Number of rows.
@@ -55,5 +108,58 @@ impl Dataset {
     /// The feature rows, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f32]> {
         self.features.chunks_exact(self.width().max(1))
+    }
+
+    /// The values of one feature, in the order of the rows.
+    ///
+    /// # Panics
+    /// If there is no such feature.
+    pub fn column(&self, feature: usize) -> impl ExactSizeIterator<Item = f32> {
+        assert!(
+            feature < self.width(),
+            "feature {feature} of {}",
+            self.width()
+        );
+        self.iter().map(move |row| row[feature])
+    }
+
+    /// Number of rows of the positive class.
+    pub fn positives(&self) -> usize {
+        self.labels.iter().filter(|label| **label).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names() -> Vec<String> {
+        vec!["price".into(), "age".into()]
+    }
+
+    #[test]
+    fn values_and_labels_must_fit() {
+        let error = Dataset::new(names(), vec![1.0; 5], vec![true, false]).unwrap_err();
+        insta::assert_snapshot!(error, @"2 features in 2 labelled rows don't make 5 values; give a value, or NaN, for each feature of each row");
+    }
+
+    #[test]
+    fn an_infinite_value_is_named_a_missing_one_is_fine() {
+        let error = Dataset::new(
+            names(),
+            vec![1.0, f32::NAN, 2.0, f32::NEG_INFINITY],
+            vec![true, false],
+        )
+        .unwrap_err();
+        insta::assert_snapshot!(error, @r#"row 2, feature "age": the value is infinite; a value that isn't known is NaN"#);
+        assert!(Dataset::new(names(), vec![1.0, f32::NAN], vec![true]).is_ok());
+    }
+
+    #[test]
+    fn columns_and_rows_are_the_same_values() {
+        let data = Dataset::new(names(), vec![1.0, 2.0, 3.0, 4.0], vec![true, false]).unwrap();
+        assert_eq!(data.column(1).collect::<Vec<_>>(), [2.0, 4.0]);
+        assert_eq!(data.iter().nth(1), Some([3.0, 4.0].as_slice()));
+        assert_eq!((data.rows(), data.width(), data.positives()), (2, 2, 1));
     }
 }

@@ -1,17 +1,42 @@
 //! The one flat form of every tree model.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+
+use crate::{LearningError, Result, sigmoid::sigmoid};
+
+/// Rows scored together, so that a tree's nodes are fetched once for all of them.
+const BLOCK: usize = 256;
 
 /// Trees whose leaves add up to a margin. Scoring reads this and nothing else,
 /// whichever library trained it.
+///
+/// Whatever the source, its nodes are known to be well-formed: scoring ends, and
+/// reads no feature beyond [`Ensemble::width`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct Ensemble {
-    /// Added to the sum of the leaves.
-    pub base: f64,
-    /// How the margin becomes a probability.
-    pub link: Link,
-    /// The trees, in the order they are summed in.
-    pub trees: Vec<Tree>,
+    width: u16,
+    base: f64,
+    link: Link,
+    trees: Vec<Tree>,
+}
+
+/// An ensemble as it comes out of a file.
+#[derive(Deserialize)]
+struct Unchecked {
+    width: u16,
+    base: f64,
+    link: Link,
+    trees: Vec<Tree>,
+}
+
+impl TryFrom<Unchecked> for Ensemble {
+    type Error = LearningError;
+
+    fn try_from(raw: Unchecked) -> Result<Ensemble> {
+        Ensemble::new(raw.width, raw.base, raw.link, raw.trees)
+    }
 }
 
 /// How a margin becomes a probability.
@@ -21,6 +46,17 @@ pub enum Link {
     Identity,
     /// The margin is log-odds.
     Logistic,
+}
+
+impl Link {
+    /// The probability that belongs to a margin.
+    pub fn probability(self, margin: f64) -> f64 {
+        match self {
+            // Leaves are rounded to f32, so their sum may leave [0, 1] by a hair.
+            Link::Identity => margin.clamp(0.0, 1.0),
+            Link::Logistic => sigmoid(margin),
+        }
+    }
 }
 
 /// One tree; its first node is the root.
@@ -37,12 +73,352 @@ pub struct Node {
     pub feature: u16,
     /// Whether a missing value goes left.
     pub missing_left: bool,
-    /// Smaller goes left, the rest right.
+    /// Smaller goes left, the rest right. Infinity splits the known from the missing.
     pub threshold: f32,
     /// Left child; the right one follows it. 0 in a leaf.
     pub left: u32,
-    /// What a leaf adds to the margin.
+    /// What a leaf adds to the margin; 0 in a split.
     pub value: f32,
     /// Training weight that reached the node.
     pub cover: f32,
+}
+
+impl Node {
+    /// A leaf.
+    pub fn leaf(value: f32, cover: f32) -> Node {
+        Node {
+            feature: 0,
+            missing_left: false,
+            threshold: 0.0,
+            left: 0,
+            value,
+            cover,
+        }
+    }
+
+    /// Whether the node has no children.
+    pub fn is_leaf(&self) -> bool {
+        self.left == 0
+    }
+
+    /// The child that a row goes to from a split.
+    fn child(&self, row: &[f32]) -> usize {
+        let value = row[usize::from(self.feature)];
+        let left = if value.is_nan() {
+            self.missing_left
+        } else {
+            value < self.threshold
+        };
+        self.left as usize + usize::from(!left)
+    }
+}
+
+/// The smallest f32 that isn't below `threshold`: for every f32 `x`, `x < threshold`
+/// holds exactly if `x` is smaller than it.
+pub fn f32_threshold(threshold: f64) -> f32 {
+    let nearest = threshold as f32;
+    if f64::from(nearest) < threshold {
+        nearest.next_up()
+    } else {
+        nearest
+    }
+}
+
+impl Tree {
+    /// Checks everything that scoring and explaining rely on.
+    fn check(&self, width: u16) -> Result<(), String> {
+        if self.nodes.is_empty() {
+            return Err("has no nodes".into());
+        }
+        // Children come in pairs: a well-formed tree uses up the nodes after the root, each once.
+        let mut has_parent = vec![false; self.nodes.len()];
+        for (at, node) in self.nodes.iter().enumerate() {
+            let wrong = |what: &str| Err(format!("node {at}: {what}"));
+            if !node.value.is_finite() || node.threshold.is_nan() {
+                return wrong("a value or threshold isn't a number");
+            }
+            if !(node.cover.is_finite() && node.cover >= 0.0) {
+                return wrong("the training weight is negative or not a number");
+            }
+            if node.is_leaf() {
+                continue;
+            }
+            let left = node.left as usize;
+            if node.feature >= width {
+                return wrong("it splits by a feature that isn't there");
+            }
+            if left <= at || left + 1 >= self.nodes.len() {
+                return wrong("a child doesn't follow it, or isn't there");
+            }
+            if has_parent[left] || has_parent[left + 1] {
+                return wrong("a child already has a parent");
+            }
+            has_parent[left] = true;
+            has_parent[left + 1] = true;
+        }
+        match has_parent.iter().skip(1).position(|parent| !parent) {
+            Some(orphan) => Err(format!("node {}: it has no parent", orphan + 1)),
+            None => Ok(()),
+        }
+    }
+
+    fn leaf_value(&self, row: &[f32]) -> f32 {
+        let mut node = &self.nodes[0];
+        while !node.is_leaf() {
+            node = &self.nodes[node.child(row)];
+        }
+        node.value
+    }
+
+    /// Calls `visit` with every node that a row passes, from the root to its leaf.
+    pub(crate) fn path(&self, row: &[f32], mut visit: impl FnMut(usize)) {
+        let mut at = 0;
+        visit(at);
+        while !self.nodes[at].is_leaf() {
+            at = self.nodes[at].child(row);
+            visit(at);
+        }
+    }
+
+    /// What each node's rows are worth on average: the mean of the leaves below, weighted by cover.
+    pub fn expectations(&self) -> Vec<f64> {
+        let mut means: Vec<f64> = self
+            .nodes
+            .iter()
+            .map(|node| f64::from(node.value))
+            .collect();
+        for (at, node) in self.nodes.iter().enumerate().rev() {
+            if !node.is_leaf() {
+                let (left, right) = self.child_covers(node);
+                let at_left = node.left as usize;
+                means[at] = if left + right > 0.0 {
+                    (left * means[at_left] + right * means[at_left + 1]) / (left + right)
+                } else {
+                    (means[at_left] + means[at_left + 1]) / 2.0
+                };
+            }
+        }
+        means
+    }
+
+    fn child_covers(&self, node: &Node) -> (f64, f64) {
+        let left = node.left as usize;
+        (
+            f64::from(self.nodes[left].cover),
+            f64::from(self.nodes[left + 1].cover),
+        )
+    }
+}
+
+impl Ensemble {
+    /// Trees over rows of `width` features.
+    ///
+    /// # Errors
+    /// If a tree isn't well-formed: a child that doesn't stand after its parent, or has two;
+    /// a feature out of range; a number that isn't finite.
+    pub fn new(width: u16, base: f64, link: Link, trees: Vec<Tree>) -> Result<Ensemble> {
+        if !base.is_finite() {
+            return Err(LearningError::File(format!(
+                "the ensemble's base is {base}, which isn't a number"
+            )));
+        }
+        for (at, tree) in trees.iter().enumerate() {
+            tree.check(width)
+                .map_err(|why| LearningError::File(format!("tree {at} {why}")))?;
+        }
+        Ok(Ensemble {
+            width,
+            base,
+            link,
+            trees,
+        })
+    }
+
+    /// Number of features a row has.
+    pub fn width(&self) -> usize {
+        usize::from(self.width)
+    }
+
+    /// Added to the sum of the leaves.
+    pub fn base(&self) -> f64 {
+        self.base
+    }
+
+    /// How the margin becomes a probability.
+    pub fn link(&self) -> Link {
+        self.link
+    }
+
+    /// The trees, in the order they are summed in.
+    pub fn trees(&self) -> &[Tree] {
+        &self.trees
+    }
+
+    /// Base and leaves of one row, summed in f64 in the order of the trees. NaN is missing.
+    ///
+    /// # Panics
+    /// If the row hasn't [`Ensemble::width`] values.
+    pub fn margin(&self, row: &[f32]) -> f64 {
+        assert_eq!(row.len(), self.width(), "features in a row");
+        self.trees
+            .iter()
+            .fold(self.base, |sum, tree| sum + f64::from(tree.leaf_value(row)))
+    }
+
+    /// The margins of many rows, standing one after the other in `rows`, on all threads.
+    /// The bits are those of [`Ensemble::margin`], row by row.
+    ///
+    /// # Panics
+    /// If `rows` isn't a whole number of rows.
+    pub fn margins(&self, rows: &[f32]) -> Vec<f64> {
+        let width = self.width().max(1);
+        assert_eq!(rows.len() % width, 0, "values in rows of {width}");
+        let mut margins = vec![self.base; rows.len() / width];
+        margins
+            .par_chunks_mut(BLOCK)
+            .zip(rows.par_chunks(BLOCK * width))
+            .for_each(|(sums, rows)| {
+                for tree in &self.trees {
+                    for (sum, row) in sums.iter_mut().zip(rows.chunks_exact(width)) {
+                        *sum += f64::from(tree.leaf_value(row));
+                    }
+                }
+            });
+        margins
+    }
+
+    /// Each feature's share in what the splits explain; the shares add up to 1 (or are all 0
+    /// if there is no split).
+    ///
+    /// A split of a node of cover `c` into covers `l`, `r` with expected values `a`, `b` lowers the
+    /// variance of the node's value by `l r / c (a − b)²`; this is summed over the feature's splits.
+    /// With shares as values it is Breiman's mean decrease in impurity
+    /// (*Classification and Regression Trees*, 1984) of the trees as they predict.
+    pub fn importance(&self) -> Vec<f64> {
+        let mut sums = vec![0.0; self.width()];
+        for tree in &self.trees {
+            let means = tree.expectations();
+            for node in tree.nodes.iter().filter(|node| !node.is_leaf()) {
+                let (left, right) = tree.child_covers(node);
+                let gap = means[node.left as usize] - means[node.left as usize + 1];
+                if left + right > 0.0 {
+                    sums[usize::from(node.feature)] += left * right / (left + right) * gap * gap;
+                }
+            }
+        }
+        shares(sums)
+    }
+}
+
+/// Scaled so that they add up to 1, unless all are 0.
+pub(crate) fn shares(mut values: Vec<f64>) -> Vec<f64> {
+    let total: f64 = values.iter().sum();
+    if total > 0.0 {
+        values.iter_mut().for_each(|value| *value /= total);
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Feature 0 below 1 (missing right), then feature 1 below 0 (missing left).
+    fn tree() -> Tree {
+        let split = |feature, threshold, missing_left, left, cover| Node {
+            feature,
+            missing_left,
+            threshold,
+            left,
+            value: 0.0,
+            cover,
+        };
+        Tree {
+            nodes: vec![
+                split(0, 1.0, false, 1, 8.0),
+                split(1, 0.0, true, 3, 6.0),
+                Node::leaf(-1.0, 2.0),
+                Node::leaf(0.25, 2.0),
+                Node::leaf(0.5, 4.0),
+            ],
+        }
+    }
+
+    fn ensemble(trees: Vec<Tree>) -> Result<Ensemble> {
+        Ensemble::new(2, 0.125, Link::Logistic, trees)
+    }
+
+    #[test]
+    fn smaller_goes_left_and_missing_where_the_node_says() {
+        let model = ensemble(vec![tree()]).unwrap();
+        let leaf = |row: [f32; 2]| model.margin(&row) - 0.125;
+        assert_eq!(leaf([0.5, -1.0]), 0.25);
+        assert_eq!(leaf([0.5, 0.0]), 0.5, "equal is not smaller");
+        assert_eq!(leaf([0.5, f32::NAN]), 0.25);
+        assert_eq!(leaf([1.0, -1.0]), -1.0);
+        assert_eq!(leaf([f32::NAN, -1.0]), -1.0);
+    }
+
+    #[test]
+    fn malformed_trees_are_refused() {
+        let broken = |change: fn(&mut Tree)| {
+            let mut bad = tree();
+            change(&mut bad);
+            ensemble(vec![tree(), bad]).unwrap_err().to_string()
+        };
+        insta::assert_snapshot!(broken(|t| t.nodes[1].left = 1), @"tree 1 node 1: a child doesn't follow it, or isn't there");
+        insta::assert_snapshot!(broken(|t| t.nodes[1].left = 4), @"tree 1 node 1: a child doesn't follow it, or isn't there");
+        insta::assert_snapshot!(broken(|t| t.nodes[1].left = u32::MAX), @"tree 1 node 1: a child doesn't follow it, or isn't there");
+        insta::assert_snapshot!(broken(|t| t.nodes[1].left = 2), @"tree 1 node 1: a child already has a parent");
+        insta::assert_snapshot!(broken(|t| t.nodes[1].left = 0), @"tree 1 node 3: it has no parent");
+        insta::assert_snapshot!(broken(|t| t.nodes[0].feature = 2), @"tree 1 node 0: it splits by a feature that isn't there");
+        insta::assert_snapshot!(broken(|t| t.nodes[3].value = f32::NAN), @"tree 1 node 3: a value or threshold isn't a number");
+        insta::assert_snapshot!(broken(|t| t.nodes[3].cover = -1.0), @"tree 1 node 3: the training weight is negative or not a number");
+        insta::assert_snapshot!(broken(|t| t.nodes.clear()), @"tree 1 has no nodes");
+    }
+
+    #[test]
+    fn a_decoded_ensemble_is_checked() {
+        let mut bytes = postcard::to_allocvec(&ensemble(vec![tree()]).unwrap()).unwrap();
+        assert!(postcard::from_bytes::<Ensemble>(&bytes).is_ok());
+        bytes[0] = 1; // the width: one feature, so feature 1 isn't there
+        assert!(postcard::from_bytes::<Ensemble>(&bytes).is_err());
+    }
+
+    #[test]
+    fn importance_is_the_variance_that_splits_take_away() {
+        // Node 1: 2·4/6·(0.25−0.5)² = 1/12. Root: left mean 2.5/6, 6·2/8·(2.5/6+1)² = 1.5·(17/12)².
+        let (inner, root) = (1.0 / 12.0, 1.5 * (17.0f64 / 12.0).powi(2));
+        let importance = ensemble(vec![tree()]).unwrap().importance();
+        assert!((importance[0] - root / (root + inner)).abs() < 1e-12);
+        assert!((importance[1] - inner / (root + inner)).abs() < 1e-12);
+    }
+
+    proptest! {
+        #[test]
+        fn a_threshold_rounded_to_f32_changes_no_comparison(threshold in any::<f64>(), x in any::<f32>()) {
+            prop_assume!(!threshold.is_nan());
+            prop_assert_eq!(f64::from(x) < threshold, x < f32_threshold(threshold));
+        }
+
+        #[test]
+        fn nor_does_it_next_to_the_threshold(near in any::<f32>(), shift in -2i64..=2) {
+            prop_assume!(near.is_finite());
+            let threshold = f64::from_bits(f64::from(near).to_bits().wrapping_add_signed(shift));
+            prop_assume!(!threshold.is_nan());
+            for x in [near.next_down(), near, near.next_up()] {
+                prop_assert_eq!(f64::from(x) < threshold, x < f32_threshold(threshold));
+            }
+        }
+
+        #[test]
+        fn many_rows_give_the_bits_of_one(rows in prop::collection::vec(prop::num::f32::ANY, 0..1200)) {
+            let rows = &rows[..rows.len() / 2 * 2];
+            let model = ensemble(vec![tree(), tree(), tree()]).unwrap();
+            let single: Vec<u64> = rows.chunks(2).map(|row| model.margin(row).to_bits()).collect();
+            let batch: Vec<u64> = model.margins(rows).into_iter().map(f64::to_bits).collect();
+            prop_assert_eq!(single, batch);
+        }
+    }
 }

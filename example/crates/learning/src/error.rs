@@ -20,5 +20,12 @@ pub enum LearningError {
     File(String),
 }
 
+/// linfa's traits ask for it; its messages say what is wrong with the rows.
+impl From<linfa::Error> for LearningError {
+    fn from(error: linfa::Error) -> LearningError {
+        LearningError::Data(error.to_string())
+    }
+}
+
 /// A result whose error is a [`LearningError`].
 pub type Result<T, E = LearningError> = std::result::Result<T, E>;

@@ -5,7 +5,13 @@
 pub mod dataset;
 pub mod ensemble;
 mod error;
+pub mod model_file;
+pub mod models;
+mod sigmoid;
 
 pub use dataset::Dataset;
 pub use ensemble::{Ensemble, Link, Node, Tree};
 pub use error::{LearningError, Result};
+pub use model_file::Model;
+pub use models::{Learner, ModelKind, ModelParams, Predictor, learner};
+pub use sigmoid::sigmoid;

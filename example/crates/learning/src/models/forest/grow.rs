@@ -1,0 +1,357 @@
+//! Growing one tree of the forest.
+
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+
+use super::{
+    ForestParams,
+    bins::{Binned, MISSING},
+};
+use crate::{Node, Tree};
+
+/// What all trees of a forest share.
+pub(super) struct Grower<'a> {
+    binned: &'a Binned,
+    labels: &'a [bool],
+    depth: usize,
+    min_leaf: u64,
+    features: usize,
+    bootstrap: bool,
+    /// Each leaf's share is divided by it, so that the trees add up to a mean.
+    trees: f64,
+}
+
+/// A row of a tree's sample.
+#[derive(Clone, Copy)]
+struct Sample {
+    row: u32,
+    count: Count,
+}
+
+/// Rows, counted as often as they were drawn: all in the upper half, positive ones in the lower.
+/// Whole numbers, so that the order of adding changes nothing.
+#[derive(Clone, Copy, Default)]
+struct Count(u64);
+
+impl Count {
+    fn new(rows: u32, positive: bool) -> Count {
+        Count(u64::from(rows) << 32 | if positive { u64::from(rows) } else { 0 })
+    }
+
+    fn rows(self) -> u64 {
+        self.0 >> 32
+    }
+
+    fn positives(self) -> u64 {
+        self.0 & 0xffff_ffff
+    }
+
+    fn is_pure(self) -> bool {
+        self.positives() == 0 || self.positives() == self.rows()
+    }
+
+    fn plus(self, other: Count) -> Count {
+        Count(self.0 + other.0)
+    }
+
+    fn minus(self, other: Count) -> Count {
+        Count(self.0 - other.0)
+    }
+
+    /// Rows × (1 − Gini impurity): what a split should raise, summed over both sides.
+    fn purity(self) -> f64 {
+        let (rows, positives) = (self.rows() as f64, self.positives() as f64);
+        let negatives = rows - positives;
+        (positives * positives + negatives * negatives) / rows
+    }
+}
+
+/// A way to part a node's rows.
+struct Split {
+    feature: usize,
+    /// The last bin that goes left.
+    bin: u8,
+    missing_left: bool,
+    left: Count,
+    purity: f64,
+}
+
+/// A node that may still be split, and where its samples are.
+struct Open {
+    node: usize,
+    from: usize,
+    to: usize,
+    depth: usize,
+    count: Count,
+}
+
+/// What growing needs besides the tree itself.
+struct Scratch {
+    rng: Pcg64Mcg,
+    order: Vec<usize>,
+    right: Vec<Sample>,
+}
+
+impl<'a> Grower<'a> {
+    pub fn new(binned: &'a Binned, labels: &'a [bool], params: &ForestParams) -> Grower<'a> {
+        let width = binned.columns.len();
+        Grower {
+            binned,
+            labels,
+            depth: params.depth,
+            min_leaf: u64::from(params.min_leaf_rows),
+            features: params
+                .features_per_split
+                .unwrap_or(width.isqrt())
+                .clamp(1, width),
+            bootstrap: params.bootstrap,
+            trees: params.trees as f64,
+        }
+    }
+
+    /// The tree that belongs to a seed.
+    pub fn grow(&self, seed: u64) -> Tree {
+        let mut rng = Pcg64Mcg::seed_from_u64(seed);
+        let mut samples = self.draw(&mut rng);
+        let order = (0..self.binned.columns.len()).collect();
+        let mut scratch = Scratch {
+            rng,
+            order,
+            right: Vec::with_capacity(samples.len()),
+        };
+        let count = samples
+            .iter()
+            .fold(Count::default(), |sum, sample| sum.plus(sample.count));
+        let mut nodes = vec![self.leaf(count)];
+        let mut open = vec![Open {
+            node: 0,
+            from: 0,
+            to: samples.len(),
+            depth: 0,
+            count,
+        }];
+        while let Some(at) = open.pop() {
+            if at.depth == self.depth || at.count.is_pure() || at.count.rows() < 2 * self.min_leaf {
+                continue;
+            }
+            let own = &mut samples[at.from..at.to];
+            let Some(split) = self.best_split(own, at.count, &mut scratch) else {
+                continue;
+            };
+            let middle = at.from + self.part(own, &split, &mut scratch.right);
+            let (left, right) = (split.left, at.count.minus(split.left));
+            let child = nodes.len();
+            nodes[at.node] = self.split_node(&split, at.count, child);
+            nodes.extend([self.leaf(left), self.leaf(right)]);
+            let depth = at.depth + 1;
+            open.push(Open {
+                node: child + 1,
+                from: middle,
+                to: at.to,
+                depth,
+                count: right,
+            });
+            open.push(Open {
+                node: child,
+                from: at.from,
+                to: middle,
+                depth,
+                count: left,
+            });
+        }
+        Tree { nodes }
+    }
+
+    /// As many rows as there are, drawn with replacement (or all, once), in their order.
+    fn draw(&self, rng: &mut Pcg64Mcg) -> Vec<Sample> {
+        let rows = self.labels.len();
+        let mut drawn = vec![u32::from(!self.bootstrap); rows];
+        if self.bootstrap {
+            // `Dataset::trainable` keeps the number of rows within u32.
+            let bound = rows as u32;
+            for _ in 0..rows {
+                drawn[rng.random_range(0..bound) as usize] += 1;
+            }
+        }
+        let samples = drawn
+            .iter()
+            .zip(self.labels)
+            .enumerate()
+            .filter(|(_, (times, _))| **times > 0);
+        samples
+            .map(|(row, (times, label))| Sample {
+                row: row as u32,
+                count: Count::new(*times, *label),
+            })
+            .collect()
+    }
+
+    fn leaf(&self, count: Count) -> Node {
+        let share = count.positives() as f64 / count.rows() as f64;
+        Node::leaf((share / self.trees) as f32, count.rows() as f32)
+    }
+
+    fn split_node(&self, split: &Split, count: Count, left: usize) -> Node {
+        // Beyond the last cut lies nothing but missing values.
+        let cut = self.binned.columns[split.feature]
+            .cuts
+            .get(usize::from(split.bin));
+        Node {
+            feature: split.feature as u16,
+            missing_left: split.missing_left,
+            threshold: cut.copied().unwrap_or(f32::INFINITY),
+            left: left as u32,
+            value: 0.0,
+            cover: count.rows() as f32,
+        }
+    }
+
+    /// The split that leaves the purest sides, among features drawn at random: as many as asked
+    /// for, and more as long as none of them parts the rows.
+    fn best_split(&self, samples: &[Sample], count: Count, scratch: &mut Scratch) -> Option<Split> {
+        let mut best: Option<Split> = None;
+        let width = scratch.order.len();
+        for drawn in 0..width {
+            if drawn >= self.features && best.is_some() {
+                break;
+            }
+            let pick = scratch.rng.random_range(drawn as u32..width as u32) as usize;
+            scratch.order.swap(drawn, pick);
+            let floor = best.as_ref().map_or(count.purity(), |split| split.purity);
+            best = self
+                .best_of_feature(scratch.order[drawn], samples, count, floor)
+                .or(best);
+        }
+        best
+    }
+
+    /// The feature's best split, if its purity is above `floor`.
+    fn best_of_feature(
+        &self,
+        feature: usize,
+        samples: &[Sample],
+        count: Count,
+        floor: f64,
+    ) -> Option<Split> {
+        let column = &self.binned.columns[feature];
+        let mut histogram = [Count::default(); 256];
+        for sample in samples {
+            let bin = &mut histogram[usize::from(column.bins[sample.row as usize])];
+            *bin = bin.plus(sample.count);
+        }
+        let missing = histogram[usize::from(MISSING)];
+        let mut best: Option<Split> = None;
+        let mut consider = |bin: usize, missing_left: bool, left: Count| {
+            let right = count.minus(left);
+            if left.rows() < self.min_leaf || right.rows() < self.min_leaf {
+                return;
+            }
+            let purity = left.purity() + right.purity();
+            // Sums of squares round: less than this is no gain at all.
+            if purity > best.as_ref().map_or(floor, |split| split.purity) * (1.0 + 1e-12) {
+                best = Some(Split {
+                    feature,
+                    bin: bin as u8,
+                    missing_left,
+                    left,
+                    purity,
+                });
+            }
+        };
+        let mut known = Count::default();
+        for (bin, here) in histogram[..column.cuts.len()].iter().enumerate() {
+            if here.rows() == 0 {
+                continue; // the same split as the one before
+            }
+            known = known.plus(*here);
+            if missing.rows() > 0 {
+                consider(bin, true, known.plus(missing));
+                consider(bin, false, known);
+            } else {
+                // None is missing here; one that comes later goes with the majority.
+                consider(bin, known.rows() * 2 > count.rows(), known);
+            }
+        }
+        if missing.rows() > 0 {
+            consider(column.cuts.len(), false, count.minus(missing));
+        }
+        best
+    }
+
+    /// Moves the samples that go left to the front, keeping the order on both sides, and counts them.
+    fn part(&self, samples: &mut [Sample], split: &Split, right: &mut Vec<Sample>) -> usize {
+        let bins = &self.binned.columns[split.feature].bins;
+        right.clear();
+        let mut left = 0;
+        for at in 0..samples.len() {
+            let sample = samples[at];
+            let bin = bins[sample.row as usize];
+            if if bin == MISSING {
+                split.missing_left
+            } else {
+                bin <= split.bin
+            } {
+                samples[left] = sample;
+                left += 1;
+            } else {
+                right.push(sample);
+            }
+        }
+        samples[left..].copy_from_slice(right);
+        left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array2;
+
+    fn grow(values: &[f32], labels: &[bool]) -> Tree {
+        let binned = Binned::new(
+            Array2::from_shape_vec((values.len(), 1), values.to_vec())
+                .unwrap()
+                .view(),
+        );
+        let params = ForestParams {
+            trees: 1,
+            bootstrap: false,
+            ..ForestParams::default()
+        };
+        Grower::new(&binned, labels, &params).grow(1)
+    }
+
+    #[test]
+    fn a_threshold_lies_between_the_classes() {
+        let tree = grow(&[1.0, 2.0, 4.0, 5.0], &[false, false, true, true]);
+        assert_eq!(tree.nodes.len(), 3);
+        assert_eq!((tree.nodes[0].threshold, tree.nodes[0].cover), (3.0, 4.0));
+        assert_eq!((tree.nodes[1].value, tree.nodes[2].value), (0.0, 1.0));
+    }
+
+    #[test]
+    fn missing_values_go_where_they_belong() {
+        let nan = f32::NAN;
+        let labels = [false, false, true, true, true];
+        let high = grow(&[1.0, 2.0, 4.0, nan, nan], &labels);
+        assert_eq!((high.nodes.len(), high.nodes[0].missing_left), (3, false));
+        let low = grow(&[5.0, 4.0, 2.0, nan, nan], &labels);
+        assert_eq!((low.nodes.len(), low.nodes[0].missing_left), (3, true));
+    }
+
+    #[test]
+    fn missing_can_be_all_that_tells_the_classes_apart() {
+        let nan = f32::NAN;
+        let tree = grow(&[1.0, nan, 1.0, nan], &[false, true, false, true]);
+        assert_eq!(
+            (tree.nodes[0].threshold, tree.nodes[0].missing_left),
+            (f32::INFINITY, false)
+        );
+        assert_eq!((tree.nodes[1].value, tree.nodes[2].value), (0.0, 1.0));
+    }
+
+    #[test]
+    fn a_constant_feature_is_not_split() {
+        assert_eq!(grow(&[7.0; 4], &[false, true, false, true]).nodes.len(), 1);
+    }
+}

@@ -1,0 +1,103 @@
+//! What stands for a missing value in models that need one.
+
+use serde::{Deserialize, Serialize};
+
+use super::params::within;
+use crate::{Dataset, Result};
+
+/// What stands for a missing value, worked out once, on the training rows.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Imputation {
+    /// The feature's median (the mean of the middle two, if there are two).
+    #[default]
+    Median,
+    /// The feature's mean.
+    Mean,
+    /// The same number for all features.
+    Constant(f32),
+}
+
+impl Imputation {
+    pub(super) fn check(self, name: &str) -> Result<()> {
+        match self {
+            Imputation::Constant(value) => within(name, value, -1e30..=1e30),
+            Imputation::Median | Imputation::Mean => Ok(()),
+        }
+    }
+
+    /// What to fill each feature with. A feature without a single value gets 0.
+    pub(super) fn fills(self, data: &Dataset) -> Vec<f32> {
+        (0..data.width())
+            .map(|feature| match self {
+                Imputation::Constant(value) => value,
+                Imputation::Mean => mean(known(data, feature)),
+                Imputation::Median => median(known(data, feature).collect()),
+            })
+            .collect()
+    }
+}
+
+fn known(data: &Dataset, feature: usize) -> impl Iterator<Item = f32> {
+    data.column(feature).filter(|value| !value.is_nan())
+}
+
+fn mean(values: impl Iterator<Item = f32>) -> f32 {
+    let (count, sum) = values.fold((0u64, 0.0), |(count, sum), value| {
+        (count + 1, sum + f64::from(value))
+    });
+    if count == 0 {
+        0.0
+    } else {
+        (sum / count as f64) as f32
+    }
+}
+
+fn median(mut values: Vec<f32>) -> f32 {
+    if values.is_empty() {
+        return 0.0;
+    }
+    let middle = values.len() / 2;
+    let even = values.len().is_multiple_of(2);
+    let (below, upper, _) = values.select_nth_unstable_by(middle, f32::total_cmp);
+    let upper = f64::from(*upper);
+    let lower = below
+        .iter()
+        .copied()
+        .max_by(f32::total_cmp)
+        .map_or(upper, f64::from);
+    if even {
+        ((lower + upper) / 2.0) as f32
+    } else {
+        upper as f32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data() -> Dataset {
+        let columns = [
+            [4.0, f32::NAN],
+            [1.0, f32::NAN],
+            [f32::NAN, f32::NAN],
+            [2.0, f32::NAN],
+            [9.0, f32::NAN],
+        ];
+        Dataset::new(
+            vec!["price".into(), "empty".into()],
+            columns.concat(),
+            vec![true; 5],
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn fills_come_from_the_known_values() {
+        assert_eq!(Imputation::Median.fills(&data()), [3.0, 0.0]);
+        assert_eq!(Imputation::Mean.fills(&data()), [4.0, 0.0]);
+        assert_eq!(Imputation::Constant(-1.0).fills(&data()), [-1.0, -1.0]);
+        assert_eq!(median(vec![5.0, 1.0, 3.0]), 3.0);
+    }
+}

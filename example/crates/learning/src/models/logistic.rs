@@ -1,0 +1,118 @@
+//! Logistic regression, by linfa-logistic.
+
+use linfa::{DatasetBase, traits::Fit};
+use linfa_logistic::LogisticRegression;
+use ndarray::{Array1, Array2};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Imputation, Learner, Linear, Predictor,
+    linear::Term,
+    params::{share, within},
+};
+use crate::{Dataset, LearningError, Result};
+
+/// Parameters of `logistic`: imputation and standardisation are part of the model,
+/// so that they are learned from the training rows and travel with the weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogisticParams {
+    /// What stands for a missing value: `median`, `mean` or `constant: 0`.
+    pub missing: Imputation,
+    /// Weight of the squared weights in the loss, which is a sum over rows (L2 penalty alpha/2 |w|²).
+    pub alpha: f64,
+    /// Steps of the solver (L-BFGS) at most.
+    pub max_iterations: u64,
+    /// The solver stops where the gradient, per row, is shorter.
+    pub tolerance: f64,
+}
+
+impl Default for LogisticParams {
+    fn default() -> Self {
+        LogisticParams {
+            missing: Imputation::Median,
+            alpha: 1.0,
+            max_iterations: 100,
+            tolerance: 1e-5,
+        }
+    }
+}
+
+impl LogisticParams {
+    /// # Errors
+    /// The first parameter that is out of its range.
+    pub(super) fn check(&self) -> Result<()> {
+        self.missing.check("logistic.missing.constant")?;
+        within("logistic.alpha", self.alpha, 0.0..=1e9)?;
+        within("logistic.max_iterations", self.max_iterations, 1..=100_000)?;
+        share("logistic.tolerance", self.tolerance)
+    }
+}
+
+/// Mean and standard deviation of a column, its gaps filled; deviation 1 if it is constant.
+fn moments(column: impl Iterator<Item = f32> + Clone, rows: usize) -> (f64, f64) {
+    let count = rows as f64;
+    let mean = column.clone().map(f64::from).sum::<f64>() / count;
+    let variance = column
+        .map(|value| (f64::from(value) - mean).powi(2))
+        .sum::<f64>()
+        / count;
+    let scale = variance.sqrt();
+    // A constant column may have a mean that is off by a rounding error: its deviation isn't quite 0.
+    if scale > mean.abs() * 1e-12 {
+        (mean, scale)
+    } else {
+        (mean, 1.0)
+    }
+}
+
+impl Learner for LogisticParams {
+    fn fit(&self, data: &Dataset, _seed: u64) -> Result<Predictor> {
+        self.check()?;
+        data.trainable()?;
+        let fills = self.missing.fills(data);
+        let mut terms = Vec::with_capacity(data.width());
+        let mut records = Array2::<f64>::zeros((data.rows(), data.width()));
+        for (feature, (fill, mut into)) in fills.into_iter().zip(records.columns_mut()).enumerate()
+        {
+            let filled: Vec<f32> = data
+                .column(feature)
+                .map(|value| if value.is_nan() { fill } else { value })
+                .collect();
+            let (mean, scale) = moments(filled.iter().copied(), data.rows());
+            let constant = filled.iter().all(|value| *value == filled[0]);
+            for (cell, value) in into.iter_mut().zip(&filled) {
+                // Exactly 0, so that a constant column gets exactly no weight.
+                *cell = if constant {
+                    0.0
+                } else {
+                    (f64::from(*value) - mean) / scale
+                };
+            }
+            terms.push(Term {
+                fill,
+                mean,
+                scale,
+                weight: 0.0,
+            });
+        }
+        let dataset = DatasetBase::new(records, Array1::from(data.labels.clone()));
+        let fitted = LogisticRegression::default()
+            .alpha(self.alpha)
+            .max_iterations(self.max_iterations)
+            .gradient_tolerance(self.tolerance * data.rows() as f64)
+            .fit(&dataset)
+            .map_err(|error| {
+                LearningError::Data(format!("logistic regression found no solution: {error}"))
+            })?;
+        // linfa counts the more frequent class as the positive one.
+        let sign = if fitted.labels().pos.class { 1.0 } else { -1.0 };
+        for (term, weight) in terms.iter_mut().zip(fitted.params()) {
+            term.weight = sign * weight;
+        }
+        Ok(Predictor::Linear(Linear::new(
+            sign * fitted.intercept(),
+            terms,
+        )?))
+    }
+}
