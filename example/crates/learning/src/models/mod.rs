@@ -91,6 +91,7 @@ impl ModelParams {
     }
 }
 
+// ANCHOR: learner
 /// Something that can be trained. The same data and seed give the same bits,
 /// on any number of threads.
 pub trait Learner: Send + Sync {
@@ -100,6 +101,7 @@ pub trait Learner: Send + Sync {
     /// If these rows cannot be learned from ([`Dataset::trainable`]), or not by this model.
     fn fit(&self, data: &Dataset, seed: u64) -> Result<Predictor>;
 }
+// ANCHOR_END: learner
 
 /// The learner that the parameters ask for.
 ///
