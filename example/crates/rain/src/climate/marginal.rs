@@ -58,8 +58,7 @@ impl Curve {
     /// The value of a normal score.
     pub fn value(&self, score: f64) -> f64 {
         let i = segment(&SCORES, score);
-        self.0[i]
-            + (self.0[i + 1] - self.0[i]) * (score - SCORES[i]) / (SCORES[i + 1] - SCORES[i])
+        self.0[i] + (self.0[i + 1] - self.0[i]) * (score - SCORES[i]) / (SCORES[i + 1] - SCORES[i])
     }
 
     /// The normal score of a value, within ±4.

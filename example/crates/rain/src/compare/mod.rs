@@ -1,0 +1,184 @@
+//! Two tables of weather side by side: is the generated one like the real one?
+
+mod statistics;
+
+use std::fmt;
+
+use mlops_data::Table;
+use serde::Serialize;
+
+pub use statistics::{Neighbours, RainMonth, Spells, Statistics, VariableStatistics};
+
+/// Two tables' statistics.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// Of the first table.
+    pub real: Statistics,
+    /// Of the second.
+    pub generated: Statistics,
+}
+
+/// The tables have nothing that could be compared.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CompareError {
+    /// A column of *Rain in Australia* is missing.
+    #[error("the {which} table has no column {column:?}, which the comparison needs")]
+    Column {
+        /// Which of the two.
+        which: &'static str,
+        /// The column.
+        column: String,
+    },
+    /// No station is in both.
+    #[error("the two tables have no station in common")]
+    Stations,
+}
+
+/// Compares two tables over the stations that are in both.
+///
+/// # Errors
+/// If a table lacks a column, or they share no station.
+pub fn compare(real: &Table, generated: &Table) -> Result<Comparison, CompareError> {
+    let lacks = |which| move |column| CompareError::Column { which, column };
+    let ours = statistics::stations_of(generated).map_err(lacks("generated"))?;
+    let theirs = statistics::stations_of(real).map_err(lacks("real"))?;
+    if !theirs.iter().any(|name| ours.contains(name)) {
+        return Err(CompareError::Stations);
+    }
+    let both = |name: &str| ours.iter().any(|n| n == name) && theirs.iter().any(|n| n == name);
+    let (one, other) = rayon::join(
+        || Statistics::of(real, &both),
+        || Statistics::of(generated, &both),
+    );
+    Ok(Comparison {
+        real: one.map_err(lacks("real"))?,
+        generated: other.map_err(lacks("generated"))?,
+    })
+}
+
+/// Two correlations that differ.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Difference {
+    /// The variables.
+    pub between: [&'static str; 2],
+    /// In the first table.
+    pub real: f64,
+    /// In the second.
+    pub generated: f64,
+}
+
+impl Comparison {
+    /// All pairs of variables, those whose correlations differ most first.
+    pub fn correlations(&self) -> Vec<Difference> {
+        let names = &self.real.names;
+        let mut all: Vec<Difference> = (0..names.len())
+            .flat_map(|i| (0..i).map(move |j| (i, j)))
+            .map(|(i, j)| Difference {
+                between: [names[j], names[i]],
+                real: self.real.correlations[i][j],
+                generated: self.generated.correlations[i][j],
+            })
+            .collect();
+        let size = |d: &Difference| (d.generated - d.real).abs();
+        all.sort_by(|a, b| size(b).total_cmp(&size(a)));
+        all
+    }
+
+    /// Mean absolute difference of all correlations.
+    pub fn correlation_error(&self) -> f64 {
+        let all = self.correlations();
+        all.iter()
+            .map(|d| (d.generated - d.real).abs())
+            .sum::<f64>()
+            / all.len() as f64
+    }
+}
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (real, generated) = (&self.real, &self.generated);
+        writeln!(
+            f,
+            "{} stations in both, weighed alike; {} real rows, {} generated\n",
+            real.stations, real.rows, generated.rows
+        )?;
+        writeln!(f, "Rain       wet days %      mean mm    95th perc. mm")?;
+        writeln!(f, "          real   gen.    real   gen.    real   gen.")?;
+        for ((month, r), g) in MONTHS.iter().zip(&real.rain).zip(&generated.rain) {
+            writeln!(
+                f,
+                "{month}      {:8.1}{:7.1}{:8.2}{:7.2}{:8.1}{:7.1}",
+                100.0 * r.wet,
+                100.0 * g.wet,
+                r.mean,
+                g.mean,
+                r.p95,
+                g.p95
+            )?;
+        }
+        writeln!(
+            f,
+            "\n                       mean       std. deviation  day-to-day corr.     missing %"
+        )?;
+        writeln!(
+            f,
+            "                 real     gen.     real   gen.     real   gen.     real   gen."
+        )?;
+        for (r, g) in real.variables.iter().zip(&generated.variables) {
+            writeln!(
+                f,
+                "{:<13}{:9.2}{:9.2}{:9.2}{:7.2}{:9.3}{:7.3}{:9.1}{:7.1}",
+                r.name,
+                r.mean,
+                g.mean,
+                r.deviation,
+                g.deviation,
+                r.lag1,
+                g.lag1,
+                100.0 * r.missing,
+                100.0 * g.missing
+            )?;
+        }
+        let (r, g) = (&real.spells, &generated.spells);
+        writeln!(f, "\nWet spells                    real   gen.")?;
+        for (what, r, g) in [
+            ("mean length, days", r.mean, g.mean),
+            ("of 3 days or more, %", 100.0 * r.three, 100.0 * g.three),
+            ("of 7 days or more, %", 100.0 * r.seven, 100.0 * g.seven),
+            (
+                "wet after a wet day, %",
+                100.0 * r.wet_after_wet,
+                100.0 * g.wet_after_wet,
+            ),
+            (
+                "wet after a dry day, %",
+                100.0 * r.wet_after_dry,
+                100.0 * g.wet_after_dry,
+            ),
+        ] {
+            writeln!(f, "{what:<26}{r:8.2}{g:7.2}")?;
+        }
+        writeln!(
+            f,
+            "\nWet on the same day           real   gen.   (correlation of two stations)"
+        )?;
+        for (r, g) in real.neighbours.iter().zip(&generated.neighbours) {
+            let ring = format!("{:.0} to {:.0} km apart", r.from, r.to);
+            writeln!(f, "{ring:<26}{:8.2}{:7.2}", r.correlation, g.correlation)?;
+        }
+        writeln!(
+            f,
+            "\nCorrelations between variables differ by {:.3} on average, most of all:",
+            self.correlation_error()
+        )?;
+        for d in self.correlations().iter().take(6) {
+            let pair = d.between.join(" and ");
+            writeln!(f, "{pair:<30}{:7.2}{:7.2}", d.real, d.generated)?;
+        }
+        Ok(())
+    }
+}
