@@ -1,2 +1,50 @@
-//! xtask
-fn main() {}
+//! `cargo xtask`: what the guide needs, and nothing that a user of the example needs.
+
+mod guide;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Builds, checks and serves the guide; runs the tour and the comparisons.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build, check or serve the guide
+    #[command(subcommand)]
+    Guide(guide::GuideCommand),
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let root = root();
+    match &arguments.command {
+        Command::Guide(command) => guide::run(&root, command),
+    }
+}
+
+/// The repository: the folder above this package, as cargo says now or said when it compiled it.
+fn root() -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    package
+        .parent()
+        .map_or_else(|| package.clone(), PathBuf::from)
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,63 @@
+// Draws a page's diagrams. The script that can is large, so it is loaded only when a diagram is
+// about to come into view; without it, a diagram is readable text.
+(() => {
+    'use strict';
+    const diagrams = [...document.querySelectorAll('pre.mermaid')];
+    if (diagrams.length === 0) {
+        return;
+    }
+    const sources = new Map(diagrams.map((diagram) => [diagram, diagram.textContent]));
+    const isDark = () => ['navy', 'coal', 'ayu'].some(
+        (name) => document.documentElement.classList.contains(name));
+
+    let loading = null;
+    const load = () => {
+        loading ??= new Promise((resolve, reject) => {
+            const script = document.createElement('script');
+            script.src = path_to_root + 'mermaid.min.js';
+            script.onload = resolve;
+            script.onerror = reject;
+            document.head.append(script);
+        });
+        return loading;
+    };
+
+    let drawing = Promise.resolve();
+    const draw = (nodes) => {
+        drawing = drawing.then(load).then(() => {
+            for (const node of nodes) {
+                node.textContent = sources.get(node);
+                delete node.dataset.processed;
+            }
+            mermaid.initialize({
+                startOnLoad: false,
+                theme: isDark() ? 'dark' : 'neutral',
+                fontFamily: 'inherit',
+            });
+            return mermaid.run({ nodes });
+        }).catch((error) => console.error('diagram:', error));
+    };
+
+    const drawn = new Set();
+    const observer = new IntersectionObserver((entries) => {
+        const nodes = entries.filter((entry) => entry.isIntersecting).map((entry) => entry.target);
+        for (const node of nodes) {
+            observer.unobserve(node);
+            drawn.add(node);
+        }
+        if (nodes.length > 0) {
+            draw(nodes);
+        }
+    }, { rootMargin: '400px' });
+    for (const diagram of diagrams) {
+        observer.observe(diagram);
+    }
+
+    let wasDark = isDark();
+    new MutationObserver(() => {
+        if (isDark() !== wasDark) {
+            wasDark = isDark();
+            draw([...drawn]);
+        }
+    }).observe(document.documentElement, { attributes: true, attributeFilter: ['class'] });
+})();
