@@ -48,6 +48,27 @@ pub fn format_iso(day: Day) -> String {
     date(day).format("%Y-%m-%d").to_string()
 }
 
+/// `yyyy-mm-dd` as bytes, quickly, or `None` outside the years 0 to 9999 (which
+/// ten characters can't hold).
+pub fn iso_bytes(day: Day) -> Option<[u8; 10]> {
+    let date = NaiveDate::from_epoch_days(day)?;
+    let year = u32::try_from(date.year()).ok().filter(|y| *y <= 9999)?;
+    let digit = |number: u32| b'0' + (number % 10) as u8;
+    let (month, day) = (date.month(), date.day());
+    Some([
+        digit(year / 1000),
+        digit(year / 100),
+        digit(year / 10),
+        digit(year),
+        b'-',
+        digit(month / 10),
+        digit(month),
+        b'-',
+        digit(day / 10),
+        digit(day),
+    ])
+}
+
 /// Month of the year, 1 to 12.
 pub fn month(day: Day) -> u32 {
     date(day).month()

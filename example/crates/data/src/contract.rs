@@ -100,6 +100,17 @@ pub enum Kind {
     Category,
 }
 
+impl Kind {
+    /// Its word in a contract.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Date => "date",
+            Kind::Number => "number",
+            Kind::Category => "category",
+        }
+    }
+}
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -166,4 +177,17 @@ impl Contract {
     pub fn column(&self, name: &str) -> Option<&ColumnRule> {
         self.columns.iter().find(|column| column.name == name)
     }
+}
+
+/// The name most like a misspelt one, if any is like it at all.
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = name.to_lowercase();
+    known
+        .map(|other| {
+            let likeness = strsim::normalized_damerau_levenshtein(&lower, &other.to_lowercase());
+            (likeness, other)
+        })
+        .filter(|(likeness, _)| *likeness >= 0.6)
+        .max_by(|(one, _), (two, _)| one.total_cmp(two))
+        .map(|(_, other)| other)
 }

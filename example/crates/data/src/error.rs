@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What can go wrong with a table, its contract or its file.
 ///
@@ -30,6 +30,44 @@ pub enum DataError {
         /// Why it doesn't fit and what would.
         message: String,
     },
+    /// The file as a whole is no table of the contract.
+    #[error("{path}: {message}", path = path.display())]
+    File {
+        /// The file in question.
+        path: PathBuf,
+        /// What is wrong with it and what to do.
+        message: String,
+    },
+    /// Single lines or values of a file are wrong.
+    #[error("{}", crate::error::list(path, unit, problems, *count, advice))]
+    Lines {
+        /// The file in question.
+        path: PathBuf,
+        /// What the numbers count: `line` of a text, `row` of a binary file.
+        unit: &'static str,
+        /// The first of them, in the order of the file.
+        problems: Vec<Problem>,
+        /// How many there are in all.
+        count: usize,
+        /// What to do.
+        advice: String,
+    },
+    /// A file cannot be brought in.
+    #[error("{path}: {message}", path = path.display())]
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it and what to do.
+        message: String,
+    },
+    /// A download failed.
+    #[error("{url}: {message}")]
+    Fetch {
+        /// The address.
+        url: String,
+        /// What happened and what to do.
+        message: String,
+    },
     /// One JSON observation breaks the contract.
     #[error("{column}: {message}")]
     Field {
@@ -38,6 +76,42 @@ pub enum DataError {
         /// What is wrong with it and what is expected.
         message: String,
     },
+}
+
+/// One thing wrong with one line of a file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Line of the text file (the header is line 1), or row of a binary one (the first is row 1).
+    pub line: usize,
+    /// The column in question, if it is about one.
+    pub column: Option<String>,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// How many problems an error names one by one.
+pub(crate) const SHOWN: usize = 5;
+
+fn list(path: &Path, unit: &str, problems: &[Problem], count: usize, advice: &str) -> String {
+    let place = |problem: &Problem| match &problem.column {
+        Some(column) => format!(
+            "{unit} {}, column {column}: {}",
+            problem.line, problem.message
+        ),
+        None => format!("{unit} {}: {}", problem.line, problem.message),
+    };
+    let path = path.display();
+    match problems {
+        [only] if count == 1 => format!("{path}, {}\n{advice}", place(only)),
+        _ => {
+            let mut text = format!("{path}: {count} faults, the first of them:");
+            for problem in problems.iter().take(SHOWN) {
+                text += "\n  ";
+                text += &place(problem);
+            }
+            text + "\n" + advice
+        }
+    }
 }
 
 /// A result whose error is a [`DataError`].

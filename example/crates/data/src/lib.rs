@@ -8,9 +8,20 @@ pub mod calendar;
 pub mod contract;
 mod error;
 pub mod fault;
+#[cfg(feature = "fetch")]
+pub mod fetch;
+#[cfg(feature = "tables")]
+pub mod import;
 pub mod table;
+#[cfg(feature = "tables")]
+pub mod tables;
+pub mod two_sample;
 
 pub use contract::Contract;
-pub use error::{DataError, Result};
+pub use error::{DataError, Problem, Result};
 pub use fault::{Change, Fault};
+#[cfg(feature = "fetch")]
+pub use fetch::{FetchOptions, Fetched, fetch};
+#[cfg(feature = "tables")]
+pub use import::{Imported, import};
 pub use table::{Cell, Column, Table, Values};

@@ -1,0 +1,95 @@
+//! Which column of a file is which column of the contract.
+
+use std::path::Path;
+
+use crate::contract::{ColumnRule, Contract, nearest};
+use crate::{DataError, Result};
+
+use super::{LabelNeed, ReadOptions};
+
+/// Where the columns of a table stand in a file.
+pub(super) struct Plan<'a> {
+    /// Contract columns that the file has, in the contract's order, with their place in it.
+    pub columns: Vec<(&'a ColumnRule, usize)>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+pub(super) fn plan<'a>(
+    path: &Path,
+    header: &[String],
+    contract: &'a Contract,
+    options: ReadOptions,
+) -> Result<Plan<'a>> {
+    let mut faults = Vec::new();
+    let mut warnings = Vec::new();
+    for (at, name) in header.iter().enumerate() {
+        if header[..at].contains(name) {
+            faults.push(format!("column {name:?} stands twice"));
+        } else if let Some(forbidden) = contract.forbidden.iter().find(|f| f.column == *name) {
+            warnings.push(format!(
+                "column {name:?} is dropped: {}",
+                forbidden.reason.trim()
+            ));
+        } else if contract.column(name).is_none() {
+            faults.push(format!("column {name:?} is not in the contract"));
+        }
+    }
+    let mut columns = Vec::new();
+    for rule in &contract.columns {
+        match header.iter().position(|name| *name == rule.name) {
+            Some(at) => columns.push((rule, at)),
+            None if options.label == LabelNeed::Optional && rule.name == contract.label.column => {}
+            None => {
+                let unknown = header
+                    .iter()
+                    .map(String::as_str)
+                    .filter(|name| contract.column(name).is_none());
+                faults.push(match nearest(&rule.name, unknown) {
+                    Some(name) => format!(
+                        "column {:?} is missing; did you mean it by {name:?}?",
+                        rule.name
+                    ),
+                    None => format!("column {:?} is missing", rule.name),
+                });
+            }
+        }
+    }
+    if faults.is_empty() {
+        return Ok(Plan { columns, warnings });
+    }
+    Err(DataError::File {
+        path: path.into(),
+        message: describe(header, contract, &faults),
+    })
+}
+
+fn describe(header: &[String], contract: &Contract, faults: &[String]) -> String {
+    if let [only] = header
+        && let Some(separator) = [';', '\t', '|'].into_iter().find(|c| only.contains(*c))
+    {
+        return format!(
+            "the header has no comma; its fields seem to be separated by {separator:?}: export the file with commas"
+        );
+    }
+    let (rename, contract) = (
+        "Rename the file's columns, or declare them",
+        contract.path.display(),
+    );
+    if faults.len() > contract_faults_shown(faults) {
+        let known = faults.len();
+        return format!(
+            "the header doesn't fit {contract}: {known} faults, the first of them:\n  {}\n{rename} there.",
+            faults[..contract_faults_shown(faults)].join("\n  ")
+        );
+    }
+    format!(
+        "the header doesn't fit {contract}:\n  {}\n{rename} there.",
+        faults.join("\n  ")
+    )
+}
+
+/// Few enough to read, however wrong the file is.
+fn contract_faults_shown(faults: &[String]) -> usize {
+    faults.len().min(10)
+}

@@ -1,0 +1,151 @@
+//! Tables as files: CSV and Parquet in and out, told apart by what is in them.
+//!
+//! [`read`] reads under a contract and refuses whatever doesn't fit its types;
+//! [`check`](crate::check) then says what of the contract's other rules is
+//! broken. [`read_any`] reads a Parquet file that brings its own types.
+
+mod columns;
+mod csv;
+mod header;
+mod parquet;
+mod scan;
+pub(crate) mod staged;
+mod text;
+mod writer;
+
+use std::path::Path;
+
+use md5::{Digest, Md5};
+
+use crate::{Contract, DataError, Result, Table};
+
+pub use writer::{TableWriter, write};
+
+/// A table, and what its file was like.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// The contract's columns, in its order.
+    pub table: Table,
+    /// What a person should know, such as a forbidden column that was dropped.
+    pub warnings: Vec<String>,
+    /// Size of the file.
+    pub bytes: u64,
+    /// MD5 of the file in lower-case hexadecimal, as DVC names it.
+    pub md5: String,
+    /// What the file turned out to be.
+    pub format: Format,
+}
+
+/// A way to keep a table in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Text, fields separated by commas, a header line.
+    Csv,
+    /// Apache Parquet.
+    Parquet,
+}
+
+/// What [`read`] insists on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReadOptions {
+    /// Whether the label's column must be there.
+    pub label: LabelNeed,
+}
+
+/// Whether a table must have the column to be predicted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LabelNeed {
+    /// To train and to evaluate.
+    #[default]
+    Required,
+    /// To predict: without it the table has one column less.
+    Optional,
+}
+
+impl ReadOptions {
+    /// For prediction: the label may be absent.
+    pub fn without_label() -> Self {
+        ReadOptions {
+            label: LabelNeed::Optional,
+        }
+    }
+}
+
+/// A table with what is to be said about it.
+struct Found {
+    table: Table,
+    warnings: Vec<String>,
+}
+
+const PARQUET_MAGIC: &[u8] = b"PAR1";
+
+/// Reads a CSV or Parquet file under a contract.
+///
+/// The table has the contract's columns in the contract's order, whatever their
+/// order in the file. In CSV the empty field (or one of blanks only, in a number
+/// column) and the contract's words are missing; in Parquet null and NaN are.
+///
+/// # Errors
+/// If the file cannot be opened, is neither format, is damaged, has other
+/// columns, or holds a value that isn't of its column's type; the first such
+/// values are named with line and column.
+pub fn read(path: &Path, contract: &Contract, options: ReadOptions) -> Result<Reading> {
+    let bytes = load(path)?;
+    let format = if bytes.starts_with(PARQUET_MAGIC) {
+        Format::Parquet
+    } else {
+        Format::Csv
+    };
+    let (found, md5) = rayon::join(
+        || match format {
+            Format::Csv => csv::read(path, &bytes, contract, options),
+            Format::Parquet => parquet::read(path, &bytes, contract, options),
+        },
+        || hexadecimal(&Md5::digest(&bytes)),
+    );
+    let found = found?;
+    Ok(Reading {
+        table: found.table,
+        warnings: found.warnings,
+        bytes: bytes.len() as u64,
+        md5,
+        format,
+    })
+}
+
+/// Reads a Parquet file with the types it declares: 32-bit floats as
+/// [`Values::Single`](crate::Values::Single), other numbers as
+/// [`Values::Number`](crate::Values::Number), strings as categories with their
+/// levels in order of name, dates as dates.
+///
+/// # Errors
+/// If the file cannot be opened, is no Parquet, is damaged, or has a column of
+/// another type.
+pub fn read_any(path: &Path) -> Result<Table> {
+    let bytes = load(path)?;
+    if !bytes.starts_with(PARQUET_MAGIC) {
+        return Err(DataError::File {
+            path: path.into(),
+            message: "this is no Parquet file; only Parquet brings its own types".into(),
+        });
+    }
+    parquet::read_any(path, &bytes)
+}
+
+fn load(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|source| DataError::Io {
+        path: path.into(),
+        source,
+    })
+}
+
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,168 @@
+//! A table as lines of CSV.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use crate::calendar;
+use crate::table::MISSING_DAY;
+use crate::{Column, DataError, Problem, Result, Table, Values};
+
+/// Rows that a thread writes in one go.
+const BLOCK: usize = 4096;
+
+/// The header line.
+pub(super) fn header(path: &Path, table: &Table) -> Result<Vec<u8>> {
+    let mut line = Vec::new();
+    for (at, column) in table.columns().iter().enumerate() {
+        if at > 0 {
+            line.push(b',');
+        }
+        let name = quoted(&column.name).ok_or_else(|| line_end(path, 1, &column.name))?;
+        line.extend(name);
+    }
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// Hands over the rows of a table of finite values as text, in their order;
+/// missing values are empty fields.
+///
+/// Numbers are written with the fewest digits that read back as the same bits.
+pub(super) fn rows(
+    path: &Path,
+    table: &Table,
+    first_line: usize,
+    mut write: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let fields = table
+        .columns()
+        .iter()
+        .map(|column| Field::new(path, column, first_line))
+        .collect::<Result<Vec<_>>>()?;
+    let starts: Vec<usize> = (0..table.rows()).step_by(BLOCK).collect();
+    // Some blocks at a time, so that a long table isn't in memory as text too.
+    for some in starts.chunks(4 * rayon::current_num_threads()) {
+        let blocks: Vec<Vec<u8>> = some
+            .par_iter()
+            .map(|start| block(&fields, *start..table.rows().min(start + BLOCK)))
+            .collect();
+        blocks.iter().try_for_each(|block| write(block))?;
+    }
+    Ok(())
+}
+
+fn block(fields: &[Field<'_>], rows: std::ops::Range<usize>) -> Vec<u8> {
+    let mut text = Vec::with_capacity(rows.len() * fields.len() * 6);
+    let mut digits = zmij::Buffer::new();
+    for row in rows {
+        let start = text.len();
+        for (at, field) in fields.iter().enumerate() {
+            if at > 0 {
+                text.push(b',');
+            }
+            field.push(row, &mut text, &mut digits);
+        }
+        if text.len() == start {
+            // A blank line is no row.
+            text.extend(b"\"\"");
+        }
+        text.push(b'\n');
+    }
+    text
+}
+
+/// A column of finite values ready to be written: nothing can fail any more.
+enum Field<'a> {
+    Number(&'a [f64]),
+    Single(&'a [f32]),
+    Date(&'a [calendar::Day]),
+    Category(&'a [u32], Vec<Vec<u8>>),
+}
+
+impl<'a> Field<'a> {
+    fn new(path: &Path, column: &'a Column, first_line: usize) -> Result<Self> {
+        match &column.values {
+            Values::Number(values) => Ok(Field::Number(values)),
+            Values::Single(values) => Ok(Field::Single(values)),
+            Values::Date(days) => {
+                let strange = days
+                    .iter()
+                    .position(|day| *day != MISSING_DAY && calendar::iso_bytes(*day).is_none());
+                match strange {
+                    Some(row) => Err(refused(
+                        path,
+                        first_line + row,
+                        column,
+                        "the date isn't in the years 0 to 9999",
+                    )),
+                    None => Ok(Field::Date(days)),
+                }
+            }
+            Values::Category { codes, levels } => {
+                let words = levels
+                    .iter()
+                    .map(|level| quoted(level).ok_or_else(|| line_end(path, first_line, level)))
+                    .collect::<Result<_>>()?;
+                Ok(Field::Category(codes, words))
+            }
+        }
+    }
+
+    fn push(&self, row: usize, text: &mut Vec<u8>, digits: &mut zmij::Buffer) {
+        match self {
+            Field::Number(values) if !values[row].is_nan() => {
+                text.extend(whole(digits.format_finite(values[row])));
+            }
+            Field::Single(values) if !values[row].is_nan() => {
+                text.extend(whole(digits.format_finite(values[row])));
+            }
+            Field::Date(days) => {
+                text.extend(calendar::iso_bytes(days[row]).iter().flatten());
+            }
+            Field::Category(codes, words) => {
+                text.extend(words.get(codes[row] as usize).into_iter().flatten());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// `3`, not `3.0`: as people and other tools write whole numbers.
+fn whole(number: &str) -> &[u8] {
+    number.strip_suffix(".0").unwrap_or(number).as_bytes()
+}
+
+/// A word as a field, in quotes if it must; `None` if it holds a line end.
+fn quoted(word: &str) -> Option<Vec<u8>> {
+    if word.contains(['\n', '\r']) {
+        return None;
+    }
+    if word.contains([',', '"']) {
+        return Some(format!("\"{}\"", word.replace('"', "\"\"")).into_bytes());
+    }
+    Some(word.as_bytes().to_vec())
+}
+
+fn refused(path: &Path, line: usize, column: &Column, message: &str) -> DataError {
+    DataError::Lines {
+        path: path.into(),
+        unit: "line",
+        problems: vec![Problem {
+            line,
+            column: Some(column.name.clone()),
+            message: message.into(),
+        }],
+        count: 1,
+        advice: "Nothing was written.".into(),
+    }
+}
+
+fn line_end(path: &Path, line: usize, word: &str) -> DataError {
+    DataError::File {
+        path: path.into(),
+        message: format!(
+            "{word:?} holds a line end, which a CSV field must not (from line {line} on); write Parquet instead"
+        ),
+    }
+}

@@ -1,0 +1,259 @@
+//! Tables out, at once or batch by batch.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use polars::io::parquet::write::BatchedWriter;
+use polars::prelude::{
+    DataFrame, IntoColumn, ParquetCompression, ParquetWriter, PolarsError, PolarsResult,
+};
+
+use crate::{DataError, Result, Table, Values};
+
+use super::staged::{Staged, io};
+use super::{Format, columns, text};
+
+/// Rows of a Parquet row group: batches are cut and joined to it, so that the
+/// file doesn't tell how its rows came.
+const ROW_GROUP: usize = 1 << 16;
+
+/// Writes a table to a file, `.csv` or `.parquet` by its name.
+///
+/// The file appears whole or not at all, and the same table gives the same
+/// bytes. Missing values are empty fields in CSV and null in Parquet; which
+/// words a category allows isn't kept, only those that occur.
+///
+/// # Errors
+/// If the name ends otherwise, the disk refuses, or a value cannot be written
+/// (an infinite number; in CSV a line end inside a word).
+pub fn write(path: &Path, table: &Table) -> Result<()> {
+    let mut writer = TableWriter::create(path)?;
+    writer.write(table)?;
+    writer.finish()
+}
+
+/// Writes a table too long for memory, batch by batch.
+///
+/// The first batch (of any number of rows) fixes names and types of the columns.
+/// Nothing stands under the file's name until [`finish`](Self::finish) has
+/// succeeded; dropped before, the writer leaves nothing behind.
+pub struct TableWriter {
+    path: PathBuf,
+    format: Format,
+    staged: Staged,
+    output: Option<Output>,
+    rows: usize,
+}
+
+enum Output {
+    Csv {
+        file: BufWriter<File>,
+        shape: Shape,
+    },
+    Parquet {
+        file: Box<BatchedWriter<BufWriter<File>>>,
+        shape: Shape,
+        /// Rows of the row group begun.
+        pending: DataFrame,
+    },
+}
+
+/// Names and types of the columns.
+type Shape = Vec<(String, &'static str)>;
+
+impl TableWriter {
+    /// Begins a file, `.csv` or `.parquet` by its name.
+    ///
+    /// # Errors
+    /// If the name ends otherwise or its folder cannot be written to.
+    pub fn create(path: &Path) -> Result<TableWriter> {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        let format = match ending.map(str::to_ascii_lowercase).as_deref() {
+            Some("csv") => Format::Csv,
+            Some("parquet") => Format::Parquet,
+            _ => {
+                return Err(DataError::File {
+                    path: path.into(),
+                    message: "the name must end in .csv or .parquet, to say how to write it".into(),
+                });
+            }
+        };
+        Ok(TableWriter {
+            path: path.into(),
+            format,
+            staged: Staged::new(path)?,
+            output: None,
+            rows: 0,
+        })
+    }
+
+    /// Rows written so far.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Appends the rows of a batch.
+    ///
+    /// # Errors
+    /// If the disk refuses, the columns differ from those of the first batch,
+    /// or a value cannot be written.
+    pub fn write(&mut self, batch: &Table) -> Result<()> {
+        if let Some((row, column)) = infinite(batch) {
+            let row = self.rows + row + 1;
+            return Err(self.refused(format!("row {row}, column {column:?} is infinite")));
+        }
+        let mut output = match self.output.take() {
+            Some(output) => output,
+            None => self.begin(batch)?,
+        };
+        let shape = match &output {
+            Output::Csv { shape, .. } | Output::Parquet { shape, .. } => shape,
+        };
+        if *shape != shape_of(batch) {
+            return Err(self.refused(format!(
+                "the first batch had the columns {}, this one has {}",
+                describe(shape),
+                describe(&shape_of(batch))
+            )));
+        }
+        match &mut output {
+            Output::Csv { file, .. } => text::rows(&self.path, batch, self.rows + 2, |text| {
+                file.write_all(text).map_err(|e| io(&self.path, e))
+            })?,
+            Output::Parquet { file, pending, .. } => {
+                let frame = frame(batch).map_err(|e| self.polars(&e))?;
+                pending.vstack_mut(&frame).map_err(|e| self.polars(&e))?;
+                while pending.height() >= ROW_GROUP {
+                    let group = pending.slice(0, ROW_GROUP);
+                    group_out(file, group).map_err(|e| self.polars(&e))?;
+                    *pending = pending.slice(ROW_GROUP as i64, pending.height() - ROW_GROUP);
+                }
+            }
+        }
+        self.output = Some(output);
+        self.rows += batch.rows();
+        Ok(())
+    }
+
+    /// Completes the file and puts it in its place.
+    ///
+    /// # Errors
+    /// If the disk refuses or no batch was ever written.
+    pub fn finish(mut self) -> Result<()> {
+        match self.output.take() {
+            None => {
+                return Err(self.refused("no batch was written, so there are no columns".into()));
+            }
+            Some(Output::Csv { file, .. }) => {
+                // Dropped with data in it, the buffer would keep an error to itself.
+                file.into_inner()
+                    .map_err(|e| io(&self.path, e.into_error()))?;
+            }
+            Some(Output::Parquet {
+                mut file, pending, ..
+            }) => {
+                group_out(&mut file, pending).map_err(|e| self.polars(&e))?;
+                file.finish().map_err(|e| self.polars(&e))?;
+            }
+        }
+        self.staged.publish()
+    }
+
+    fn begin(&self, batch: &Table) -> Result<Output> {
+        let shape = shape_of(batch);
+        let mut file = BufWriter::with_capacity(1 << 18, self.staged.handle()?);
+        match self.format {
+            Format::Csv => {
+                let header = text::header(&self.path, batch)?;
+                file.write_all(&header).map_err(|e| io(&self.path, e))?;
+                Ok(Output::Csv { file, shape })
+            }
+            Format::Parquet => {
+                let pending = frame(batch).map_err(|e| self.polars(&e))?.clear();
+                let file = ParquetWriter::new(file)
+                    .with_compression(ParquetCompression::Zstd(None))
+                    .batched(pending.schema())
+                    .map_err(|e| self.polars(&e))?;
+                Ok(Output::Parquet {
+                    file: Box::new(file),
+                    shape,
+                    pending,
+                })
+            }
+        }
+    }
+
+    fn refused(&self, message: String) -> DataError {
+        DataError::File {
+            path: self.path.clone(),
+            message: format!("cannot be written: {message}"),
+        }
+    }
+
+    fn polars(&self, error: &PolarsError) -> DataError {
+        self.refused(error.to_string())
+    }
+}
+
+impl std::fmt::Debug for TableWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TableWriter")
+            .field("path", &self.path)
+            .field("rows", &self.rows)
+            .finish_non_exhaustive()
+    }
+}
+
+fn group_out(file: &mut BatchedWriter<BufWriter<File>>, mut group: DataFrame) -> PolarsResult<()> {
+    if group.height() == 0 {
+        return Ok(());
+    }
+    group.rechunk_mut();
+    file.write_batch(&group)
+}
+
+fn frame(batch: &Table) -> PolarsResult<DataFrame> {
+    let columns = batch
+        .columns()
+        .iter()
+        .map(|column| Ok(columns::series(column)?.into_column()))
+        .collect::<PolarsResult<_>>()?;
+    DataFrame::new(batch.rows(), columns)
+}
+
+fn shape_of(table: &Table) -> Shape {
+    table
+        .columns()
+        .iter()
+        .map(|column| {
+            let kind = match column.values {
+                Values::Number(_) => "number",
+                Values::Single(_) => "single",
+                Values::Category { .. } => "category",
+                Values::Date(_) => "date",
+            };
+            (column.name.clone(), kind)
+        })
+        .collect()
+}
+
+fn describe(shape: &Shape) -> String {
+    shape
+        .iter()
+        .map(|(name, kind)| format!("{name} ({kind})"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Row (from 0) and column of the first infinite value.
+fn infinite(table: &Table) -> Option<(usize, &str)> {
+    table.columns().iter().find_map(|column| {
+        let row = match &column.values {
+            Values::Number(values) => values.iter().position(|value| value.is_infinite()),
+            Values::Single(values) => values.iter().position(|value| value.is_infinite()),
+            _ => None,
+        };
+        Some((row?, column.name.as_str()))
+    })
+}
