@@ -60,6 +60,32 @@ pub struct Page {
     pub markdown: String,
 }
 
+impl Page {
+    /// A page from a file; its title is its first heading.
+    ///
+    /// # Errors
+    /// If the file can't be read or has no heading.
+    pub fn read(file: &Path) -> Result<Page> {
+        let markdown = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+        let title = markdown
+            .lines()
+            .find_map(|line| line.strip_prefix("# "))
+            .with_context(|| format!("{}: a page begins with `# Title`", file.display()))?
+            .trim()
+            .to_owned();
+        let path = file
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        Ok(Page {
+            path,
+            title,
+            markdown,
+        })
+    }
+}
+
 /// A site that was built.
 #[derive(Debug)]
 pub struct Built {

@@ -1,6 +1,8 @@
 //! The guide: built, checked and served without any tool that would have to be installed.
 
+mod address;
 mod build;
+mod check;
 mod directive;
 mod finish;
 mod html;
@@ -9,17 +11,21 @@ mod metric;
 mod plot;
 mod preprocessor;
 mod recording;
+mod replay;
 mod serve;
+mod site_check;
 mod sources;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod warnings;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-pub use build::{BuildOptions, Built, Page, build};
+pub use build::{BuildOptions, Page, build};
 pub use serve::serve;
 
 /// What to do with the guide.
@@ -38,6 +44,20 @@ pub enum GuideCommand {
         #[arg(long)]
         open: bool,
     },
+    /// Build the site, check it, and run its recorded commands again
+    Check {
+        #[command(flatten)]
+        build: BuildArguments,
+        /// Leave the recorded commands alone (they need the example built)
+        #[arg(long)]
+        no_recordings: bool,
+    },
+    /// Run recorded commands and write down what they print
+    Record {
+        /// `session` or `session/name`; all without
+        #[arg(default_value = "", hide_default_value = true)]
+        name: String,
+    },
 }
 
 /// How the site is to be built.
@@ -55,17 +75,31 @@ pub struct BuildArguments {
     /// The branch, tag or commit that listings lead to [default: as book.toml says]
     #[arg(long, value_name = "NAME")]
     revision: Option<String>,
+    /// A page that only this build has, placed after the home page
+    #[arg(long, value_name = "FILE.md")]
+    with_page: Option<PathBuf>,
+    /// A run's folder, whose files that page names `run:metrics/scores.json`
+    #[arg(long, value_name = "FOLDER")]
+    with_run: Option<PathBuf>,
 }
 
 impl BuildArguments {
-    fn options(&self, root: &Path) -> BuildOptions {
-        BuildOptions {
+    fn options(&self, root: &Path) -> Result<BuildOptions> {
+        Ok(BuildOptions {
             output: self.output.clone(),
             site: self.site.clone(),
             repository: self.repository.clone(),
             revision: self.revision.clone(),
+            extra_pages: self
+                .with_page
+                .as_deref()
+                .map(Page::read)
+                .transpose()?
+                .into_iter()
+                .collect(),
+            run: self.with_run.clone(),
             ..BuildOptions::new(root)
-        }
+        })
     }
 }
 
@@ -76,7 +110,7 @@ impl BuildArguments {
 pub fn run(root: &Path, command: &GuideCommand) -> Result<()> {
     match command {
         GuideCommand::Build(arguments) => {
-            let built = build(&arguments.options(root))?;
+            let built = build(&arguments.options(root)?)?;
             println!(
                 "The guide is built: {}",
                 built.output.join("index.html").display()
@@ -88,9 +122,17 @@ pub fn run(root: &Path, command: &GuideCommand) -> Result<()> {
             port,
             open,
         } => {
-            let built = build(&arguments.options(root))?;
+            let built = build(&arguments.options(root)?)?;
             serve(&built.output, *port, *open)
         }
+        GuideCommand::Check {
+            build: arguments,
+            no_recordings,
+        } => {
+            let built = build(&arguments.options(root)?)?;
+            check::check(root, &built, !no_recordings)
+        }
+        GuideCommand::Record { name } => check::record(root, name),
     }
 }
 

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::address::decode;
+
 /// Longest request head that is read, in bytes.
 const LONGEST_HEAD: u64 = 16 * 1024;
 /// Connections served at the same time; a browser opens about six.
@@ -156,22 +158,6 @@ fn find(folder: &Path, target: &str) -> Found {
         Ok(real) if real.is_file() && !path.ends_with('/') => Found::File(real),
         _ => Found::Nothing,
     }
-}
-
-/// Reads `%20` and the like; nothing if it isn't UTF-8.
-fn decode(path: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || rest.next().and_then(|d| char::from(d).to_digit(16));
-        let (high, low) = (digit()?, digit()?);
-        bytes.push(u8::try_from(high * 16 + low).ok()?);
-    }
-    String::from_utf8(bytes).ok()
 }
 
 fn send_file(stream: &TcpStream, status: &str, file: &Path, body: bool) -> std::io::Result<()> {
