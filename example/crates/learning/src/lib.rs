@@ -5,6 +5,7 @@
 pub mod dataset;
 pub mod ensemble;
 mod error;
+pub mod evaluation;
 pub mod model_file;
 pub mod models;
 mod sigmoid;

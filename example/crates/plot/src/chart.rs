@@ -8,6 +8,9 @@ use crate::{
     text::{coordinate as c, short_number, width},
 };
 
+/// A place: x and y.
+type Point = (f64, f64);
+
 /// Points a line keeps; more would not be seen.
 const LIMIT: usize = 300;
 
@@ -156,7 +159,7 @@ pub struct Chart {
     x: Axis,
     y: Axis,
     lines: Vec<Line>,
-    references: Vec<(String, (f64, f64), (f64, f64))>,
+    references: Vec<(String, Point, Point)>,
     marks: Vec<(String, Mark)>,
     height: f64,
 }

@@ -1,0 +1,18 @@
+//! How good a model is, how sure that is, and what it is to be compared with.
+//!
+//! [`evaluate`] does it all for one test set. Its parts can be used alone: [`scores`] for the
+//! numbers, [`intervals`] and [`paired`] for their uncertainty, [`curves`] for pictures,
+//! [`baselines`] for what costs no model.
+
+pub mod baselines;
+mod bootstrap;
+pub mod curves;
+mod metrics;
+mod report;
+mod rounded;
+mod tally;
+
+pub use baselines::{BaselineInputs, TrainTest};
+pub use bootstrap::{Bootstrap, Estimate, intervals, paired};
+pub use metrics::{Confusion, Metrics, Scores, by_group, scores};
+pub use report::{Baselines, Evaluation, Scored, TestRows, evaluate};
