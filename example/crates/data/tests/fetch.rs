@@ -1,0 +1,396 @@
+//! Downloads from a server on loopback that misbehaves in every way we know.
+#![cfg(feature = "fetch")]
+#![allow(clippy::unwrap_used)] // helpers of tests are tests too
+
+mod server;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use mlops_data::{FetchOptions, Fetched, Result, fetch};
+use server::{Server, Site};
+
+struct Target(tempfile::TempDir);
+
+impl Target {
+    fn new() -> Target {
+        Target(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("table.csv")
+    }
+
+    fn part(&self) -> PathBuf {
+        self.0.path().join("table.csv.part")
+    }
+
+    fn files(&self) -> usize {
+        std::fs::read_dir(self.0.path()).unwrap().count()
+    }
+}
+
+fn options() -> FetchOptions {
+    FetchOptions {
+        allow_http: true,
+        retries: 0,
+        ..FetchOptions::default()
+    }
+}
+
+fn quiet(server: &Server, target: &Path, options: &FetchOptions) -> Result<Fetched> {
+    fetch(&server.url, target, options, |_, _| {})
+}
+
+fn table(rows: usize) -> Vec<u8> {
+    let rows = (0..rows).map(|row| format!("{row},{}\n", row * row));
+    format!("row,square\n{}", rows.collect::<String>()).into_bytes()
+}
+
+fn site(body: Vec<u8>) -> Site {
+    Site {
+        body,
+        etag: Some("\"one\"".into()),
+        ranges: true,
+        ..Site::default()
+    }
+}
+
+/// The message, with what differs from run to run left out.
+fn message(server: &Server, target: &Target, options: &FetchOptions) -> String {
+    let error = quiet(server, &target.path(), options)
+        .unwrap_err()
+        .to_string();
+    error.replace(&server.url, "URL")
+}
+
+#[test]
+fn a_table_arrives_whole_with_its_md5_and_progress() {
+    let (body, target) = (table(50_000), Target::new());
+    let server = Server::new(site(body.clone()));
+    let mut told = Vec::new();
+    let fetched = fetch(&server.url, &target.path(), &options(), |done, total| {
+        told.push((done, total))
+    });
+    let fetched = fetched.unwrap();
+    assert_eq!(std::fs::read(target.path()).unwrap(), body);
+    let size = body.len() as u64;
+    assert_eq!(
+        (
+            fetched.table.bytes,
+            fetched.downloaded,
+            fetched.resumed_from
+        ),
+        (size, size, 0)
+    );
+    assert_eq!(told.first(), Some(&(0, Some(size))));
+    assert_eq!(told.last(), Some(&(size, Some(size))));
+    assert!(told.windows(2).all(|pair| pair[0].0 <= pair[1].0));
+    assert_eq!(target.files(), 1);
+    assert!(
+        server.requests()[0][0].starts_with("GET /table.csv?v=1 "),
+        "{:?}",
+        server.requests()
+    );
+
+    let pinned = FetchOptions {
+        expected_md5: Some(fetched.table.md5),
+        strict: true,
+        ..options()
+    };
+    let again = quiet(&server, &target.path(), &pinned).unwrap();
+    assert_eq!(again.table.as_expected, Some(true));
+}
+
+#[test]
+fn another_table_than_the_expected_one_is_told_and_refused_only_if_strict() {
+    let (target, server) = (Target::new(), Server::new(site(table(3))));
+    let expected_md5 = Some("0123456789abcdef0123456789ABCDEF".to_string());
+    let strict = FetchOptions {
+        expected_md5: expected_md5.clone(),
+        strict: true,
+        ..options()
+    };
+    let text = message(&server, &target, &strict);
+    assert_eq!(
+        text,
+        "URL: gave a table with MD5 2d22e6116e139c512a29245b35ea74cf, expected is 0123456789abcdef0123456789ABCDEF: it was changed, there or on the way; nothing was kept"
+    );
+    assert_eq!(target.files(), 0);
+    let lenient = FetchOptions {
+        expected_md5,
+        ..options()
+    };
+    let fetched = quiet(&server, &target.path(), &lenient).unwrap();
+    assert_eq!(fetched.table.as_expected, Some(false));
+    assert_eq!(target.files(), 1);
+}
+
+#[test]
+fn a_cut_connection_is_mended_within_one_call() {
+    let (body, target) = (table(5000), Target::new());
+    let server = Server::new(Site {
+        cut: Some((1000, 2)),
+        ..site(body.clone())
+    });
+    let fetched = quiet(
+        &server,
+        &target.path(),
+        &FetchOptions {
+            retries: 3,
+            ..options()
+        },
+    )
+    .unwrap();
+    assert_eq!(std::fs::read(target.path()).unwrap(), body);
+    assert_eq!(fetched.resumed_from, 0);
+    assert_eq!(server.headers("range").len(), 3);
+}
+
+#[test]
+fn a_download_that_stopped_goes_on_in_the_next_call() {
+    for validator in ["etag", "date"] {
+        let (body, target) = (table(5000), Target::new());
+        let mut site = Site {
+            cut: Some((2000, 1)),
+            ..site(body.clone())
+        };
+        if validator == "date" {
+            site.etag = None;
+            site.modified = Some("Mon, 05 Feb 2024 10:00:00 GMT".into());
+        }
+        let server = Server::new(site);
+        let text = message(&server, &target, &options());
+        assert!(
+            text.starts_with(&format!("URL: stopped at 2000 of {} bytes", body.len())),
+            "{text}"
+        );
+        assert!(!target.path().exists());
+
+        let mut first = None;
+        let fetched = fetch(&server.url, &target.path(), &options(), |done, _| {
+            _ = first.get_or_insert(done)
+        });
+        assert_eq!(fetched.unwrap().resumed_from, 2000, "{validator}");
+        assert_eq!(first, Some(2000));
+        assert_eq!(server.headers("range")[1].as_deref(), Some("bytes=2000-"));
+        assert_eq!(std::fs::read(target.path()).unwrap(), body);
+        assert_eq!(target.files(), 1);
+    }
+}
+
+#[test]
+fn a_download_starts_again_if_the_file_changed_meanwhile() {
+    type Change = (&'static str, fn(&mut Site));
+    let changes: [Change; 4] = [
+        ("another tag", |site| site.etag = Some("\"two\"".into())),
+        ("another length", |site| {
+            site.body.extend_from_slice(b"5000,25000000\n")
+        }),
+        ("no ranges", |site| site.ranges = false),
+        ("no tag any more", |site| site.etag = None),
+    ];
+    for (name, change) in changes {
+        let target = Target::new();
+        let server = Server::new(Site {
+            cut: Some((2000, 1)),
+            ..site(table(5000))
+        });
+        message(&server, &target, &options());
+        // What is there now differs from the part from its first byte on.
+        server.change(|site| {
+            site.body[..10].copy_from_slice(b"ROW,SQUARE");
+            change(site);
+        });
+        let fetched = quiet(&server, &target.path(), &options()).unwrap();
+        assert_eq!(fetched.resumed_from, 0, "{name}");
+        let expected = server.site.lock().unwrap().body.clone();
+        assert_eq!(std::fs::read(target.path()).unwrap(), expected, "{name}");
+        assert_eq!(target.files(), 1);
+    }
+}
+
+#[test]
+fn a_part_without_a_way_to_compare_is_not_gone_on_with() {
+    let (body, target) = (table(5000), Target::new());
+    let server = Server::new(Site {
+        etag: None,
+        cut: Some((2000, 1)),
+        ..site(body.clone())
+    });
+    message(&server, &target, &options());
+    assert_eq!(target.part().metadata().unwrap().len(), 2000);
+    assert_eq!(
+        quiet(&server, &target.path(), &options())
+            .unwrap()
+            .resumed_from,
+        0
+    );
+    assert_eq!(std::fs::read(target.path()).unwrap(), body);
+}
+
+#[test]
+fn a_part_whose_note_is_damaged_starts_again() {
+    let (body, target) = (table(500), Target::new());
+    std::fs::write(target.part(), "leftover").unwrap();
+    std::fs::write(target.0.path().join("table.csv.part.json"), "{").unwrap();
+    quiet(&Server::new(site(body.clone())), &target.path(), &options()).unwrap();
+    assert_eq!(std::fs::read(target.path()).unwrap(), body);
+    assert_eq!(target.files(), 1);
+}
+
+#[test]
+fn a_server_in_trouble_is_asked_again() {
+    let (body, target) = (table(10), Target::new());
+    let refuse = Some(("503 Service Unavailable".to_string(), 2));
+    let server = Server::new(Site {
+        refuse,
+        ..site(body.clone())
+    });
+    quiet(
+        &server,
+        &target.path(),
+        &FetchOptions {
+            retries: 2,
+            ..options()
+        },
+    )
+    .unwrap();
+    assert_eq!(server.requests().len(), 3);
+    assert_eq!(std::fs::read(target.path()).unwrap(), body);
+}
+
+#[test]
+fn a_redirect_is_followed() {
+    let (target, to) = (Target::new(), Server::new(site(table(10))));
+    let from = Server::new(Site {
+        moved_to: Some(to.url.clone()),
+        ..Site::default()
+    });
+    quiet(&from, &target.path(), &options()).unwrap();
+    assert_eq!(std::fs::read(target.path()).unwrap(), table(10));
+}
+
+#[test]
+fn the_csv_in_an_archive_is_what_arrives() {
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    archive
+        .start_file("inner/table.csv", zip::write::SimpleFileOptions::default())
+        .unwrap();
+    archive.write_all(&table(1000)).unwrap();
+    let server = Server::new(site(archive.finish().unwrap().into_inner()));
+    let target = Target::new();
+    let fetched = quiet(&server, &target.path(), &options()).unwrap();
+    assert_eq!(fetched.table.entry.as_deref(), Some("inner/table.csv"));
+    assert!(fetched.downloaded < fetched.table.bytes);
+    assert_eq!(std::fs::read(target.path()).unwrap(), table(1000));
+
+    let tight = FetchOptions {
+        at_most: fetched.downloaded,
+        ..options()
+    };
+    let text = message(&server, &target, &tight);
+    assert!(text.contains("unpacks to more than"), "{text}");
+    assert_eq!(std::fs::read(target.path()).unwrap(), table(1000));
+}
+
+#[test]
+fn what_fails_says_why_and_what_to_do() {
+    let target = Target::new();
+    let with = |site: Site| message(&Server::new(site), &target, &options());
+    let refused = |status: &str| {
+        with(Site {
+            refuse: Some((status.into(), 9)),
+            ..Site::default()
+        })
+    };
+    let page = b"<!doctype html><title>Sign in</title>".to_vec();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let other = |url: &str, options: &FetchOptions| {
+        let error = fetch(url, &target.path(), options, |_, _| {})
+            .unwrap_err()
+            .to_string();
+        error.replace(&closed.to_string(), "HOST")
+    };
+    let errors = [
+        refused("404 Not Found"),
+        refused("403 Forbidden"),
+        refused("500 Internal Server Error"),
+        with(site(page)),
+        with(Site {
+            unmeasured: true,
+            ..site(table(2))
+        }),
+        with(site(Vec::new())),
+        message(
+            &Server::new(site(table(9))),
+            &target,
+            &FetchOptions {
+                at_most: 20,
+                ..options()
+            },
+        ),
+        other(&format!("http://{closed}/a.csv"), &options()),
+        other("http://127.0.0.1/a.csv", &FetchOptions::default()),
+        other("table.csv", &options()),
+        other("https://", &options()),
+        other(
+            "https://a.example/",
+            &FetchOptions {
+                expected_md5: Some("abc".into()),
+                ..options()
+            },
+        ),
+    ];
+    assert_eq!(target.files(), 0);
+    insta::assert_snapshot!(errors.join("\n"), @r#"
+    URL: is not there (404): check the address
+    URL: may not be read without signing in: download the file in a browser and import it
+    URL: failed (Server returned non-2xx status code: 500 Internal Server Error:): try again later
+    URL: is a web page, not a table (perhaps the page to sign in): download the file in a browser and import it
+    URL: comes without its length, as pages do and files don't: download the file in a browser and import it
+    URL: is empty
+    URL: is 52 bytes long, more than the 20 allowed
+    http://HOST/a.csv: cannot be reached (Connection refused (os error 111)): check the address and your network
+    http://127.0.0.1/a.csv: is not encrypted: use https://, or allow http:// if you trust the way
+    table.csv: is no web address: give one that begins with https://
+    https://: is no web address (empty host): give one that begins with https://
+    https://a.example/: cannot be compared with "abc", which is no MD5: give 32 hexadecimal digits
+    "#);
+}
+
+#[test]
+fn two_downloads_to_one_place_do_not_mix() {
+    let (target, server) = (Target::new(), Server::new(site(table(10))));
+    let mut inner = None;
+    fetch(&server.url, &target.path(), &options(), |_, _| {
+        inner.get_or_insert_with(|| {
+            let (url, path) = (server.url.clone(), target.path());
+            std::thread::spawn(move || {
+                fetch(&url, &path, &options(), |_, _| {})
+                    .unwrap_err()
+                    .to_string()
+            })
+            .join()
+            .unwrap()
+        });
+    })
+    .unwrap();
+    assert!(inner.unwrap().contains("already"));
+}
+
+/// Nothing here has a certificate that the system trusts, so this is as far as TLS can be followed
+/// without the network: the handshake starts and its failure is told.
+#[test]
+fn https_speaks_tls_and_tells_if_the_server_does_not() {
+    let (target, server) = (Target::new(), Server::new(site(table(10))));
+    let url = server.url.replace("http://", "https://");
+    let error = fetch(&url, &target.path(), &options(), |_, _| {})
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("cannot be reached"), "{error}");
+    assert_eq!(target.files(), 0);
+}
