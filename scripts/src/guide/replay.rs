@@ -362,7 +362,8 @@ fn real_file(root: &Path) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::guide::testing::write;
