@@ -268,6 +268,42 @@ fn plots_are_drawn_for_every_part() {
 }
 
 #[test]
+fn a_bin_of_few_days_has_no_interval() {
+    let rows = machines(60, 10, 10);
+    let report = evaluated(&rows);
+    let mut days = std::collections::BTreeMap::<u32, std::collections::BTreeSet<i32>>::new();
+    for (probability, day) in rows.probabilities.iter().zip(&rows.days) {
+        days.entry((probability * 10.0) as u32)
+            .or_default()
+            .insert(*day);
+    }
+    assert_eq!(days.len(), report.calibration.len());
+    for (bin, days) in report.calibration.iter().zip(days.values()) {
+        let around = bin.low <= bin.observed && bin.observed <= bin.high && bin.low < bin.high;
+        assert_eq!(
+            (around, bin.low.is_nan()),
+            (days.len() >= 10, days.len() < 10),
+            "{bin:?}"
+        );
+    }
+    assert!(report.calibration.iter().any(|bin| bin.low.is_nan()));
+}
+
+#[test]
+fn the_commoner_class_is_level_in_the_plot_of_precision() {
+    let plots = evaluated(&machines(60, 10, 10)).plots(&[]);
+    // Orange is the second series; after the sample in the legend comes its line.
+    let line = plots[1]
+        .1
+        .lines()
+        .filter(|line| line.contains("#d55e00"))
+        .nth(1)
+        .unwrap();
+    let path = line.split(" d=\"").nth(1).unwrap();
+    assert!(path.contains("l600 0\"") || path.contains("h600"), "{path}");
+}
+
+#[test]
 fn persistence_decides_as_today() {
     let rows = machines(100, 10, 11);
     let report = evaluated(&rows);

@@ -17,6 +17,9 @@ use super::{
 };
 use crate::{LearningError, Result};
 
+/// Clusters a bin needs for an interval.
+const FEW: usize = 10;
+
 /// How often clusters are drawn again, and from which seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bootstrap {
@@ -115,6 +118,8 @@ struct Round {
 pub(super) struct Resampled {
     pub(super) scores: Scores,
     bins: [Bin; BINS],
+    /// Of each bin, the clusters with rows in it.
+    clusters: [usize; BINS],
     rounds: Vec<Round>,
 }
 
@@ -152,6 +157,7 @@ impl Resampled {
         Ok(Resampled {
             scores: Scores { confusion, metrics },
             bins,
+            clusters: std::array::from_fn(|bin| tally.clusters_in(bin)),
             rounds,
         })
     }
@@ -172,7 +178,9 @@ impl Resampled {
         let bins = self.bins.iter().enumerate().filter(|(_, bin)| bin.rows > 0);
         bins.map(|(i, bin)| {
             let observed = bin.positives as f64 / bin.rows as f64;
-            let known = self.rounds.iter().map(|round| round.observed[i]);
+            // Few clusters give a narrow interval that means nothing.
+            let known = self.rounds.iter().filter(|_| self.clusters[i] >= FEW);
+            let known = known.map(|round| round.observed[i]);
             let Estimate { value, low, high } = estimate(observed, known.collect());
             CalibrationBin {
                 rows: bin.rows,

@@ -103,7 +103,8 @@ pub struct CalibrationBin {
     /// Share of its rows that are positive.
     #[serde(with = "rounded")]
     pub observed: f64,
-    /// Lower end of the share's interval; NaN (null in JSON) if it was not estimated.
+    /// Lower end of the share's 95 % interval; NaN (null in JSON) if its rows are of too few days or
+    /// other clusters (below 10) to draw from.
     #[serde(with = "rounded")]
     pub low: f64,
     /// Upper end.

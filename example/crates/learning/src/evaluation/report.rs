@@ -220,13 +220,7 @@ impl Evaluation {
             .describe(self.told("PR AUC", |metrics| &metrics.pr_auc));
         let lines = self.scored().map(|scored| {
             let name = format!("{} ({:.3})", scored.name, scored.metrics.pr_auc.value);
-            Line::new(
-                name,
-                scored
-                    .curve
-                    .iter()
-                    .map(|p| (p.true_positive_rate, p.precision)),
-            )
+            Line::new(name, precision_steps(&scored.curve))
         });
         lines.fold(chart, Chart::line).svg()
     }
@@ -272,6 +266,21 @@ impl Evaluation {
         .full_at(1.0)
         .svg()
     }
+}
+
+/// The curve as average precision sums it: each precision holds for the recall it adds. Straight lines
+/// between points would promise what no threshold gives, above all for a few distinct probabilities.
+fn precision_steps(curve: &[Operating]) -> Vec<(f64, f64)> {
+    let step = |from: &Operating, to: &Operating| {
+        [
+            (from.true_positive_rate, to.precision),
+            (to.true_positive_rate, to.precision),
+        ]
+    };
+    curve
+        .windows(2)
+        .flat_map(|pair| step(&pair[0], &pair[1]))
+        .collect()
 }
 
 fn importance_plot(importance: &[(String, f64)]) -> String {

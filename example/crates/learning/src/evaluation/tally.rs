@@ -72,6 +72,14 @@ impl Tally {
         self.clusters.len()
     }
 
+    /// Number of clusters with rows in the bin.
+    pub(super) fn clusters_in(&self, bin: usize) -> usize {
+        self.clusters
+            .iter()
+            .filter(|sums| sums.bins[bin].rows > 0)
+            .count()
+    }
+
     /// The metrics when each row counts as often as its cluster's weight says. The ranking's are
     /// NaN if only one class has weight.
     pub(super) fn count(&self, weights: &[u32]) -> (Metrics<f64>, Confusion, [Bin; BINS]) {
