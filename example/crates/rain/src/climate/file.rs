@@ -11,7 +11,7 @@ use super::variable::{ALL, NUMBERS, VARIABLES, Variable};
 use super::{Climate, Correlations, Field, Gap, Marginal, Place, Rain, Region};
 
 const HEADER: &str = "statistic,place,variable,numbers";
-const HALVES: [&str; 2] = ["Oct-Mar", "Apr-Sep"];
+const ROSES: [&str; 2] = ["% Oct-Mar", "% Apr-Sep"];
 const SAME_DAY: [&str; 2] = ["same day Oct-Mar", "same day Apr-Sep"];
 const DAY_BEFORE: [&str; 2] = ["day before Oct-Mar", "day before Apr-Sep"];
 
@@ -86,9 +86,10 @@ impl Climate {
                     );
                 }
             }
-            for (variable, halves) in ALL[NUMBERS..].iter().zip(&place.winds) {
-                for (half, shares) in HALVES.iter().zip(halves.iter().flatten()) {
-                    row(half, &place.name, variable.name(), same(shares, 3));
+            for (variable, roses) in ALL[NUMBERS..].iter().zip(&place.winds) {
+                for (name, rose) in ROSES.iter().zip(roses.iter().flatten()) {
+                    let percent = rose.map(|share| 100.0 * share);
+                    row(name, &place.name, variable.name(), same(&percent, 0));
                 }
             }
             let gaps =
@@ -320,16 +321,19 @@ impl Reader {
                 }
             }
             _ => {
-                let half = position(&HALVES, statistic)
+                let half = position(&ROSES, statistic)
                     .ok_or_else(|| format!("{statistic:?} is no statistic of a climate"))?;
                 let slot = (known(variable)? as usize)
                     .checked_sub(NUMBERS)
                     .ok_or_else(|| format!("{variable} is no direction"))?;
-                let shares = exactly(numbers)?;
-                for share in shares {
-                    check(share, 0.0, 1.0, "a share")?;
+                let percent: [f64; 16] = exactly(numbers)?;
+                for part in percent {
+                    check(part, 0.0, 100.0, "a percentage")?;
                 }
-                place.winds[slot].get_or_insert([[0.0625; 16]; 2])[half] = shares;
+                let sum: f64 = percent.iter().sum();
+                check(sum, 80.0, 120.0, "the sum of percentages")?;
+                place.winds[slot].get_or_insert([[0.0625; 16]; 2])[half] =
+                    percent.map(|part| part / sum);
             }
         }
         Ok(())

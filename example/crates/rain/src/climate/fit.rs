@@ -13,8 +13,8 @@ use super::marginal::{Curve, QUANTILES, SHARES};
 use super::space::{self, Site};
 use super::variable::{ALL, COMPASS, NUMBERS, VARIABLES, Variable};
 use super::{
-    Climate, ClimateError, Correlations, Gap, Marginal, PERIODS, Place, Rain, Region, angle, half,
-    normal, period,
+    Climate, ClimateError, Correlations, Gap, Marginal, PERIODS, Place, Rain, Region, Roses, angle,
+    half, normal, period,
 };
 use crate::stations::{self, Station, Zone};
 
@@ -140,15 +140,16 @@ pub fn fit(table: &Table) -> Result<Climate, ClimateError> {
 }
 
 /// Temperate Australia is three: the west and south have wet winters, the east
-/// has rain from the sea in any season.
+/// has rain from the sea in any season, as the subtropics have. Deserts and the
+/// grassland around them are one.
 fn region(station: &Station) -> &'static str {
     match station.zone {
-        Zone::Temperate if station.longitude < 130.0 => "temperate west",
-        Zone::Temperate if station.latitude > -35.0 && station.longitude > 150.0 => {
-            "temperate east"
-        }
-        Zone::Temperate => "temperate south",
-        zone => zone.name(),
+        Zone::Tropical => "tropical",
+        Zone::Desert | Zone::Grassland => "dry",
+        Zone::Subtropical => "east",
+        Zone::Temperate if station.latitude > -35.0 && station.longitude > 150.0 => "east",
+        Zone::Temperate if station.longitude < 130.0 => "west",
+        Zone::Temperate => "south",
     }
 }
 
@@ -248,6 +249,12 @@ impl Series {
         )
     }
 
+    /// The rain that begins to fall on a day and is read on the next, in steps.
+    fn next_rain(&self, t: usize) -> f64 {
+        let next = self.days.get(t + 1);
+        next.map_or(f64::NAN, |day| day[Variable::Rainfall as usize])
+    }
+
     /// Whether cloud was missing because there was none, day by day.
     fn clear(&self, cloud: Variable) -> Vec<bool> {
         let other = match cloud {
@@ -275,22 +282,27 @@ impl Series {
 /// The station's own scale.
 fn place(series: &Series, region: usize) -> Place {
     let periods: Vec<usize> = (0..series.days.len()).map(|t| series.period(t)).collect();
-    let reported = series.reported.iter().filter(|r| **r).count();
     let clears = [Variable::Cloud9am, Variable::Cloud3pm].map(|cloud| series.clear(cloud));
     let column = |variable: Variable| series.days.iter().map(move |day| day[variable as usize]);
-    let marginals = std::array::from_fn(|k| {
+    let marginals: [Option<Marginal>; NUMBERS] = std::array::from_fn(|k| {
         let values: Vec<f64> = column(ALL[k]).collect();
         (ALL[k] != Variable::Rainfall).then(|| marginal(ALL[k], &values, &periods))?
     });
-    let rain = rain(&column(Variable::Rainfall).collect::<Vec<f64>>(), &periods);
+    let next: Vec<f64> = (0..series.days.len())
+        .map(|t| series.next_rain(t))
+        .collect();
+    let rain = rain(&next, &periods);
     let winds = std::array::from_fn(|w| {
         let values: Vec<f64> = column(ALL[NUMBERS + w]).collect();
         wind(&values, &periods)
     });
-    let gaps = std::array::from_fn(|k| {
+    let gaps: [Gap; NUMBERS] = std::array::from_fn(|k| {
         let none = match ALL[k] {
             Variable::Cloud9am => Some(&clears[0]),
             Variable::Cloud3pm => Some(&clears[1]),
+            Variable::Rainfall if rain.is_none() => return Gap::ALWAYS,
+            Variable::Rainfall => None,
+            _ if marginals[k].is_none() => return Gap::ALWAYS,
             _ => None,
         };
         let missing: Vec<bool> = column(ALL[k])
@@ -300,16 +312,17 @@ fn place(series: &Series, region: usize) -> Place {
             .collect();
         gap(&missing)
     });
-    let clear = clears.each_ref().map(|clear| {
-        let days = clear.iter().filter(|clear| **clear).count();
-        days as f64 / reported as f64
+    let clear = std::array::from_fn(|i| {
+        let cloud = [Variable::Cloud9am, Variable::Cloud3pm][i];
+        // Share among the days on which the instrument works.
+        let none = clears[i].iter().filter(|clear| **clear).count() as f64;
+        let some = column(cloud).filter(|value| !value.is_nan()).count() as f64;
+        match marginals[cloud as usize].is_some() {
+            true => f64::min(none / (none + some), 0.95),
+            false => 0.0,
+        }
     });
-    // Share among the days on which the instrument works.
-    let clear = [
-        clear[0] / (1.0 - gaps[Variable::Cloud9am as usize].share).max(0.01),
-        clear[1] / (1.0 - gaps[Variable::Cloud3pm as usize].share).max(0.01),
-    ];
-    let mut place = Place {
+    Place {
         name: series.station.name.into(),
         latitude: f64::from(series.station.latitude),
         longitude: f64::from(series.station.longitude),
@@ -318,21 +331,8 @@ fn place(series: &Series, region: usize) -> Place {
         rain,
         winds,
         gaps,
-        clear: clear.map(|share| share.min(0.95)),
-    };
-    for (k, gap) in place.gaps.iter_mut().enumerate() {
-        let known = match ALL[k] {
-            Variable::Rainfall => place.rain.is_some(),
-            _ => place.marginals[k].is_some(),
-        };
-        if !known {
-            *gap = Gap {
-                share: 1.0,
-                days: 1.0,
-            };
-        }
+        clear,
     }
-    place
 }
 
 /// Quantiles of each period, and the waves that fit them best.
@@ -343,38 +343,31 @@ fn marginal(variable: Variable, values: &[f64], periods: &[usize]) -> Option<Mar
     let mut fits = [Waves::default(); QUANTILES];
     let mut centre = Waves::default();
     for p in 0..PERIODS {
-        let mut of_period: Vec<f64> = values
+        let mut days: Vec<f64> = values
             .iter()
             .zip(periods)
             .filter(|(value, period)| **period == p && !value.is_nan())
             .map(|(value, _)| *value)
             .collect();
-        if of_period.len() < 8 {
+        if days.len() < 8 {
             continue;
         }
-        spread(&mut of_period);
-        let weight = of_period.len() as f64;
+        spread(&mut days);
+        let weight = days.len() as f64;
         for (q, fit) in fits.iter_mut().enumerate() {
-            fit.see(angle(p), quantile(&of_period, SHARES[q]), weight);
+            fit.see(angle(p), quantile(&days, SHARES[q]), weight);
         }
-        let mean = of_period.iter().sum::<f64>() / weight;
-        centre.see(angle(p), mean, weight);
+        centre.see(angle(p), days.iter().sum::<f64>() / weight, weight);
     }
     let step = variable.step();
     let [_, _, _, cos2, sin2] = centre.solve(5);
-    let mut marginal = Marginal {
-        mean: [0.0; QUANTILES],
-        cos: [0.0; QUANTILES],
-        sin: [0.0; QUANTILES],
+    let fits = fits.map(|fit| fit.solve(3));
+    Some(Marginal {
+        mean: fits.map(|fit| fit[0] * step),
+        cos: fits.map(|fit| fit[1] * step),
+        sin: fits.map(|fit| fit[2] * step),
         half: [cos2 * step, sin2 * step],
-    };
-    for (q, fit) in fits.iter().enumerate() {
-        let [mean, cos, sin, _, _] = fit.solve(3);
-        marginal.mean[q] = mean * step;
-        marginal.cos[q] = cos * step;
-        marginal.sin[q] = sin * step;
-    }
-    Some(marginal)
+    })
 }
 
 /// Sorts, and spreads equal readings over the step that they were rounded to.
@@ -483,8 +476,8 @@ fn rain(values: &[f64], periods: &[usize]) -> Option<[Rain; 12]> {
     Some(std::array::from_fn(|month| of_month(Some(month))))
 }
 
-/// Shares of the directions by half of the year, none of them zero.
-fn wind(values: &[f64], periods: &[usize]) -> Option<[[f64; 16]; 2]> {
+/// Shares of the directions, none of them zero.
+fn wind(values: &[f64], periods: &[usize]) -> Option<Roses> {
     let known = values.iter().filter(|value| !value.is_nan()).count();
     (known >= LEAST_DAYS).then_some(())?;
     let mut shares = [[0.5; 16]; 2];
@@ -493,9 +486,9 @@ fn wind(values: &[f64], periods: &[usize]) -> Option<[[f64; 16]; 2]> {
             shares[half(*period)][*value as usize % 16] += 1.0;
         }
     }
-    for half in &mut shares {
-        let sum: f64 = half.iter().sum();
-        half.iter_mut().for_each(|share| *share /= sum);
+    for rose in &mut shares {
+        let sum: f64 = rose.iter().sum();
+        rose.iter_mut().for_each(|share| *share /= sum);
     }
     Some(shares)
 }
@@ -529,16 +522,17 @@ fn bounds(series: &Series, place: &Place, cuts: &[usize; 3]) -> Vec<[(f32, f32);
             std::array::from_fn(|k| {
                 let (low, high) = match ALL[k] {
                     Variable::Rainfall => {
-                        rain_bounds(day[k], place.rain.as_ref().map(|r| &r[p / 3]))
+                        rain_bounds(series.next_rain(t), place.rain.as_ref().map(|r| &r[p / 3]))
                     }
                     cloud if cloud.is_cloud() => {
                         let i = usize::from(cloud == Variable::Cloud3pm);
-                        cloud_bounds(day[k], curves[p][k].as_ref(), place.clear[i], clears[i][t])
+                        let curve = curves[p][k].as_ref();
+                        cloud_bounds(day[k], curve, place.clear[i], clears[i][t])
                     }
                     number if k < NUMBERS => number_bounds(number, day[k], curves[p][k].as_ref()),
                     _ => {
-                        let shares = place.winds[k - NUMBERS].as_ref().map(|w| &w[half(p)]);
-                        wind_bounds(day[k], shares, cuts[k - NUMBERS])
+                        let roses = place.winds[k - NUMBERS].as_ref();
+                        wind_bounds(day[k], roses.map(|r| &r[half(p)]), cuts[k - NUMBERS])
                     }
                 };
                 // A reading as fine as this may count as exact.
@@ -591,21 +585,13 @@ fn rain_bounds(steps: f64, rain: Option<&Rain>) -> (f64, f64) {
         return ANY;
     };
     let mm = steps * Variable::Rainfall.step();
-    let (none, wet) = rain.thresholds();
-    if mm < 0.05 {
-        return (ANY.0, none);
+    let wet = rain.thresholds().1;
+    // No more than wet or dry: how much falls is far less foreseeable than whether
+    // it does, and held to its exact score would blur it.
+    match mm > 1.05 {
+        true => (wet, ANY.1),
+        false => (ANY.0, wet),
     }
-    if mm <= 1.0 {
-        // As the generator spreads them: the square root of the share.
-        let edge = |mm: f64| {
-            let part = libm::sqrt(((mm - 0.1) / 1.0).clamp(0.0, 1.0));
-            normal::quantile(rain.none + rain.trace * part)
-        };
-        return (edge(mm - 0.1), edge(mm + 0.1));
-    }
-    // How much a wet day brings is far less foreseeable than that it is one: held to
-    // its exact score, it would blur what the days before and other variables say.
-    (wet, ANY.1)
 }
 
 fn wind_bounds(point: f64, shares: Option<&[f64; 16]>, cut: usize) -> (f64, f64) {

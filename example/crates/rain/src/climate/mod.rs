@@ -50,15 +50,17 @@ pub struct Place {
     pub marginals: [Option<Marginal>; NUMBERS],
     /// Rainfall, month by month from January; none if never reported.
     pub rain: Option<[Rain; 12]>,
-    /// Shares of the sixteen directions in each half of the year for gust, 9 am
-    /// and 3 pm; none if never reported.
-    pub winds: [Option<[[f64; 16]; 2]>; 3],
+    /// Shares of the sixteen directions for gust, 9 am and 3 pm; none if never reported.
+    pub winds: [Option<Roses>; 3],
     /// When each number is missing.
     pub gaps: [Gap; NUMBERS],
     /// Share of days on which the station reports no cloud at 9 am and 3 pm
     /// because its instrument sees none.
     pub clear: [f64; 2],
 }
+
+/// Shares of the sixteen directions, from north clockwise, in each half of the year.
+pub type Roses = [[f64; 16]; 2];
 
 /// How often a station fails to report a variable it usually reports.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,6 +69,14 @@ pub struct Gap {
     pub share: f64,
     /// Mean length of a gap, in days.
     pub days: f64,
+}
+
+impl Gap {
+    /// Never reported.
+    pub const ALWAYS: Gap = Gap {
+        share: 1.0,
+        days: 1.0,
+    };
 }
 
 /// Stations whose weather works alike.
@@ -79,6 +89,9 @@ pub struct Region {
 }
 
 /// Correlations of normal scores, in the order of the state.
+///
+/// Rain is that to come, what falls from 9 am of the day on and is read the next
+/// morning: it is of a piece with the day's humidity, cloud and pressure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Correlations {
     /// Correlations of the normal scores of one day.
@@ -159,8 +172,8 @@ pub fn cuts(places: &[Place], regions: usize) -> Vec<[usize; 3]> {
             std::array::from_fn(|w| {
                 let mut shares = [0.0; 16];
                 for place in places.iter().filter(|place| place.region == region) {
-                    for season in place.winds[w].iter().flatten() {
-                        for (sum, share) in shares.iter_mut().zip(season) {
+                    for rose in place.winds[w].iter().flatten() {
+                        for (sum, share) in shares.iter_mut().zip(rose) {
                             *sum += share;
                         }
                     }

@@ -32,8 +32,8 @@ pub struct Station {
     rng: Pcg64Mcg,
     scores: State,
     gaps: [bool; NUMBERS],
-    /// The row that only lacks tomorrow's rain.
-    row: Row,
+    /// Rain to be reported tomorrow, in tenths of a millimetre.
+    rain: i16,
 }
 
 /// Variables that go missing together share the draw that decides it.
@@ -58,7 +58,7 @@ impl Station {
             rng: Pcg64Mcg::seed_from_u64(mix(seed, 2, index as u64)),
             scores: [0.0; WIDTH],
             gaps: [false; NUMBERS],
-            row: Row::default(),
+            rain: MISSING,
         }
     }
 
@@ -67,7 +67,7 @@ impl Station {
         self.index % plan.bases.len()
     }
 
-    /// The first day.
+    /// The day before the first.
     pub fn begin(&mut self, plan: &Plan, news: &State, when: When) {
         let base = &plan.bases[self.base(plan)];
         let news = self.own(plan, news);
@@ -81,10 +81,10 @@ impl Station {
         for ((gap, share), variable) in self.gaps.iter_mut().zip(base.missing).zip(ALL) {
             *gap = draws[group(variable)] < share;
         }
-        self.row = self.observe(base, when);
+        self.rain = self.rain_to_come(base, when);
     }
 
-    /// Moves on by a day; returns the finished row of the day that was.
+    /// Moves on by a day; returns its row.
     pub fn advance(&mut self, plan: &Plan, news: &State, when: When) -> Row {
         let base = &plan.bases[self.base(plan)];
         let dynamics = &plan.regions[base.region][half(when.period)];
@@ -104,10 +104,21 @@ impl Station {
                 false => draw < begin,
             };
         }
-        let tomorrow = self.observe(base, when);
-        let mut today = std::mem::replace(&mut self.row, tomorrow);
-        today.rain_tomorrow = self.row.rain_today;
-        today
+        let to_come = self.rain_to_come(base, when);
+        let today = std::mem::replace(&mut self.rain, to_come);
+        self.observe(base, when, today)
+    }
+
+    /// The rain that begins to fall today and is reported tomorrow.
+    fn rain_to_come(&self, base: &Base, when: When) -> i16 {
+        let month = when.period / 3;
+        match self.gaps[Variable::Rainfall as usize] {
+            true => MISSING,
+            false => {
+                let score = self.scores[Variable::Rainfall as usize];
+                rain(&base.amounts[month], base.rain[month], score)
+            }
+        }
     }
 
     /// The news of this station: those of its base, or partly so.
@@ -123,7 +134,7 @@ impl Station {
     }
 
     /// What the station reports of its state.
-    fn observe(&mut self, base: &Base, when: When) -> Row {
+    fn observe(&self, base: &Base, when: When, rain_today: i16) -> Row {
         use Variable::*;
         let lookups = &base.lookups[when.period];
         let mut values = [0_i16; NUMBERS];
@@ -131,11 +142,6 @@ impl Station {
             let steps = look_up(&lookups[k], self.scores[k]);
             values[k] = tenths(*variable, nearest(steps));
         }
-        values[Rainfall as usize] = rain(
-            &lookups[Rainfall as usize],
-            base.rain[when.period / 3],
-            self.scores[Rainfall as usize],
-        );
 
         // Instruments agree: the extremes of a day contain its readings.
         // Two that don't meet halfway, so that neither's mean moves much.
@@ -178,15 +184,13 @@ impl Station {
                 *value = MISSING;
             }
         }
-        let rain_today = match values[Rainfall as usize] {
-            MISSING => None,
-            tenths => Some(tenths > 10),
-        };
+        values[Rainfall as usize] = rain_today;
+        let answer = |tenths: i16| (tenths != MISSING).then_some(tenths > 10);
         Row {
             values,
             points,
-            rain_today,
-            rain_tomorrow: None,
+            rain_today: answer(rain_today),
+            rain_tomorrow: answer(self.rain),
         }
     }
 }

@@ -165,9 +165,9 @@ pub fn generate(
         .map(|i| day::Station::new(i, options.seed))
         .collect();
 
-    // Each station is a day ahead of its rows: a row ends with the next day's rain.
+    // The day before the first brings its rain.
     noise.fill(0, 1);
-    let mut when = vec![day::When::new(options.start)];
+    let mut when = vec![day::When::new(options.start - 1)];
     states
         .par_iter_mut()
         .for_each(|state| state.begin(&plan, noise.of(0, state.base(&plan)), when[0]));
@@ -177,7 +177,7 @@ pub fn generate(
         let days = per_block.min((options.days - done) as usize);
         noise.fill(done + 1, days);
         when.clear();
-        when.extend((1..=days).map(|d| day::When::new(options.start + done as Day + d as Day)));
+        when.extend((0..days).map(|d| day::When::new(options.start + done as Day + d as Day)));
         block.reset(options.start + done as Day, days);
         states
             .par_iter_mut()

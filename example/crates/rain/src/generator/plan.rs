@@ -54,8 +54,10 @@ pub struct Base {
     /// For each period and variable.
     pub lookups: Vec<[Lookup; VARIABLES]>,
     /// For each month: scores above which there is some rain, and above which it
-    /// is a wet day. Amounts are tabulated from the latter to `END`.
+    /// is a wet day.
     pub rain: [(f32, f32); 12],
+    /// For each month: amounts, from the wet threshold to `END`.
+    pub amounts: [Lookup; 12],
     /// Scores below which the sky is reported clear by reporting no cloud.
     pub clear: [f32; 2],
     /// Chances that a gap begins, and that it ends.
@@ -164,17 +166,16 @@ fn score(knot: usize) -> f64 {
 
 impl Base {
     fn new(place: &Place, cuts: &[usize; 3]) -> Base {
-        let months: Vec<Lookup> = (0..12).map(|month| amounts(place, month)).collect();
         let lookups = (0..PERIODS)
             .map(|p| {
                 std::array::from_fn(|k| match ALL[k] {
-                    Variable::Rainfall => months[p / 3],
+                    Variable::Rainfall => [0.0; KNOTS],
                     variable if k < NUMBERS => match &place.marginals[k] {
                         Some(marginal) => number(variable, &marginal.at(angle(p)), place, p),
                         None => [0.0; KNOTS],
                     },
                     _ => match &place.winds[k - NUMBERS] {
-                        Some(halves) => direction(&halves[half(p)], cuts[k - NUMBERS]),
+                        Some(roses) => direction(&roses[half(p)], cuts[k - NUMBERS]),
                         None => [0.0; KNOTS],
                     },
                 })
@@ -191,6 +192,7 @@ impl Base {
             region: place.region,
             lookups,
             rain,
+            amounts: std::array::from_fn(|month| amounts(place, month)),
             clear: place.clear.map(|share| normal::quantile(share) as f32),
             gaps: place.gaps.map(|gap| {
                 if gap.share > 0.999 {
