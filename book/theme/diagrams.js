@@ -22,19 +22,28 @@
         return loading;
     };
 
+    // One after another, each under a number of its own: mermaid takes names from the clock, and two
+    // diagrams drawn in the same tick would end up in one another.
+    let number = 0;
+    const drawOne = async (node) => {
+        const { svg } = await mermaid.render(`diagram-${number++}`, sources.get(node));
+        node.innerHTML = svg;
+        node.dataset.processed = 'true';
+    };
+
     let drawing = Promise.resolve();
     const draw = (nodes) => {
-        drawing = drawing.then(load).then(() => {
-            for (const node of nodes) {
-                node.textContent = sources.get(node);
-                delete node.dataset.processed;
-            }
+        drawing = drawing.then(load).then(async () => {
+            // A label is measured in its font, so that has to be there.
+            await document.fonts.ready;
             mermaid.initialize({
                 startOnLoad: false,
                 theme: isDark() ? 'dark' : 'neutral',
-                fontFamily: 'inherit',
+                fontFamily: '"Open Sans", sans-serif',
             });
-            return mermaid.run({ nodes });
+            for (const node of nodes) {
+                await drawOne(node);
+            }
         }).catch((error) => console.error('diagram:', error));
     };
 
