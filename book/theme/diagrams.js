@@ -40,6 +40,9 @@
                 startOnLoad: false,
                 theme: isDark() ? 'dark' : 'neutral',
                 fontFamily: '"Open Sans", sans-serif',
+                themeVariables: {
+                    edgeLabelBackground: getComputedStyle(document.documentElement).backgroundColor,
+                },
             });
             for (const node of nodes) {
                 await drawOne(node);
