@@ -7,6 +7,8 @@ use crate::{LearningError, Result, sigmoid::sigmoid};
 
 /// Rows scored together, so that a tree's nodes are fetched once for all of them.
 const BLOCK: usize = 256;
+/// Rows that walk down a tree together.
+const TOGETHER: usize = 8;
 
 /// Trees whose leaves add up to a margin. Scoring reads this and nothing else,
 /// whichever library trained it.
@@ -66,6 +68,7 @@ pub struct Tree {
     pub nodes: Vec<Node>,
 }
 
+// ANCHOR: node
 /// A split, or a leaf if `left` is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Node {
@@ -82,6 +85,7 @@ pub struct Node {
     /// Training weight that reached the node.
     pub cover: f32,
 }
+// ANCHOR_END: node
 
 impl Node {
     /// A leaf.
@@ -101,14 +105,10 @@ impl Node {
         self.left == 0
     }
 
-    /// The child that a row goes to from a split.
+    /// The child that a row goes to from a split. (No branch: which side it is cannot be foreseen.)
     fn child(&self, row: &[f32]) -> usize {
         let value = row[usize::from(self.feature)];
-        let left = if value.is_nan() {
-            self.missing_left
-        } else {
-            value < self.threshold
-        };
+        let left = (value < self.threshold) | (value.is_nan() & self.missing_left);
         self.left as usize + usize::from(!left)
     }
 }
@@ -170,6 +170,41 @@ impl Tree {
         node.value
     }
 
+    /// The leaves of several rows, walked to step by step together, so that the processor need
+    /// not wait for one step before it begins another.
+    fn leaf_values<const ROWS: usize>(&self, rows: [&[f32]; ROWS]) -> [f32; ROWS] {
+        let mut at = [0; ROWS];
+        loop {
+            let mut walking = false;
+            for (at, row) in at.iter_mut().zip(rows) {
+                let node = &self.nodes[*at];
+                let child = node.child(row);
+                *at = if node.is_leaf() { *at } else { child };
+                walking |= !node.is_leaf();
+            }
+            if !walking {
+                return at.map(|leaf| self.nodes[leaf].value);
+            }
+        }
+    }
+
+    /// Adds to each row's sum the leaf that the row falls into.
+    fn add_to(&self, sums: &mut [f64], rows: &[f32], width: usize) {
+        let mut together = sums.chunks_exact_mut(TOGETHER);
+        let mut blocks = rows.chunks_exact(TOGETHER * width);
+        for (sums, block) in together.by_ref().zip(blocks.by_ref()) {
+            let rows: [&[f32]; TOGETHER] =
+                std::array::from_fn(|row| &block[row * width..][..width]);
+            for (sum, leaf) in sums.iter_mut().zip(self.leaf_values(rows)) {
+                *sum += f64::from(leaf);
+            }
+        }
+        let last = together.into_remainder().iter_mut();
+        for (sum, row) in last.zip(blocks.remainder().chunks_exact(width)) {
+            *sum += f64::from(self.leaf_value(row));
+        }
+    }
+
     /// Calls `visit` with every node that a row passes, from the root to its leaf.
     pub(crate) fn path(&self, row: &[f32], mut visit: impl FnMut(usize)) {
         let mut at = 0;
@@ -214,9 +249,12 @@ impl Ensemble {
     /// Trees over rows of `width` features.
     ///
     /// # Errors
-    /// If a tree isn't well-formed: a child that doesn't stand after its parent, or has two;
+    /// If there are no features, or a tree isn't well-formed: a child that doesn't stand after its parent, or has two;
     /// a feature out of range; a number that isn't finite.
     pub fn new(width: u16, base: f64, link: Link, trees: Vec<Tree>) -> Result<Ensemble> {
+        if width == 0 {
+            return Err(LearningError::File("the ensemble has no features".into()));
+        }
         if !base.is_finite() {
             return Err(LearningError::File(format!(
                 "the ensemble's base is {base}, which isn't a number"
@@ -271,7 +309,7 @@ impl Ensemble {
     /// # Panics
     /// If `rows` isn't a whole number of rows.
     pub fn margins(&self, rows: &[f32]) -> Vec<f64> {
-        let width = self.width().max(1);
+        let width = self.width();
         assert_eq!(rows.len() % width, 0, "values in rows of {width}");
         let mut margins = vec![self.base; rows.len() / width];
         margins
@@ -279,9 +317,7 @@ impl Ensemble {
             .zip(rows.par_chunks(BLOCK * width))
             .for_each(|(sums, rows)| {
                 for tree in &self.trees {
-                    for (sum, row) in sums.iter_mut().zip(rows.chunks_exact(width)) {
-                        *sum += f64::from(tree.leaf_value(row));
-                    }
+                    tree.add_to(sums, rows, width);
                 }
             });
         margins
@@ -320,105 +356,4 @@ pub(crate) fn shares(mut values: Vec<f64>) -> Vec<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Feature 0 below 1 (missing right), then feature 1 below 0 (missing left).
-    fn tree() -> Tree {
-        let split = |feature, threshold, missing_left, left, cover| Node {
-            feature,
-            missing_left,
-            threshold,
-            left,
-            value: 0.0,
-            cover,
-        };
-        Tree {
-            nodes: vec![
-                split(0, 1.0, false, 1, 8.0),
-                split(1, 0.0, true, 3, 6.0),
-                Node::leaf(-1.0, 2.0),
-                Node::leaf(0.25, 2.0),
-                Node::leaf(0.5, 4.0),
-            ],
-        }
-    }
-
-    fn ensemble(trees: Vec<Tree>) -> Result<Ensemble> {
-        Ensemble::new(2, 0.125, Link::Logistic, trees)
-    }
-
-    #[test]
-    fn smaller_goes_left_and_missing_where_the_node_says() {
-        let model = ensemble(vec![tree()]).unwrap();
-        let leaf = |row: [f32; 2]| model.margin(&row) - 0.125;
-        assert_eq!(leaf([0.5, -1.0]), 0.25);
-        assert_eq!(leaf([0.5, 0.0]), 0.5, "equal is not smaller");
-        assert_eq!(leaf([0.5, f32::NAN]), 0.25);
-        assert_eq!(leaf([1.0, -1.0]), -1.0);
-        assert_eq!(leaf([f32::NAN, -1.0]), -1.0);
-    }
-
-    #[test]
-    fn malformed_trees_are_refused() {
-        let broken = |change: fn(&mut Tree)| {
-            let mut bad = tree();
-            change(&mut bad);
-            ensemble(vec![tree(), bad]).unwrap_err().to_string()
-        };
-        insta::assert_snapshot!(broken(|t| t.nodes[1].left = 1), @"tree 1 node 1: a child doesn't follow it, or isn't there");
-        insta::assert_snapshot!(broken(|t| t.nodes[1].left = 4), @"tree 1 node 1: a child doesn't follow it, or isn't there");
-        insta::assert_snapshot!(broken(|t| t.nodes[1].left = u32::MAX), @"tree 1 node 1: a child doesn't follow it, or isn't there");
-        insta::assert_snapshot!(broken(|t| t.nodes[1].left = 2), @"tree 1 node 1: a child already has a parent");
-        insta::assert_snapshot!(broken(|t| t.nodes[1].left = 0), @"tree 1 node 3: it has no parent");
-        insta::assert_snapshot!(broken(|t| t.nodes[0].feature = 2), @"tree 1 node 0: it splits by a feature that isn't there");
-        insta::assert_snapshot!(broken(|t| t.nodes[3].value = f32::NAN), @"tree 1 node 3: a value or threshold isn't a number");
-        insta::assert_snapshot!(broken(|t| t.nodes[3].cover = -1.0), @"tree 1 node 3: the training weight is negative or not a number");
-        insta::assert_snapshot!(broken(|t| t.nodes.clear()), @"tree 1 has no nodes");
-    }
-
-    #[test]
-    fn a_decoded_ensemble_is_checked() {
-        let mut bytes = postcard::to_allocvec(&ensemble(vec![tree()]).unwrap()).unwrap();
-        assert!(postcard::from_bytes::<Ensemble>(&bytes).is_ok());
-        bytes[0] = 1; // the width: one feature, so feature 1 isn't there
-        assert!(postcard::from_bytes::<Ensemble>(&bytes).is_err());
-    }
-
-    #[test]
-    fn importance_is_the_variance_that_splits_take_away() {
-        // Node 1: 2·4/6·(0.25−0.5)² = 1/12. Root: left mean 2.5/6, 6·2/8·(2.5/6+1)² = 1.5·(17/12)².
-        let (inner, root) = (1.0 / 12.0, 1.5 * (17.0f64 / 12.0).powi(2));
-        let importance = ensemble(vec![tree()]).unwrap().importance();
-        assert!((importance[0] - root / (root + inner)).abs() < 1e-12);
-        assert!((importance[1] - inner / (root + inner)).abs() < 1e-12);
-    }
-
-    proptest! {
-        #[test]
-        fn a_threshold_rounded_to_f32_changes_no_comparison(threshold in any::<f64>(), x in any::<f32>()) {
-            prop_assume!(!threshold.is_nan());
-            prop_assert_eq!(f64::from(x) < threshold, x < f32_threshold(threshold));
-        }
-
-        #[test]
-        fn nor_does_it_next_to_the_threshold(near in any::<f32>(), shift in -2i64..=2) {
-            prop_assume!(near.is_finite());
-            let threshold = f64::from_bits(f64::from(near).to_bits().wrapping_add_signed(shift));
-            prop_assume!(!threshold.is_nan());
-            for x in [near.next_down(), near, near.next_up()] {
-                prop_assert_eq!(f64::from(x) < threshold, x < f32_threshold(threshold));
-            }
-        }
-
-        #[test]
-        fn many_rows_give_the_bits_of_one(rows in prop::collection::vec(prop::num::f32::ANY, 0..1200)) {
-            let rows = &rows[..rows.len() / 2 * 2];
-            let model = ensemble(vec![tree(), tree(), tree()]).unwrap();
-            let single: Vec<u64> = rows.chunks(2).map(|row| model.margin(row).to_bits()).collect();
-            let batch: Vec<u64> = model.margins(rows).into_iter().map(f64::to_bits).collect();
-            prop_assert_eq!(single, batch);
-        }
-    }
-}
+mod tests;

@@ -84,7 +84,7 @@ impl Linear {
         &self.terms
     }
 
-    /// The log-odds of one row. NaN is missing.
+    /// The log-odds of one row. NaN is missing; infinity counts as the largest number.
     ///
     /// # Panics
     /// If the row hasn't [`Linear::width`] values.
@@ -95,6 +95,8 @@ impl Linear {
             .zip(row)
             .fold(self.intercept, |sum, (term, value)| {
                 let value = if value.is_nan() { term.fill } else { *value };
+                // Infinity less infinity would be no number at all.
+                let value = value.clamp(f32::MIN, f32::MAX);
                 sum + term.weight * ((f64::from(value) - term.mean) / term.scale)
             })
     }

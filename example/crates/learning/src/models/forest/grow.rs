@@ -57,13 +57,15 @@ impl Count {
     fn minus(self, other: Count) -> Count {
         Count(self.0 - other.0)
     }
+}
 
-    /// Rows × (1 − Gini impurity): what a split should raise, summed over both sides.
-    fn purity(self) -> f64 {
-        let (rows, positives) = (self.rows() as f64, self.positives() as f64);
-        let negatives = rows - positives;
-        (positives * positives + negatives * negatives) / rows
-    }
+/// Half of what the Gini impurity makes of a node parted in two, summed over the rows: on each side
+/// positives × negatives / rows, brought to one fraction. The less, the better.
+fn impurity(left: Count, both: Count) -> f64 {
+    let right = both.minus(left);
+    let of = |side: Count| (side.rows() as f64, side.positives() as f64);
+    let ((l, lp), (r, rp)) = (of(left), of(right));
+    (lp * (l - lp) * r + rp * (r - rp) * l) / (l * r)
 }
 
 /// A way to part a node's rows.
@@ -73,7 +75,7 @@ struct Split {
     bin: u8,
     missing_left: bool,
     left: Count,
-    purity: f64,
+    impurity: f64,
 }
 
 /// A node that may still be split, and where its samples are.
@@ -117,7 +119,7 @@ impl<'a> Grower<'a> {
         let mut scratch = Scratch {
             rng,
             order,
-            right: Vec::with_capacity(samples.len()),
+            right: samples.clone(),
         };
         let count = samples
             .iter()
@@ -217,21 +219,21 @@ impl<'a> Grower<'a> {
             }
             let pick = scratch.rng.random_range(drawn as u32..width as u32) as usize;
             scratch.order.swap(drawn, pick);
-            let floor = best.as_ref().map_or(count.purity(), |split| split.purity);
+            let limit = best.as_ref().map_or(f64::INFINITY, |split| split.impurity);
             best = self
-                .best_of_feature(scratch.order[drawn], samples, count, floor)
+                .best_of_feature(scratch.order[drawn], samples, count, limit)
                 .or(best);
         }
         best
     }
 
-    /// The feature's best split, if its purity is above `floor`.
+    /// The feature's best split, if its impurity is below `limit`.
     fn best_of_feature(
         &self,
         feature: usize,
         samples: &[Sample],
         count: Count,
-        floor: f64,
+        limit: f64,
     ) -> Option<Split> {
         let column = &self.binned.columns[feature];
         let mut histogram = [Count::default(); 256];
@@ -240,21 +242,22 @@ impl<'a> Grower<'a> {
             *bin = bin.plus(sample.count);
         }
         let missing = histogram[usize::from(MISSING)];
+        let most = count.rows() - self.min_leaf;
         let mut best: Option<Split> = None;
+        let mut least = limit;
         let mut consider = |bin: usize, missing_left: bool, left: Count| {
-            let right = count.minus(left);
-            if left.rows() < self.min_leaf || right.rows() < self.min_leaf {
+            if left.rows() < self.min_leaf || left.rows() > most {
                 return;
             }
-            let purity = left.purity() + right.purity();
-            // Sums of squares round: less than this is no gain at all.
-            if purity > best.as_ref().map_or(floor, |split| split.purity) * (1.0 + 1e-12) {
+            let impurity = impurity(left, count);
+            if impurity < least {
+                least = impurity;
                 best = Some(Split {
                     feature,
                     bin: bin as u8,
                     missing_left,
                     left,
-                    purity,
+                    impurity,
                 });
             }
         };
@@ -279,25 +282,20 @@ impl<'a> Grower<'a> {
     }
 
     /// Moves the samples that go left to the front, keeping the order on both sides, and counts them.
-    fn part(&self, samples: &mut [Sample], split: &Split, right: &mut Vec<Sample>) -> usize {
+    fn part(&self, samples: &mut [Sample], split: &Split, right: &mut [Sample]) -> usize {
         let bins = &self.binned.columns[split.feature].bins;
-        right.clear();
-        let mut left = 0;
+        // Both sides are written and one is kept: which one it is cannot be foreseen.
+        let (mut left, mut others) = (0, 0);
         for at in 0..samples.len() {
             let sample = samples[at];
             let bin = bins[sample.row as usize];
-            if if bin == MISSING {
-                split.missing_left
-            } else {
-                bin <= split.bin
-            } {
-                samples[left] = sample;
-                left += 1;
-            } else {
-                right.push(sample);
-            }
+            let goes_left = (bin <= split.bin) | (split.missing_left & (bin == MISSING));
+            samples[left] = sample;
+            right[others] = sample;
+            left += usize::from(goes_left);
+            others += usize::from(!goes_left);
         }
-        samples[left..].copy_from_slice(right);
+        samples[left..].copy_from_slice(&right[..others]);
         left
     }
 }
