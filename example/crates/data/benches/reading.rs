@@ -5,7 +5,7 @@ use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mlops_data::tables::{self, ReadOptions};
-use mlops_data::{Column, Contract, Table, Values};
+use mlops_data::{Column, Contract, Table, Values, check};
 
 const ROWS: usize = 100_000;
 
@@ -70,6 +70,14 @@ fn machines() -> Table {
     Table::new(columns.into()).unwrap()
 }
 
+fn checking(criterion: &mut Criterion) {
+    let contract = Contract::parse(CONTRACT, Path::new("contract.yaml")).unwrap();
+    let table = machines();
+    criterion.bench_function("check", |bencher| {
+        bencher.iter(|| check(black_box(&table), &contract));
+    });
+}
+
 fn reading(criterion: &mut Criterion) {
     let contract = Contract::parse(CONTRACT, Path::new("contract.yaml")).unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -89,5 +97,5 @@ fn reading(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, reading);
+criterion_group!(benches, reading, checking);
 criterion_main!(benches);

@@ -22,6 +22,16 @@ pub enum DataError {
         /// What is wrong, with the line where known.
         message: String,
     },
+    /// A rule's condition cannot be read.
+    #[error("in the rule `{text}`, character {position}: {message}")]
+    Expression {
+        /// The condition.
+        text: String,
+        /// The character in question, from 1.
+        position: usize,
+        /// What is wrong there and what would be right.
+        message: String,
+    },
     /// A fault doesn't fit the table it is to be put into.
     #[error("{fault}: {message}")]
     Fault {
@@ -104,7 +114,12 @@ fn list(path: &Path, unit: &str, problems: &[Problem], count: usize, advice: &st
     match problems {
         [only] if count == 1 => format!("{path}, {}\n{advice}", place(only)),
         _ => {
-            let mut text = format!("{path}: {count} faults, the first of them:");
+            let mut text = format!("{path}: {count} faults");
+            text += if count > problems.len().min(SHOWN) {
+                ", the first of them:"
+            } else {
+                ":"
+            };
             for problem in problems.iter().take(SHOWN) {
                 text += "\n  ";
                 text += &place(problem);

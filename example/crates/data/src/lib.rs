@@ -5,18 +5,24 @@
 //! of features or models, and nothing of any particular project.
 
 pub mod calendar;
+pub mod check;
 pub mod contract;
 mod error;
+pub mod expression;
 pub mod fault;
 #[cfg(feature = "fetch")]
 pub mod fetch;
 #[cfg(feature = "tables")]
 pub mod import;
+pub mod json;
+pub mod neighbours;
+pub mod statistics;
 pub mod table;
 #[cfg(feature = "tables")]
 pub mod tables;
 pub mod two_sample;
 
+pub use check::{Report, check};
 pub use contract::Contract;
 pub use error::{DataError, Problem, Result};
 pub use fault::{Change, Fault};

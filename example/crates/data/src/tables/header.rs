@@ -46,10 +46,7 @@ pub(super) fn plan<'a>(
                     .map(String::as_str)
                     .filter(|name| contract.column(name).is_none());
                 faults.push(match nearest(&rule.name, unknown) {
-                    Some(name) => format!(
-                        "column {:?} is missing; did you mean it by {name:?}?",
-                        rule.name
-                    ),
+                    Some(name) => format!("column {:?} is missing; is it {name:?}?", rule.name),
                     None => format!("column {:?} is missing", rule.name),
                 });
             }
@@ -72,24 +69,17 @@ fn describe(header: &[String], contract: &Contract, faults: &[String]) -> String
             "the header has no comma; its fields seem to be separated by {separator:?}: export the file with commas"
         );
     }
-    let (rename, contract) = (
-        "Rename the file's columns, or declare them",
-        contract.path.display(),
-    );
-    if faults.len() > contract_faults_shown(faults) {
-        let known = faults.len();
-        return format!(
-            "the header doesn't fit {contract}: {known} faults, the first of them:\n  {}\n{rename} there.",
-            faults[..contract_faults_shown(faults)].join("\n  ")
-        );
-    }
+    let more = faults.len().saturating_sub(SHOWN);
+    let more = match more {
+        0 => String::new(),
+        more => format!("\n  and {more} more"),
+    };
     format!(
-        "the header doesn't fit {contract}:\n  {}\n{rename} there.",
-        faults.join("\n  ")
+        "the header doesn't fit {}:\n  {}{more}\nRename or add the file's columns, or change the contract.",
+        contract.path.display(),
+        faults[..faults.len().min(SHOWN)].join("\n  ")
     )
 }
 
 /// Few enough to read, however wrong the file is.
-fn contract_faults_shown(faults: &[String]) -> usize {
-    faults.len().min(10)
-}
+const SHOWN: usize = 10;

@@ -4,6 +4,7 @@ use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use polars::io::parquet::metadata::FileMetadata;
 use polars::prelude::*;
 
 use crate::contract::{ColumnRule, Contract, Kind};
@@ -187,13 +188,36 @@ fn open(path: &Path, bytes: &[u8]) -> Result<Vec<(String, ArrowDataType)>> {
             message: "the file begins as Parquet but doesn't end so: it is truncated; export or fetch it again".into(),
         });
     }
-    guarded(path, || {
-        let schema = ParquetReader::new(Cursor::new(bytes)).schema()?;
-        Ok(schema
+    let (consistent, columns) = guarded(path, || {
+        let mut reader = ParquetReader::new(Cursor::new(bytes));
+        let consistent = is_consistent(reader.get_metadata()?, bytes.len());
+        let columns = reader
+            .schema()?
             .iter_values()
             .map(|field| (field.name.to_string(), field.dtype.clone()))
-            .collect())
-    })
+            .collect();
+        Ok((consistent, columns))
+    })?;
+    if !consistent {
+        return Err(damaged(path, "its sizes contradict each other"));
+    }
+    Ok(columns)
+}
+
+/// Whether the sizes that a file states agree. polars makes room for as many rows
+/// as it is told of, so a wrong number could ask for more memory than there is.
+fn is_consistent(metadata: &FileMetadata, bytes: usize) -> bool {
+    let groups = &metadata.row_groups;
+    let rows = groups
+        .iter()
+        .try_fold(0usize, |rows, group| rows.checked_add(group.num_rows()));
+    rows == Some(metadata.num_rows)
+        && groups.iter().all(|group| {
+            group.parquet_columns().iter().all(|column| {
+                usize::try_from(column.num_values()) == Ok(group.num_rows())
+                    && column.byte_range().end <= bytes as u64
+            })
+        })
 }
 
 /// Refuses what polars was not built to read here, before it tries.
@@ -212,7 +236,8 @@ fn readable(path: &Path, (name, dtype): &(String, ArrowDataType)) -> Result<()> 
     }
 }
 
-/// Runs polars on bytes that may be damaged: it panics on some of them.
+/// Runs polars on bytes that may be damaged: it panics on some of them. (What a
+/// panic prints on standard error can't be kept back from here.)
 fn guarded<T>(path: &Path, work: impl FnOnce() -> PolarsResult<T>) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),

@@ -169,7 +169,11 @@ fn inspect(line: &[u8], width: usize) -> Result<(), String> {
 }
 
 fn ragged(found: usize, expected: usize) -> String {
-    format!("{found} fields where the header has {expected}")
+    let found = match found {
+        1 => "1 field".to_string(),
+        found => format!("{found} fields"),
+    };
+    format!("{found} where the header has {expected}")
 }
 
 /// The number of fields of the last line, if nothing is wrong but that it stops early.

@@ -17,14 +17,22 @@ pub(crate) struct Staged {
 
 impl Staged {
     pub fn new(target: &Path) -> Result<Staged> {
+        let folder = folder(target);
+        if !folder.is_dir() {
+            return Err(DataError::File {
+                path: target.into(),
+                message: format!(
+                    "cannot be written: there is no folder {}; make it first",
+                    folder.display()
+                ),
+            });
+        }
         let mut builder = tempfile::Builder::new();
         builder.prefix(".writing-");
         // A temporary file is private by default; the finished one is as any other.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder
-            .tempfile_in(folder(target))
-            .map_err(|e| io(target, e))?;
+        let file = builder.tempfile_in(folder).map_err(|e| io(target, e))?;
         Ok(Staged {
             file,
             target: target.into(),

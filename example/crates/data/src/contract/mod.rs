@@ -1,5 +1,7 @@
 //! The data contract: what a project declares of its table, read from YAML.
 
+mod validate;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -150,7 +152,8 @@ impl Contract {
     /// Reads a contract from its file.
     ///
     /// # Errors
-    /// If the file is missing, isn't YAML of this form, or contradicts itself.
+    /// If the file is missing, isn't YAML of this form, or contradicts itself:
+    /// then every contradiction is named, a line each.
     pub fn read(path: &Path) -> Result<Contract> {
         let text = std::fs::read_to_string(path).map_err(|source| DataError::Io {
             path: path.into(),
@@ -167,16 +170,28 @@ impl Contract {
         let mut contract: Contract =
             serde_saphyr::from_str(text).map_err(|error| DataError::Contract {
                 path: path.into(),
-                message: error.to_string(),
+                message: first_line(&error.to_string()),
             })?;
         contract.path = path.into();
-        Ok(contract)
+        match validate::faults(&contract).as_slice() {
+            [] => Ok(contract),
+            faults => Err(DataError::Contract {
+                path: path.into(),
+                message: faults.join(&format!("\n{}: ", path.display())),
+            }),
+        }
     }
 
     /// The rule of the column of this name.
     pub fn column(&self, name: &str) -> Option<&ColumnRule> {
         self.columns.iter().find(|column| column.name == name)
     }
+}
+
+/// What is wrong and where; the picture of the place that follows is left to the editor.
+fn first_line(error: &str) -> String {
+    let line = error.lines().next().unwrap_or(error);
+    line.strip_prefix("error: ").unwrap_or(line).into()
 }
 
 /// The name most like a misspelt one, if any is like it at all.
@@ -191,3 +206,6 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
         .max_by(|(one, _), (two, _)| one.total_cmp(two))
         .map(|(_, other)| other)
 }
+
+#[cfg(test)]
+mod tests;

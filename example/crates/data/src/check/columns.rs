@@ -1,0 +1,159 @@
+//! Rules about one column.
+
+use crate::Values;
+use crate::contract::{ColumnRule, Kind, Level, nearest};
+use crate::table::{MISSING_CODE, MISSING_DAY};
+
+use super::{Checker, Finding};
+
+impl Checker<'_> {
+    /// Whether there is anything to check at all.
+    pub(super) fn whole(&self) -> Vec<Finding> {
+        if self.table.rows() > 0 {
+            return Vec::new();
+        }
+        let reason = "the table has no rows".into();
+        vec![
+            self.finding("empty", None, Level::Error, reason)
+                .total(0, 0),
+        ]
+    }
+
+    pub(super) fn column(&self, rule: &ColumnRule) -> Vec<Finding> {
+        let name = Some(rule.name.as_str());
+        let Some(values) = self.table.get(&rule.name) else {
+            if rule.name == self.contract.label.column {
+                // A table to predict from.
+                return Vec::new();
+            }
+            let reason = "the table lacks this column".into();
+            return vec![
+                self.finding("column", name, Level::Error, reason)
+                    .total(0, 0),
+            ];
+        };
+        let fits = matches!(
+            (rule.kind, values),
+            (Kind::Number, Values::Number(_) | Values::Single(_))
+                | (Kind::Category, Values::Category { .. })
+                | (Kind::Date, Values::Date(_))
+        );
+        if !fits {
+            let reason = format!("the values are no {}", rule.kind.name());
+            return vec![self.finding("type", name, Level::Error, reason).total(0, 0)];
+        }
+        let missing = missing(values);
+        let known = self.table.rows() - missing;
+        let mut findings = Vec::new();
+        findings.extend(self.missing(rule, missing));
+        match values {
+            Values::Number(values) => {
+                findings.extend(self.numbers(rule, known, |row| values[row]));
+            }
+            Values::Single(values) => {
+                findings.extend(self.numbers(rule, known, |row| f64::from(values[row])));
+            }
+            Values::Category { codes, levels } => {
+                findings.extend(self.words(rule, known, codes, levels));
+            }
+            Values::Date(_) => {}
+        }
+        findings
+    }
+
+    fn missing(&self, rule: &ColumnRule, missing: usize) -> Option<Finding> {
+        let rows = self.table.rows();
+        let share = missing as f64 / rows.max(1) as f64;
+        let (level, bound, word) = if share > rule.missing_at_most {
+            (Level::Error, rule.missing_at_most, "no more than")
+        } else if share > rule.missing_usually {
+            (Level::Warning, rule.missing_usually, "usually no more than")
+        } else {
+            return None;
+        };
+        let reason = format!("{word} {} % may be missing", percent(bound));
+        let draft = self.finding("missing", Some(&rule.name), level, reason);
+        Some(draft.total(missing, rows))
+    }
+
+    fn numbers(
+        &self,
+        rule: &ColumnRule,
+        known: usize,
+        value: impl Fn(usize) -> f64,
+    ) -> Vec<Finding> {
+        let unit = rule.unit.as_ref().map(|unit| format!(" {unit}"));
+        let unit = unit.unwrap_or_default();
+        let [least, greatest] = rule.range.unwrap_or([f64::MIN, f64::MAX]);
+        let impossible = |row| !(least..=greatest).contains(&value(row)) && !value(row).is_nan();
+        let reason = match rule.range {
+            Some(_) => format!("outside {least} to {greatest}{unit}, which is impossible"),
+            None => "not a finite number".into(),
+        };
+        let name = rule.name.as_str();
+        let range = self
+            .finding("range", Some(name), Level::Error, reason)
+            .rows(known, &[name], impossible);
+        let usual = rule.usual.and_then(|[low, high]| {
+            let reason = format!("outside {low} to {high}{unit}, which is unusual");
+            self.finding("usual", Some(name), Level::Warning, reason)
+                .rows(known, &[name], |row| {
+                    let value = value(row);
+                    !(low..=high).contains(&value) && !value.is_nan() && !impossible(row)
+                })
+        });
+        range.into_iter().chain(usual).collect()
+    }
+
+    fn words(
+        &self,
+        rule: &ColumnRule,
+        known: usize,
+        codes: &[u32],
+        levels: &[String],
+    ) -> Option<Finding> {
+        let allowed = rule.values.as_ref()?;
+        let strange: Vec<bool> = levels
+            .iter()
+            .map(|level| !allowed.contains(level))
+            .collect();
+        if !strange.contains(&true) {
+            return None;
+        }
+        let is_strange = |row: usize| strange.get(codes[row] as usize) == Some(&true);
+        let draft = self.finding("values", Some(&rule.name), Level::Error, String::new());
+        let mut finding = draft.rows(known, &[&rule.name], is_strange)?;
+        let mut used = vec![false; levels.len()];
+        for code in codes.iter().filter(|code| **code != MISSING_CODE) {
+            used[*code as usize] = true;
+        }
+        let words: Vec<String> = levels
+            .iter()
+            .zip(strange.iter().zip(used))
+            .filter(|(_, (strange, used))| **strange && *used)
+            .map(
+                |(level, _)| match nearest(level, allowed.iter().map(String::as_str)) {
+                    Some(meant) => format!("{level:?} (is it {meant:?}?)"),
+                    None => format!("{level:?}"),
+                },
+            )
+            .take(5)
+            .collect();
+        finding.reason = format!("{}; allowed are {}", words.join(", "), allowed.join(", "));
+        Some(finding)
+    }
+}
+
+pub(super) fn missing(values: &Values) -> usize {
+    match values {
+        Values::Number(values) => values.iter().filter(|value| value.is_nan()).count(),
+        Values::Single(values) => values.iter().filter(|value| value.is_nan()).count(),
+        Values::Category { codes, .. } => codes.iter().filter(|c| **c == MISSING_CODE).count(),
+        Values::Date(days) => days.iter().filter(|day| **day == MISSING_DAY).count(),
+    }
+}
+
+/// A share as percent, without the dust of binary fractions.
+fn percent(share: f64) -> f64 {
+    (share * 1e6).round() / 1e4
+}

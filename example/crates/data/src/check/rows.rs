@@ -1,0 +1,169 @@
+//! Rules about which rows there are.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+
+use crate::calendar::{Day, format_iso};
+use crate::contract::Level;
+use crate::neighbours::Neighbours;
+use crate::table::{MISSING_CODE, MISSING_DAY};
+use crate::{Cell, Values};
+
+use super::{Checker, Finding};
+
+impl Checker<'_> {
+    /// Every row has a key, and no two have the same.
+    pub(super) fn keys(&self) -> Vec<Finding> {
+        let key = &self.contract.key;
+        let columns: Option<Vec<&Values>> = key.iter().map(|name| self.table.get(name)).collect();
+        let Some(columns) = columns else {
+            return Vec::new();
+        };
+        let rows = self.table.rows();
+        let keyless: Vec<bool> = (0..rows)
+            .into_par_iter()
+            .map(|row| {
+                columns
+                    .iter()
+                    .any(|values| values.cell(row) == Cell::Missing)
+            })
+            .collect();
+        let mut order: Vec<u32> = (0..rows as u32)
+            .filter(|row| !keyless[*row as usize])
+            .collect();
+        let compare = |one: &u32, other: &u32| compare(&columns, *one as usize, *other as usize);
+        if !order.is_sorted_by(|one, other| compare(one, other) == Ordering::Less) {
+            order.par_sort_unstable_by(|one, other| compare(one, other).then(one.cmp(other)));
+        }
+        let mut twice = vec![false; rows];
+        for pair in order.windows(2) {
+            twice[pair[1] as usize] = compare(&pair[0], &pair[1]) == Ordering::Equal;
+        }
+        let known = order.len();
+        let names = key.join(", ");
+        let missing = self
+            .finding(
+                "key-missing",
+                None,
+                Level::Error,
+                format!("every row needs its key ({names})"),
+            )
+            .rows(rows, &[], |row| keyless[row]);
+        let duplicate = self
+            .finding(
+                "key",
+                None,
+                Level::Error,
+                format!("an earlier row has the same {names}"),
+            )
+            .rows(known, &[], |row| twice[row]);
+        missing.into_iter().chain(duplicate).collect()
+    }
+
+    /// The label has two values, no more and no less.
+    pub(super) fn label(&self) -> Option<Finding> {
+        let name = &self.contract.label.column;
+        let Some(Values::Category { codes, levels }) = self.table.get(name) else {
+            return None;
+        };
+        let mut counts = vec![0; levels.len()];
+        for code in codes.iter().filter(|code| **code != MISSING_CODE) {
+            counts[*code as usize] += 1;
+        }
+        let found: Vec<String> = levels
+            .iter()
+            .zip(&counts)
+            .filter(|(_, count)| **count > 0)
+            .map(|(level, count)| format!("{level} ({count} rows)"))
+            .collect();
+        if found.len() == 2 {
+            return None;
+        }
+        let reason = format!(
+            "the label must have exactly two classes, but has {}: {}",
+            found.len(),
+            found.join(", ")
+        );
+        let draft = self.finding("label", Some(name), Level::Error, reason);
+        Some(draft.total(counts.iter().sum(), self.table.rows()))
+    }
+
+    /// Days without a row between an entity's first and last, and rows that come
+    /// after a later day of their entity.
+    pub(super) fn days(&self, neighbours: &Neighbours) -> Vec<Finding> {
+        let (Some(Values::Category { codes, .. }), Some(Values::Date(days))) = (
+            self.table.get(&self.contract.entity),
+            self.table.get(&self.contract.time),
+        ) else {
+            return Vec::new();
+        };
+        let mut gaps = HashMap::new();
+        let mut absent = 0;
+        let mut followed = 0;
+        for pair in neighbours.order().windows(2) {
+            let [one, other] = [pair[0] as usize, pair[1] as usize];
+            if codes[one] == codes[other] && days[one] != days[other] {
+                followed += 1;
+                let between = i64::from(days[other]) - i64::from(days[one]) - 1;
+                if between > 0 {
+                    absent += between;
+                    gaps.insert(one, (days[one] + 1, days[other] - 1));
+                }
+            }
+        }
+        let reason = format!("{absent} days are absent between an entity's rows");
+        let gap = self
+            .finding("gaps", None, Level::Warning, reason)
+            .rows(followed, &[], |row| gaps.contains_key(&row))
+            .map(|mut finding| {
+                for place in &mut finding.first {
+                    if let Some((from, to)) = gaps.get(&(place.line - 2)) {
+                        place
+                            .values
+                            .insert("absent".into(), span(*from, *to).into());
+                    }
+                }
+                finding
+            });
+
+        let mut latest: HashMap<u32, Day> = HashMap::new();
+        let mut late = vec![false; days.len()];
+        for (row, (code, day)) in codes.iter().zip(days).enumerate() {
+            if *code != MISSING_CODE && *day != MISSING_DAY {
+                let latest = latest.entry(*code).or_insert(*day);
+                late[row] = *day < *latest;
+                *latest = (*latest).max(*day);
+            }
+        }
+        let order = self
+            .finding(
+                "order",
+                None,
+                Level::Warning,
+                "the row comes after a later day of the same entity".into(),
+            )
+            .rows(neighbours.order().len(), &[], |row| late[row]);
+        gap.into_iter().chain(order).collect()
+    }
+}
+
+fn span(from: Day, to: Day) -> String {
+    if from == to {
+        format_iso(from)
+    } else {
+        format!("{} to {}", format_iso(from), format_iso(to))
+    }
+}
+
+fn compare(columns: &[&Values], one: usize, other: usize) -> Ordering {
+    columns.iter().fold(Ordering::Equal, |so_far, values| {
+        so_far.then_with(|| match values {
+            Values::Number(values) => values[one].total_cmp(&values[other]),
+            Values::Single(values) => values[one].total_cmp(&values[other]),
+            Values::Category { codes, .. } => codes[one].cmp(&codes[other]),
+            Values::Date(days) => days[one].cmp(&days[other]),
+        })
+    })
+}

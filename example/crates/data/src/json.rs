@@ -1,0 +1,280 @@
+//! Observations as JSON objects: what a service is asked, and lines of a file.
+
+use std::path::Path;
+
+use serde_json::{Map, Number, Value};
+
+use crate::calendar::{self, Day};
+use crate::contract::{ColumnRule, Contract, Kind, nearest};
+use crate::table::{MISSING_CODE, MISSING_DAY};
+use crate::{Cell, Column, DataError, Problem, Result, Table, Values};
+
+/// A table of observations given as JSON objects, with the contract's columns.
+///
+/// `null` or an absent field is missing; the key must be there. The label may be
+/// absent: if no record has it, the table lacks its column.
+///
+/// # Errors
+/// [`DataError::Field`] at the first field that is unknown, has the wrong type,
+/// lies outside its range or isn't one of its values, with the number of the
+/// record if there are several.
+pub fn table_from_json(records: &[Map<String, Value>], contract: &Contract) -> Result<Table> {
+    build(records, contract).map_err(|fault| DataError::Field {
+        column: fault.field,
+        message: match records.len() {
+            1 => fault.message,
+            _ => format!("{} (in record {})", fault.message, fault.record + 1),
+        },
+    })
+}
+
+/// Reads a file with one JSON object a line, as [`table_from_json`] does.
+///
+/// # Errors
+/// If the file cannot be read, a line is no JSON object, or a field doesn't fit;
+/// with the number of the line.
+pub fn read_json_lines(path: &Path, contract: &Contract) -> Result<Table> {
+    let bytes = std::fs::read(path).map_err(|source| DataError::Io {
+        path: path.into(),
+        source,
+    })?;
+    let at_line = |line: usize, column: Option<String>, message: String| DataError::Lines {
+        path: path.into(),
+        unit: "line",
+        problems: vec![Problem {
+            line,
+            column,
+            message,
+        }],
+        count: 1,
+        advice:
+            "Each line is one observation as a JSON object, with the contract's columns as fields."
+                .into(),
+    };
+    let mut records = Vec::new();
+    let mut lines = Vec::new();
+    for (at, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let record = serde_json::from_slice(line).map_err(|error| {
+            // The line that serde counts is always 1.
+            let said = error.to_string();
+            let what = said.split(" at line ").next().unwrap_or(&said);
+            at_line(
+                at + 1,
+                None,
+                format!("no JSON object: {what} (character {})", error.column()),
+            )
+        })?;
+        records.push(record);
+        lines.push(at + 1);
+    }
+    build(&records, contract).map_err(|fault| {
+        let line = lines.get(fault.record).copied().unwrap_or(1);
+        at_line(line, Some(fault.field), fault.message)
+    })
+}
+
+/// One row of a table as a JSON object; missing values are `null`.
+///
+/// # Panics
+/// If `row` is not below the table's number of rows.
+pub fn row_to_json(table: &Table, row: usize) -> Map<String, Value> {
+    table
+        .columns()
+        .iter()
+        .map(|column| (column.name.clone(), cell_to_json(column.values.cell(row))))
+        .collect()
+}
+
+pub(crate) fn cell_to_json(cell: Cell<'_>) -> Value {
+    match cell {
+        Cell::Missing => Value::Null,
+        // 44, not 44.0: the way that people write it.
+        Cell::Number(value) if value.fract() == 0.0 && value.abs() < 1e15 => {
+            Value::from(value as i64)
+        }
+        // JSON has no infinite number.
+        Cell::Number(value) => {
+            Number::from_f64(value).map_or_else(|| value.to_string().into(), Value::Number)
+        }
+        Cell::Text(text) => Value::from(text),
+        Cell::Date(day) => Value::from(calendar::format_iso(day)),
+    }
+}
+
+/// A field that doesn't fit.
+struct Fault {
+    record: usize,
+    field: String,
+    message: String,
+}
+
+fn build(records: &[Map<String, Value>], contract: &Contract) -> Result<Table, Fault> {
+    for (record, fields) in records.iter().enumerate() {
+        for field in fields.keys() {
+            if contract.column(field).is_none() {
+                return Err(Fault {
+                    record,
+                    field: field.clone(),
+                    message: unknown(field, contract),
+                });
+            }
+        }
+    }
+    let label = &contract.label.column;
+    let labelled = records.iter().any(|fields| fields.contains_key(label));
+    let columns = contract
+        .columns
+        .iter()
+        .filter(|rule| labelled || rule.name != *label)
+        .map(|rule| {
+            Ok(Column {
+                name: rule.name.clone(),
+                values: column(records, rule, contract)?,
+            })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    // A contract's names are unique, and each column has a value a record.
+    Ok(Table::new(columns).unwrap_or_default())
+}
+
+fn unknown(field: &str, contract: &Contract) -> String {
+    if let Some(forbidden) = contract.forbidden.iter().find(|f| f.column == field) {
+        return format!("leave this field out: {}", forbidden.reason.trim());
+    }
+    let names = contract.columns.iter().map(|column| column.name.as_str());
+    match nearest(field, names) {
+        Some(name) => format!("there is no such field; did you mean {name:?}?"),
+        None => format!(
+            "there is no such field; there are {}",
+            contract
+                .columns
+                .iter()
+                .map(|column| column.name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+    }
+}
+
+fn column(
+    records: &[Map<String, Value>],
+    rule: &ColumnRule,
+    contract: &Contract,
+) -> Result<Values, Fault> {
+    let must = contract.key.contains(&rule.name);
+    let cells = records.iter().enumerate().map(|(record, fields)| {
+        let value = fields.get(&rule.name).filter(|value| !value.is_null());
+        let fault = move |message: String| Fault {
+            record,
+            field: rule.name.clone(),
+            message,
+        };
+        match value {
+            None if must => Err(fault(format!("this field is required: {}", expected(rule)))),
+            found => Ok((found, fault)),
+        }
+    });
+    match rule.kind {
+        Kind::Number => cells
+            .map(|cell| {
+                let (value, fault) = cell?;
+                value.map_or(Ok(f64::NAN), |value| number(value, rule).map_err(fault))
+            })
+            .collect::<Result<_, _>>()
+            .map(Values::Number),
+        Kind::Date => cells
+            .map(|cell| {
+                let (value, fault) = cell?;
+                value.map_or(Ok(MISSING_DAY), |value| date(value, rule).map_err(fault))
+            })
+            .collect::<Result<_, _>>()
+            .map(Values::Date),
+        Kind::Category => {
+            let words = cells
+                .map(|cell| {
+                    let (value, fault) = cell?;
+                    value
+                        .map(|value| word(value, rule).map_err(fault))
+                        .transpose()
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok(category(&words, rule))
+        }
+    }
+}
+
+fn number(value: &Value, rule: &ColumnRule) -> Result<f64, String> {
+    let number = value
+        .as_f64()
+        .filter(|number| number.is_finite())
+        .ok_or_else(|| format!("{value} is not {}", expected(rule)))?;
+    match rule.range {
+        Some([least, greatest]) if !(least..=greatest).contains(&number) => {
+            Err(format!("{value} is not {}", expected(rule)))
+        }
+        _ => Ok(number),
+    }
+}
+
+fn date(value: &Value, rule: &ColumnRule) -> Result<Day, String> {
+    value
+        .as_str()
+        .and_then(calendar::parse_iso)
+        .ok_or_else(|| format!("{value} is not {}", expected(rule)))
+}
+
+fn word<'a>(value: &'a Value, rule: &ColumnRule) -> Result<&'a str, String> {
+    let word = value.as_str().filter(|word| {
+        !word.is_empty()
+            && rule
+                .values
+                .as_ref()
+                .is_none_or(|values| values.iter().any(|allowed| allowed == word))
+    });
+    word.ok_or_else(|| format!("{value} is not {}", expected(rule)))
+}
+
+/// What a field must hold, such as `a number from 0 to 100 %`.
+fn expected(rule: &ColumnRule) -> String {
+    match rule.kind {
+        Kind::Date => "a date written \"yyyy-mm-dd\"".into(),
+        Kind::Category => match &rule.values {
+            Some(values) => format!("one of {}", values.join(", ")),
+            None => "a word".into(),
+        },
+        Kind::Number => {
+            let unit = rule.unit.as_ref().map(|unit| format!(" {unit}"));
+            let unit = unit.unwrap_or_default();
+            match rule.range {
+                Some([least, greatest]) => format!("a number from {least} to {greatest}{unit}"),
+                None => format!("a finite number{unit}"),
+            }
+        }
+    }
+}
+
+/// The declared words first, then any others by name.
+fn category(words: &[Option<&str>], rule: &ColumnRule) -> Values {
+    let mut levels = rule.values.clone().unwrap_or_default();
+    let others: std::collections::BTreeSet<&str> = words
+        .iter()
+        .flatten()
+        .copied()
+        .filter(|word| !levels.iter().any(|level| level == word))
+        .collect();
+    levels.extend(others.into_iter().map(String::from));
+    let places: std::collections::HashMap<&str, u32> =
+        levels.iter().map(String::as_str).zip(0..).collect();
+    let codes = words
+        .iter()
+        .map(|word| word.and_then(|word| places.get(word).copied()))
+        .map(|code| code.unwrap_or(MISSING_CODE))
+        .collect();
+    Values::Category { codes, levels }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,385 @@
+//! What is read, what is refused, and what is said about it.
+
+use std::path::Path;
+
+use mlops_data::tables::{self, Format, ReadOptions};
+use mlops_data::{Cell, Contract, Table, Values};
+
+fn contract() -> Contract {
+    let text = r#"
+table: shop
+missing: [NA, n/a]
+key: [Day, Shop]
+time: Day
+entity: Shop
+label: { column: More, positive: Yes }
+columns:
+  - { name: Day, type: date, known_at: 0 }
+  - { name: Shop, type: category, known_at: 0 }
+  - { name: Price, type: number, known_at: 24 }
+  - { name: Door, type: category, values: [shut, open], known_at: 24 }
+  - { name: More, type: category, values: [No, Yes], known_at: 48 }
+forbidden:
+  - { column: Takings, reason: it is the label in money }
+"#;
+    Contract::parse(text, Path::new("contract.yaml")).unwrap()
+}
+
+const HEADER: &str = "Day,Shop,Price,Door,More\n";
+
+fn try_read(bytes: &[u8], options: ReadOptions) -> Result<tables::Reading, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.csv");
+    std::fs::write(&path, bytes).unwrap();
+    tables::read(&path, &contract(), options).map_err(|error| {
+        error
+            .to_string()
+            .replace(path.to_str().unwrap(), "shop.csv")
+    })
+}
+
+fn read(text: &str) -> tables::Reading {
+    try_read(text.as_bytes(), ReadOptions::default()).unwrap()
+}
+
+fn error(bytes: impl AsRef<[u8]>) -> String {
+    try_read(bytes.as_ref(), ReadOptions::default()).unwrap_err()
+}
+
+/// The table as text, a row a line.
+fn show(table: &Table) -> String {
+    let mut lines = vec![
+        table
+            .columns()
+            .iter()
+            .map(|column| column.name.clone())
+            .collect::<Vec<_>>()
+            .join(" "),
+    ];
+    for row in 0..table.rows() {
+        let cells = table
+            .columns()
+            .iter()
+            .map(|c| c.values.cell(row).to_string());
+        lines.push(cells.collect::<Vec<_>>().join(" "));
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn columns_come_in_the_contracts_order_and_its_words_first() {
+    let reading = read(
+        "More,Door,Shop,Day,Price\nYes,open,b,2020-02-29,1.50\nNo,ajar,a,2020-03-01,NA\n,,b,2020-03-02,-3e2\n",
+    );
+    insta::assert_snapshot!(show(&reading.table), @r"
+    Day Shop Price Door More
+    2020-02-29 b 1.5 open Yes
+    2020-03-01 a NA ajar No
+    2020-03-02 b -300 NA NA
+    ");
+    assert_eq!(
+        reading.table.get("Door"),
+        Some(&Values::Category {
+            codes: vec![1, 2, u32::MAX],
+            levels: vec!["shut".into(), "open".into(), "ajar".into()],
+        })
+    );
+    assert_eq!(
+        reading.table.get("Shop"),
+        Some(&Values::Category {
+            codes: vec![1, 0, 1],
+            levels: vec!["a".into(), "b".into()],
+        })
+    );
+    assert_eq!(reading.format, Format::Csv);
+    assert_eq!(reading.bytes, 96);
+    assert!(reading.warnings.is_empty(), "{:?}", reading.warnings);
+}
+
+#[test]
+fn the_md5_is_that_of_the_bytes() {
+    // `printf 'Day,Shop,Price,Door,More\n' | md5sum`
+    assert_eq!(read(HEADER).md5, "72dd1273dcd2b74310f5ab8ad71c8ac8");
+}
+
+#[test]
+fn line_ends_a_byte_order_mark_quotes_and_blank_lines_make_no_difference() {
+    let plain = format!(
+        "{HEADER}2020-01-01,\"a, b\",1,open,Yes\n2020-01-02,\"say \"\"no\"\"\",\"2\",shut,No\n"
+    );
+    let table = read(&plain).table;
+    assert_eq!(table.get("Shop").unwrap().cell(0), Cell::Text("a, b"));
+    assert_eq!(table.get("Shop").unwrap().cell(1), Cell::Text("say \"no\""));
+    assert_eq!(table.get("Price").unwrap().cell(1), Cell::Number(2.0));
+    for other in [
+        plain.replace('\n', "\r\n"),
+        format!("\u{feff}{plain}"),
+        format!("{plain}\n\r\n\n"),
+        plain.trim_end().to_string(),
+        plain.replace("Day,Shop", "\"Day\",\"Shop\""),
+    ] {
+        assert_eq!(read(&other).table, table, "{other:?}");
+    }
+    assert_eq!(
+        read(plain.trim_end()).warnings,
+        [
+            "the last line has no line end; if it was cut off inside its last field, nothing shows it"
+        ]
+    );
+}
+
+#[test]
+fn every_word_for_missing_is_missing_in_every_type() {
+    let reading = read(&format!(
+        "{HEADER}NA,n/a,NA,,n/a\n\"\",\"NA\",\"\",\"\",No\n"
+    ));
+    insta::assert_snapshot!(show(&reading.table), @r"
+    Day Shop Price Door More
+    NA NA NA NA NA
+    NA NA NA NA No
+    ");
+}
+
+#[test]
+fn day_first_dates_are_read_and_never_guessed() {
+    let reading = read(&format!(
+        "{HEADER}01/02/2020,a,1,open,Yes\n,a,1,open,Yes\n29/02/2020,a,1,open,Yes\n"
+    ));
+    insta::assert_snapshot!(show(&reading.table), @r"
+    Day Shop Price Door More
+    2020-02-01 a 1 open Yes
+    NA a 1 open Yes
+    2020-02-29 a 1 open Yes
+    ");
+    insta::assert_snapshot!(error(format!("{HEADER}01/02/2020,a,1,open,Yes\n02/13/2020,a,1,open,Yes\n")), @r#"
+    shop.csv, line 3, column Day: "02/13/2020" is not a date written dd/mm/yyyy (the month never comes first)
+    Correct the values; a word that stands for "missing" belongs under `missing` in contract.yaml.
+    "#);
+    insta::assert_snapshot!(error(format!("{HEADER}2020-02-01,a,1,open,Yes\n,a,1,open,Yes\n02/02/2020,a,1,open,Yes\n")), @r#"shop.csv: dates stand in two notations: line 2 has "2020-02-01", line 4 has "02/02/2020"; write all of them as yyyy-mm-dd"#);
+    insta::assert_snapshot!(error(format!("{HEADER}2020-02-30,a,1,open,Yes\n")), @r#"
+    shop.csv, line 2, column Day: "2020-02-30" is not a date written yyyy-mm-dd
+    Correct the values; a word that stands for "missing" belongs under `missing` in contract.yaml.
+    "#);
+}
+
+#[test]
+fn a_forbidden_column_is_dropped_aloud() {
+    let reading = read("Day,Shop,Takings,Price,Door,More\n2020-01-01,a,999,1,open,Yes\n");
+    assert_eq!(reading.table.columns().len(), 5);
+    assert_eq!(
+        reading.warnings,
+        ["column \"Takings\" is dropped: it is the label in money"]
+    );
+}
+
+#[test]
+fn only_a_table_to_predict_from_may_lack_its_label() {
+    let text = b"Day,Shop,Price,Door\n2020-01-01,a,1,open\n";
+    let table = try_read(text, ReadOptions::without_label()).unwrap().table;
+    assert_eq!(table.columns().len(), 4);
+    insta::assert_snapshot!(error(text), @r#"
+    shop.csv: the header doesn't fit contract.yaml:
+      column "More" is missing
+    Rename or add the file's columns, or change the contract.
+    "#);
+    insta::assert_snapshot!(try_read(b"Day,Shop,Door\n", ReadOptions::without_label()).unwrap_err(), @r#"
+    shop.csv: the header doesn't fit contract.yaml:
+      column "Price" is missing
+    Rename or add the file's columns, or change the contract.
+    "#);
+}
+
+#[test]
+fn a_wrong_header_is_explained() {
+    let all: Vec<String> = [
+        "day,Shop,Pryce,Door,More\n",
+        "Day,Shop,Price,Door,More,Price\n",
+        "Day,Shop,Price,Door,More,Colour\n",
+        "Day;Shop;Price;Door;More\n",
+        "2020-01-01,a,1,open,Yes\n",
+    ]
+    .map(error)
+    .into();
+    insta::assert_snapshot!(all.join("\n---\n"), @r#"
+    shop.csv: the header doesn't fit contract.yaml:
+      column "day" is not in the contract
+      column "Pryce" is not in the contract
+      column "Day" is missing; is it "day"?
+      column "Price" is missing; is it "Pryce"?
+    Rename or add the file's columns, or change the contract.
+    ---
+    shop.csv: the header doesn't fit contract.yaml:
+      column "Price" stands twice
+    Rename or add the file's columns, or change the contract.
+    ---
+    shop.csv: the header doesn't fit contract.yaml:
+      column "Colour" is not in the contract
+    Rename or add the file's columns, or change the contract.
+    ---
+    shop.csv: the header has no comma; its fields seem to be separated by ';': export the file with commas
+    ---
+    shop.csv: the header doesn't fit contract.yaml:
+      column "2020-01-01" is not in the contract
+      column "a" is not in the contract
+      column "1" is not in the contract
+      column "open" is not in the contract
+      column "Yes" is not in the contract
+      column "Day" is missing
+      column "Shop" is missing
+      column "Price" is missing
+      column "Door" is missing
+      column "More" is missing
+    Rename or add the file's columns, or change the contract.
+    "#);
+}
+
+#[test]
+fn a_file_that_is_no_table_is_refused() {
+    let all: Vec<String> = [
+        b"".to_vec(),
+        b"PK\x03\x04rest".to_vec(),
+        b"\x1f\x8b\x08".to_vec(),
+        b"\xff\xfeD\0a\0y\0".to_vec(),
+        b"Day,Shop\n\0\x01".to_vec(),
+        b"D\xe9y,Shop\n".to_vec(),
+        [
+            HEADER.as_bytes(),
+            b"2020-01-01,a,1,open,Yes\n2020-01-02,caf\xe9,1,open,Yes\n",
+        ]
+        .concat(),
+        b"PAR1".to_vec(),
+        b"PAR1 and then nothing of the kind PAR1".to_vec(),
+    ]
+    .map(error)
+    .into();
+    insta::assert_snapshot!(all.join("\n---\n"), @r"
+    shop.csv: the file is empty (0 bytes); export or fetch it again
+    ---
+    shop.csv: this is a zip archive (or a spreadsheet); unpack it or export it as CSV first
+    ---
+    shop.csv: this is a gzip archive; unpack it first
+    ---
+    shop.csv: this is UTF-16 text; save it as UTF-8
+    ---
+    shop.csv: byte 10 is 0, so this is a binary file and no CSV; give a CSV or Parquet file
+    ---
+    shop.csv, line 1: byte 2 of the line is 0xE9, which is not UTF-8; save the file as UTF-8
+    The file is damaged or no CSV with commas; repair these lines or export it again.
+    ---
+    shop.csv, line 3: byte 15 of the line is 0xE9, which is not UTF-8; save the file as UTF-8
+    The file is damaged or no CSV with commas; repair these lines or export it again.
+    ---
+    shop.csv: the file begins as Parquet but doesn't end so: it is truncated; export or fetch it again
+    ---
+    shop.csv: the Parquet file is damaged (parquet: File out of specification: The footer size must be smaller or equal to the file's size); export or fetch it again
+    ");
+    let missing = tables::read(
+        Path::new("no/shop.csv"),
+        &contract(),
+        ReadOptions::default(),
+    );
+    insta::assert_snapshot!(missing.unwrap_err(), @"no/shop.csv: No such file or directory (os error 2)");
+}
+
+#[test]
+fn a_damaged_line_is_named() {
+    let row = "2020-01-01,a,1,open,Yes\n";
+    let all: Vec<String> = [
+        format!("{HEADER}{row}2020-01-02,a,1,open\n{row}"),
+        format!("{HEADER}{row}2020-01-02,a,1,5,open,Yes\n{row}\n{row}"),
+        format!("{HEADER}{row}2020-01-02,a,1"),
+        format!("{HEADER}{row}2020-01-02,\"a,1,open,Yes\n{row}"),
+        format!("{HEADER}{row}2020-01-02,a\"b,1,open,Yes\n{row}"),
+        format!("{HEADER}{row}2020-01-02,\"a\"b,1,open,Yes\n{row}"),
+        format!("{HEADER}{row}2020-01-02,a\rb,1,open,Yes\n{row}"),
+    ]
+    .map(error)
+    .into();
+    insta::assert_snapshot!(all.join("\n---\n"), @r#"
+    shop.csv, line 3: 4 fields where the header has 5
+    The file is damaged or no CSV with commas; repair these lines or export it again.
+    ---
+    shop.csv: 2 faults:
+      line 3: 6 fields where the header has 5
+      line 5: 1 field where the header has 5
+    The file is damaged or no CSV with commas; repair these lines or export it again.
+    ---
+    shop.csv: line 3 is the last one and is cut off: it has 3 of 5 fields and no line end, so the file is truncated; export or fetch it again
+    ---
+    shop.csv, line 3: a quoted field isn't closed on its line (a field can't hold a line end)
+    The file is damaged or no CSV with commas; repair these lines or export it again.
+    ---
+    shop.csv, line 3: a quote stands inside the field "a\"b"; enclose the whole field in quotes and double it
+    The file is damaged or no CSV with commas; repair these lines or export it again.
+    ---
+    shop.csv, line 3: "b,1,open,Yes" stands after the closing quote of a field
+    The file is damaged or no CSV with commas; repair these lines or export it again.
+    ---
+    shop.csv, line 3: a carriage return stands inside the line; save the file with usual line ends
+    The file is damaged or no CSV with commas; repair these lines or export it again.
+    "#);
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_named_with_line_and_column() {
+    let all: Vec<String> = [
+        format!("{HEADER}2020-01-01,a,cheap,open,Yes\n"),
+        format!("{HEADER}2020-01-01,a,inf,open,Yes\n"),
+        format!("{HEADER}2020-01-01,a,1,open,Yes\n2020-01-01,a,NaN,open,Yes\n"),
+        format!("{HEADER}2020-01-01,a,1e999,open,Yes\n"),
+        format!("{HEADER}2020-01-01,a,\"1,5\",open,Yes\n"),
+        format!("{HEADER}yesterday,a,1,open,Yes\n2020-01-01,a,5 EUR,open,Yes\n"),
+        format!("{HEADER}{}", "2020-01-01,a,x,open,Yes\n".repeat(9)),
+    ]
+    .map(error)
+    .into();
+    insta::assert_snapshot!(all.join("\n---\n"), @r#"
+    shop.csv, line 2, column Price: "cheap" is not a number
+    Correct the values; a word that stands for "missing" belongs under `missing` in contract.yaml.
+    ---
+    shop.csv, line 2, column Price: "inf" is not a finite number
+    Correct the values; a word that stands for "missing" belongs under `missing` in contract.yaml.
+    ---
+    shop.csv, line 3, column Price: "NaN" is not a finite number
+    Correct the values; a word that stands for "missing" belongs under `missing` in contract.yaml.
+    ---
+    shop.csv, line 2, column Price: "1e999" is not a finite number
+    Correct the values; a word that stands for "missing" belongs under `missing` in contract.yaml.
+    ---
+    shop.csv, line 2, column Price: "1,5" is not a number
+    Correct the values; a word that stands for "missing" belongs under `missing` in contract.yaml.
+    ---
+    shop.csv: 2 faults:
+      line 2, column Day: "yesterday" is not a date written yyyy-mm-dd
+      line 3, column Price: "5 EUR" is not a number
+    Correct the values; a word that stands for "missing" belongs under `missing` in contract.yaml.
+    ---
+    shop.csv: 9 faults, the first of them:
+      line 2, column Price: "x" is not a number
+      line 3, column Price: "x" is not a number
+      line 4, column Price: "x" is not a number
+      line 5, column Price: "x" is not a number
+      line 6, column Price: "x" is not a number
+    Correct the values; a word that stands for "missing" belongs under `missing` in contract.yaml.
+    "#);
+}
+
+#[test]
+fn a_long_file_keeps_its_line_numbers_and_its_rows() {
+    let row = "2020-01-01,a,1.25,open,Yes\n";
+    let mut text = format!("{HEADER}{}", row.repeat(100_000));
+    let reading = read(&text);
+    assert_eq!(reading.table.rows(), 100_000);
+    assert_eq!(
+        reading.table.get("Price").unwrap().cell(99_999),
+        Cell::Number(1.25)
+    );
+    text += "2020-01-01,a,x,open,Yes\n";
+    assert!(error(&text).contains("line 100002, column Price: \"x\""));
+    text += "2020-01-01,a,x,open\n";
+    assert!(error(&text).contains("line 100003: 4 fields"));
+    let mut bytes = text.into_bytes();
+    let end = bytes.len() - 3;
+    bytes[end] = 0xFF;
+    assert!(error(&bytes).contains("line 100003: byte 18 of the line is 0xFF"));
+}
