@@ -193,6 +193,7 @@ fn found(finding: Finding) -> ColumnDrift {
     ColumnDrift {
         column: String::new(),
         findings: vec![finding],
+        psi: None,
         shape: None,
         missing: None,
     }
@@ -200,7 +201,7 @@ fn found(finding: Finding) -> ColumnDrift {
 
 /// The tests of one column, nothing adjusted or judged yet.
 fn measure(before: &Values, after: &Values, options: &DriftOptions) -> ColumnDrift {
-    let shape = match (before, after) {
+    let (psi, shape) = match (before, after) {
         (
             Values::Category { codes, levels },
             Values::Category {
@@ -213,6 +214,7 @@ fn measure(before: &Values, after: &Values, options: &DriftOptions) -> ColumnDri
     ColumnDrift {
         column: String::new(),
         findings: Vec::new(),
+        psi,
         shape,
         missing: missing(before, after),
     }
@@ -226,61 +228,65 @@ fn reals(values: &Values) -> Cow<'_, [f64]> {
     }
 }
 
-fn numbers(before: &[f64], after: &[f64], bins: usize) -> Option<Shape> {
-    let test = kolmogorov_smirnov(before, after)?;
-    Some(Shape {
+fn numbers(before: &[f64], after: &[f64], bins: usize) -> (Option<f64>, Option<Shape>) {
+    let index = |before: &[f64], after: &[f64]| psi(before, after, bins).map(|psi| psi.value);
+    let known = |values: &[f64]| -> Vec<f64> {
+        let known = values.iter().copied().filter(|value| !value.is_nan());
+        known.collect()
+    };
+    let test = kolmogorov_smirnov(before, after);
+    let shape = test.zip(index(&known(before), &known(after)));
+    let shape = shape.map(|(test, psi)| Shape {
         test: Test::KolmogorovSmirnov,
         statistic: test.statistic,
         p_value: test.p_value,
         adjusted_p_value: 1.0,
-        psi: psi(before, after, bins)?.value,
-    })
+        psi,
+    });
+    (index(before, after), shape)
 }
 
-fn categories(before: (&[u32], &[String]), after: (&[u32], &[String])) -> Option<Shape> {
+fn categories(
+    before: (&[u32], &[String]),
+    after: (&[u32], &[String]),
+) -> (Option<f64>, Option<Shape>) {
     // The tables may number the same words differently.
     let mut words = before.1.to_vec();
-    let places: Vec<usize> = after
-        .1
-        .iter()
-        .map(|level| {
-            words
-                .iter()
-                .position(|word| word == level)
-                .unwrap_or_else(|| {
-                    words.push(level.clone());
-                    words.len() - 1
-                })
+    let same: Vec<usize> = (0..words.len()).collect();
+    let mut place = |level: &String| {
+        let known = words.iter().position(|word| word == level);
+        known.unwrap_or_else(|| {
+            words.push(level.clone());
+            words.len() - 1
         })
-        .collect();
-    let mut counts = [vec![0; words.len()], vec![0; words.len()]];
-    let mut missing = [0, 0];
-    for code in before.0 {
-        match counts[0]
-            .get_mut(*code as usize)
-            .filter(|_| (*code as usize) < before.1.len())
-        {
-            Some(count) => *count += 1,
-            None => missing[0] += 1,
-        }
-    }
-    for code in after.0 {
-        match places.get(*code as usize) {
-            Some(place) => counts[1][*place] += 1,
-            None => missing[1] += 1,
-        }
-    }
-    let test = chi_square(&counts[0], &counts[1])?;
-    let [mut then, mut now] = counts;
-    then.push(missing[0]);
-    now.push(missing[1]);
-    Some(Shape {
+    };
+    let places: Vec<usize> = after.1.iter().map(&mut place).collect();
+    let (mut then, missing_then) = count(before.0, &same, words.len());
+    let (mut now, missing_now) = count(after.0, &places, words.len());
+    let shape = chi_square(&then, &now).zip(psi_of_counts(&then, &now));
+    let shape = shape.map(|(test, psi)| Shape {
         test: Test::ChiSquare,
         statistic: test.statistic,
         p_value: test.p_value,
         adjusted_p_value: 1.0,
-        psi: psi_of_counts(&then, &now)?,
-    })
+        psi,
+    });
+    then.push(missing_then);
+    now.push(missing_now);
+    (psi_of_counts(&then, &now), shape)
+}
+
+/// How often each word occurs, and how often none.
+fn count(codes: &[u32], places: &[usize], words: usize) -> (Vec<u64>, u64) {
+    let mut counts = vec![0; words];
+    let mut missing = 0;
+    for code in codes {
+        match places.get(*code as usize) {
+            Some(place) => counts[*place] += 1,
+            None => missing += 1,
+        }
+    }
+    (counts, missing)
 }
 
 fn missing(before: &Values, after: &Values) -> Option<Missing> {

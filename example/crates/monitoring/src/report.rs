@@ -29,7 +29,10 @@ pub struct ColumnDrift {
     pub column: String,
     /// What is wrong with it; nothing if empty.
     pub findings: Vec<Finding>,
-    /// How its distribution changed; `None` without values in both tables.
+    /// Population stability index, missing values as a bin of their own; `None` if it isn't in both
+    /// tables.
+    pub psi: Option<f64>,
+    /// How its known values changed; `None` without any in both tables.
     pub shape: Option<Shape>,
     /// How its missing values changed; `None` if it isn't in both tables.
     pub missing: Option<Missing>,
@@ -51,7 +54,7 @@ pub enum Finding {
     Retyped,
 }
 
-/// A column's distribution, then and now.
+/// A column's known values, then and now.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Shape {
     /// The test used.
@@ -62,7 +65,7 @@ pub struct Shape {
     pub p_value: f64,
     /// The same, adjusted for the number of tests.
     pub adjusted_p_value: f64,
-    /// Population stability index, missing values as a bin of their own.
+    /// Population stability index of the known values alone.
     pub psi: f64,
 }
 
@@ -97,10 +100,6 @@ impl ColumnDrift {
     pub fn drifted(&self) -> bool {
         !self.findings.is_empty()
     }
-
-    fn psi(&self) -> f64 {
-        self.shape.map_or(f64::NAN, |shape| shape.psi)
-    }
 }
 
 impl DriftReport {
@@ -111,7 +110,7 @@ impl DriftReport {
 
     /// Drifted columns first, the farthest moved first among each.
     fn by_urgency(&self) -> Vec<&ColumnDrift> {
-        let psi = |column: &ColumnDrift| column.shape.map_or(0.0, |shape| shape.psi);
+        let psi = |column: &ColumnDrift| column.psi.unwrap_or(0.0);
         let mut columns: Vec<&ColumnDrift> = self.columns.iter().collect();
         columns.sort_by(|a, b| {
             let drifted = b.drifted().cmp(&a.drifted());
@@ -123,16 +122,19 @@ impl DriftReport {
     /// The stability index of each column as bars, drifted ones marked.
     pub fn svg(&self) -> String {
         let bars = self.by_urgency().into_iter().map(|column| {
-            let bar = Bar::new(&column.column, column.psi());
+            let bar = Bar::new(&column.column, column.psi.unwrap_or(f64::NAN));
             if column.drifted() {
                 bar.highlight()
             } else {
                 bar
             }
         });
-        let chart = Bars::new(self.headline(), "Population stability index")
-            .bars(bars)
-            .threshold("some", self.options.psi);
+        let chart = Bars::new(
+            self.headline(),
+            "Population stability index, missing values as a bin",
+        )
+        .bars(bars)
+        .threshold("some", self.options.psi);
         if MUCH > self.options.psi {
             chart.threshold("much", MUCH).svg()
         } else {
