@@ -17,7 +17,7 @@ const DAY_BEFORE: [&str; 2] = ["day before Oct-Mar", "day before Apr-Sep"];
 
 /// A climate file says something that can't be.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{file}, line {line}: {message}")]
+#[error("{file}{at}: {message}", at = if *line > 0 { format!(", line {line}") } else { String::new() })]
 pub struct ClimateError {
     /// The file.
     pub file: String,
@@ -88,8 +88,7 @@ impl Climate {
             }
             for (variable, roses) in ALL[NUMBERS..].iter().zip(&place.winds) {
                 for (name, rose) in ROSES.iter().zip(roses.iter().flatten()) {
-                    let percent = rose.map(|share| 100.0 * share);
-                    row(name, &place.name, variable.name(), same(&percent, 0));
+                    row(name, &place.name, variable.name(), same(&percent(rose), 0));
                 }
             }
             let gaps =
@@ -121,6 +120,21 @@ impl Climate {
         }
         reader.finish().map_err(|message| fail(0, message))
     }
+}
+
+/// Shares as whole percentages that sum to 100: what rounding down leaves goes to
+/// those that lost most.
+fn percent(shares: &[f64; 16]) -> [f64; 16] {
+    let mut whole = shares.map(|share| (100.0 * share + 1e-9).floor());
+    let lost = |i: usize| 100.0 * shares[i] - (100.0 * shares[i] + 1e-9).floor();
+    let mut order: Vec<usize> = (0..16).collect();
+    order.sort_by(|a, b| lost(*b).total_cmp(&lost(*a)));
+    let rest = 100.0 - whole.iter().sum::<f64>();
+    order
+        .iter()
+        .take(rest.max(0.0) as usize)
+        .for_each(|i| whole[*i] += 1.0);
+    whole
 }
 
 /// Numbers with so many digits each, separated by spaces.
@@ -266,7 +280,9 @@ impl Reader {
             .places
             .last_mut()
             .filter(|place| place.name == name)
-            .ok_or_else(|| format!("the position of {name:?} must stand before this"))?;
+            .ok_or_else(|| {
+                format!("{statistic:?} of {name:?}: the position of that station must stand above")
+            })?;
         match statistic {
             "quantiles" => {
                 let groups: Vec<&str> = numbers.split(" | ").collect();
@@ -360,6 +376,14 @@ impl Reader {
             .iter()
             .filter(|place| place.rain.is_some())
             .count();
+        for region in &self.regions {
+            if !region.halves.iter().all(Correlations::are_possible) {
+                let name = &region.name;
+                return Err(format!(
+                    "no weather can have the correlations of region {name:?}"
+                ));
+            }
+        }
         if self.rain_columns != 4 * with_rain {
             return Err("a station with rain needs four lines of it".into());
         }
@@ -401,5 +425,43 @@ fn check(value: f64, least: f64, most: f64, what: &str) -> Result<f64, String> {
     match (least..=most).contains(&value) {
         true => Ok(value),
         false => Err(format!("{what} is {value}, not from {least} to {most}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn embedded() -> String {
+        super::super::embedded().unwrap().to_csv()
+    }
+
+    #[test]
+    fn a_climate_comes_back_from_its_file() {
+        let text = include_str!("../../../../data/climate.csv");
+        let differ = embedded()
+            .lines()
+            .zip(text.lines())
+            .find(|(one, other)| one != other)
+            .map(|(a, b)| format!("{a} / {b}"));
+        assert_eq!(differ, None);
+        assert_eq!(embedded().len(), text.len());
+    }
+
+    #[test]
+    fn a_broken_file_says_where_and_what() {
+        let with = |from: &str, to: &str| {
+            let text = embedded().replacen(from, to, 1);
+            Climate::from_csv(&text, "climate.csv")
+                .unwrap_err()
+                .to_string()
+        };
+        insta::assert_snapshot!(with("statistic,", "what,"), @r#"climate.csv, line 1: the first line must be "statistic,place,variable,numbers""#);
+        insta::assert_snapshot!(with("share and reach,,Rainfall,", "share and reach,,Rainfall,x"), @r#"climate.csv, line 4: "x.98" is not a number"#);
+        insta::assert_snapshot!(with("share and reach,,Rainfall,", "share and reach,,Snowfall,"), @r#"climate.csv, line 4: there is no variable "Snowfall""#);
+        insta::assert_snapshot!(with("share and reach,,Rainfall,", "share of all,,Rainfall,"), @r#"climate.csv, line 4: "share of all" of "": the position of that station must stand above"#);
+        insta::assert_snapshot!(with("position,Albury,south", "position,Albury,moon"), @r#"climate.csv, line 454: no correlations of region "moon" stand above"#);
+        insta::assert_snapshot!(with("same day Oct-Mar,dry,Pressure3pm,.", "same day Oct-Mar,dry,Pressure3pm,-."), @r#"climate.csv: no weather can have the correlations of region "dry""#);
+        insta::assert_snapshot!(Climate::from_csv(HEADER, "climate.csv").unwrap_err(), @"climate.csv: there is no station in it");
     }
 }

@@ -58,6 +58,9 @@ pub struct Moments {
     days: f64,
 }
 
+/// Damping this often leaves nothing of a correlation.
+const MOST_DAMPINGS: usize = 500;
+
 impl Moments {
     /// Nothing seen yet.
     pub fn new() -> Moments {
@@ -66,6 +69,15 @@ impl Moments {
             before: ZERO,
             days: 0.0,
         }
+    }
+
+    /// Adds days on which everything was its own: what no record says anything of
+    /// doesn't drift away then.
+    pub fn add_independent(&mut self, days: f64) {
+        for i in 0..VARIABLES {
+            self.today[i][i] += days;
+        }
+        self.days += days;
     }
 
     /// Adds a record's present draw of the days in one half of the year.
@@ -111,10 +123,18 @@ impl Moments {
             }
             out
         };
-        Correlations {
+        let mut correlations = Correlations {
             today: scaled(&self.today),
             before: scaled(&self.before),
+        };
+        // Chance in a short record can leave them where no weather has them.
+        for _ in 0..MOST_DAMPINGS {
+            if correlations.are_possible() {
+                break;
+            }
+            correlations.damp(0.98);
         }
+        correlations
     }
 }
 

@@ -57,6 +57,15 @@ pub fn cholesky(a: &Matrix, least: f64) -> Matrix {
     l
 }
 
+/// Whether the matrix is positive definite, with some margin for rounding.
+pub fn is_positive(a: &Matrix) -> bool {
+    let l = cholesky(a, LEAST_PIVOT);
+    (0..N).all(|i| l[i][i] * l[i][i] > LEAST_PIVOT)
+}
+
+/// A pivot below this is taken for zero.
+const LEAST_PIVOT: f64 = 1e-5;
+
 /// The inverse of a positive definite matrix.
 pub fn inverse(a: &Matrix) -> Matrix {
     let l = cholesky(a, 1e-6);

@@ -6,12 +6,15 @@
 //! day and from one day to the next ([`Region`]), and each variable has a reach in
 //! space ([`Field`]).
 
+mod bounds;
 mod file;
 mod fit;
 mod impute;
 pub mod marginal;
 pub mod matrix;
 pub mod normal;
+mod scale;
+mod series;
 mod space;
 pub mod variable;
 
@@ -133,6 +136,30 @@ impl Correlations {
         let explained = matrix::product(&a, &matrix::transpose(&self.before));
         let rest = matrix::add(&self.today, -1.0, &explained);
         (a, matrix::cholesky(&rest, 1e-4))
+    }
+}
+
+impl Correlations {
+    /// Draws all correlations towards none.
+    fn damp(&mut self, factor: f64) {
+        for i in 0..VARIABLES {
+            for j in 0..VARIABLES {
+                self.before[i][j] *= factor;
+                self.today[i][j] *= if i == j { 1.0 } else { factor };
+            }
+        }
+    }
+
+    /// Whether some weather can have these correlations: neither a day nor what it
+    /// brings beyond the day before may have a negative variance. Such weather is
+    /// also stationary.
+    fn are_possible(&self) -> bool {
+        if !matrix::is_positive(&self.today) {
+            return false;
+        }
+        let a = matrix::product(&self.before, &matrix::inverse(&self.today));
+        let explained = matrix::product(&a, &matrix::transpose(&self.before));
+        matrix::is_positive(&matrix::add(&self.today, -1.0, &explained))
     }
 }
 

@@ -2,12 +2,15 @@
 
 /// A measured variable. The order is that of the latent state: what changes over
 /// a whole continent first, what changes from one paddock to the next last, so
-/// that each can have its own reach in space (see [`Field`](super::Field)).
+/// that each can have its own reach in space (see [`Field`](super::Field)). Rain
+/// comes early: what neighbours share of it is its own, not what they share of
+/// humidity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of the columns")]
 pub enum Variable {
     Pressure9am,
     Pressure3pm,
+    Rainfall,
     Temp9am,
     MinTemp,
     MaxTemp,
@@ -16,7 +19,6 @@ pub enum Variable {
     Humidity3pm,
     Cloud9am,
     Cloud3pm,
-    Rainfall,
     Sunshine,
     Evaporation,
     WindGustSpeed,
@@ -45,6 +47,7 @@ pub const ALL: [Variable; VARIABLES] = {
     [
         Pressure9am,
         Pressure3pm,
+        Rainfall,
         Temp9am,
         MinTemp,
         MaxTemp,
@@ -53,7 +56,6 @@ pub const ALL: [Variable; VARIABLES] = {
         Humidity3pm,
         Cloud9am,
         Cloud3pm,
-        Rainfall,
         Sunshine,
         Evaporation,
         WindGustSpeed,

@@ -182,3 +182,170 @@ impl fmt::Display for Comparison {
         Ok(())
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::climate;
+    use crate::generator::{Options, table};
+
+    /// The real file, if it lies beside the checkout.
+    pub(crate) fn real() -> Option<Table> {
+        let here = env!("CARGO_MANIFEST_DIR");
+        let path = format!("{here}/../../../../shared/data/weatherAUS.csv");
+        if !Path::new(&path).exists() {
+            eprintln!(
+                "SKIPPED: {path} is not there, so nothing was compared with the real weather"
+            );
+            return None;
+        }
+        let contract =
+            mlops_data::Contract::read(Path::new(&format!("{here}/../../contract.yaml")));
+        let options = mlops_data::tables::ReadOptions::default();
+        let reading = mlops_data::tables::read(Path::new(&path), &contract.unwrap(), options);
+        Some(reading.unwrap().table)
+    }
+
+    fn generated(seed: u64) -> Table {
+        table(
+            climate::embedded().unwrap(),
+            Options::new(2969, 49, seed).unwrap(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn generated_weather_is_like_the_real() {
+        let Some(real) = real() else { return };
+        let comparison = compare(&real, &generated(1)).unwrap();
+        let shown = comparison.to_string();
+        let close = |what: &str, one: f64, other: f64, tolerance: f64| {
+            let off = (one - other).abs();
+            assert!(off <= tolerance, "{what}: {one:.4} and {other:.4}\n{shown}");
+        };
+        let (r, g) = (&comparison.real, &comparison.generated);
+        assert_eq!((r.stations, g.stations), (49, 49));
+        for (month, (r, g)) in r.rain.iter().zip(&g.rain).enumerate() {
+            close(&format!("wet share, month {month}"), r.wet, g.wet, 0.035);
+            close(&format!("rain, month {month}"), r.mean, g.mean, 0.5);
+            close(
+                &format!("95th percentile, month {month}"),
+                r.p95,
+                g.p95,
+                4.0,
+            );
+        }
+        for (r, g) in r.variables.iter().zip(&g.variables) {
+            close(
+                &format!("{}: mean", r.name),
+                r.mean,
+                g.mean,
+                0.06 * r.deviation,
+            );
+            close(
+                &format!("{}: deviation", r.name),
+                r.deviation,
+                g.deviation,
+                0.11 * r.deviation,
+            );
+            close(&format!("{}: day to day", r.name), r.lag1, g.lag1, 0.07);
+            close(&format!("{}: missing", r.name), r.missing, g.missing, 0.02);
+            for month in 0..12 {
+                let (one, other) = (r.months[month], g.months[month]);
+                close(
+                    &format!("{}: mean of month {month}", r.name),
+                    one,
+                    other,
+                    0.2 * r.deviation,
+                );
+                let (one, other) = (r.month_deviations[month], g.month_deviations[month]);
+                let tolerance = if r.name == "Rainfall" { 0.3 } else { 0.16 };
+                close(
+                    &format!("{}: deviation of month {month}", r.name),
+                    one,
+                    other,
+                    tolerance * one,
+                );
+            }
+        }
+        close("wet spells", r.spells.mean, g.spells.mean, 0.1);
+        close("spells of 3 days", r.spells.three, g.spells.three, 0.03);
+        close("spells of 7 days", r.spells.seven, g.spells.seven, 0.006);
+        close(
+            "wet after wet",
+            r.spells.wet_after_wet,
+            g.spells.wet_after_wet,
+            0.025,
+        );
+        close(
+            "wet after dry",
+            r.spells.wet_after_dry,
+            g.spells.wet_after_dry,
+            0.015,
+        );
+        for (r, g) in r.neighbours.iter().zip(&g.neighbours) {
+            close(
+                &format!("to {} km", r.to),
+                r.correlation,
+                g.correlation,
+                0.1,
+            );
+        }
+        assert!(comparison.correlation_error() < 0.035, "{shown}");
+        let worst = &comparison.correlations()[0];
+        close("worst correlation", worst.real, worst.generated, 0.16);
+    }
+
+    #[test]
+    fn a_changed_climate_is_seen() {
+        let mut climate = climate::embedded().unwrap().clone();
+        for rain in climate
+            .places
+            .iter_mut()
+            .filter_map(|place| place.rain.as_mut())
+            .flatten()
+        {
+            rain.none *= 0.8;
+        }
+        let options = Options::new(1000, 10, 1).unwrap();
+        let wetter = table(&climate, options).unwrap();
+        let comparison = compare(
+            &table(climate::embedded().unwrap(), options).unwrap(),
+            &wetter,
+        )
+        .unwrap();
+        for (before, after) in comparison.real.rain.iter().zip(&comparison.generated.rain) {
+            assert!(after.wet > before.wet + 0.03, "{comparison}");
+        }
+    }
+
+    #[test]
+    fn a_table_is_like_itself() {
+        let table = table(
+            climate::embedded().unwrap(),
+            Options::new(500, 5, 1).unwrap(),
+        )
+        .unwrap();
+        let comparison = compare(&table, &table).unwrap();
+        assert_eq!(comparison.correlation_error(), 0.0);
+        assert_eq!(comparison.real.spells, comparison.generated.spells);
+    }
+
+    #[test]
+    fn tables_without_a_common_station_are_refused() {
+        let climate = climate::embedded().unwrap();
+        let mut elsewhere = climate.clone();
+        elsewhere.places.reverse();
+        let options = Options::new(10, 2, 1).unwrap();
+        let error = compare(
+            &table(climate, options).unwrap(),
+            &table(&elsewhere, options).unwrap(),
+        );
+        assert_eq!(error, Err(CompareError::Stations));
+        let error = compare(&Table::default(), &Table::default()).unwrap_err();
+        let text = "the generated table has no column \"Location\", which the comparison needs";
+        assert_eq!(error.to_string(), text);
+    }
+}
