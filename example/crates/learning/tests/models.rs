@@ -1,5 +1,7 @@
 //! What every kind of model has to hold, whichever it is.
 
+#![allow(clippy::unwrap_used)]
+
 use mlops_learning::{
     Dataset, Learner, LearningError, ModelKind, ModelParams, Predictor, learner,
     model_file::{self, Feature, GoldenRow, Metadata, Model, Training},

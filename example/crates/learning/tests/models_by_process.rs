@@ -1,6 +1,8 @@
 //! Training in another process gives the same bits. linfa-trees keeps class counts in hash maps,
 //! whose order changes from process to process: within one, a slip could go unnoticed.
 
+#![allow(clippy::unwrap_used)]
+
 use std::process::Command;
 
 use mlops_learning::{Dataset, ModelKind, ModelParams, learner};

@@ -37,14 +37,15 @@ pub struct BoostingParams {
 impl Default for BoostingParams {
     fn default() -> Self {
         BoostingParams {
-            trees: 200,
-            learning_rate: 0.1,
+            trees: 150,
+            learning_rate: 0.15,
             depth: 6,
             l2: 1.0,
             min_gain: 0.0,
             min_leaf_weight: 1.0,
             subsample: 1.0,
-            colsample: 1.0,
+            // Half of the features for each tree: nearly twice as fast, and the trees differ more.
+            colsample: 0.5,
             bins: 256,
         }
     }

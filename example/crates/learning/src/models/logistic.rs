@@ -33,7 +33,7 @@ impl Default for LogisticParams {
             missing: Imputation::Median,
             alpha: 1.0,
             max_iterations: 100,
-            tolerance: 1e-5,
+            tolerance: 1e-4,
         }
     }
 }
