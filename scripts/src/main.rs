@@ -1,6 +1,8 @@
 //! `cargo xtask`: what the guide needs, and nothing that a user of the example needs.
 
+mod ci;
 mod guide;
+mod tour;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,12 +23,18 @@ enum Command {
     /// Build, check or serve the guide
     #[command(subcommand)]
     Guide(guide::GuideCommand),
+    /// Run the example's whole life in a scratch folder, then show the guide
+    Tour(tour::TourArguments),
+    /// Run what must hold before a change lands (needs bash, Python and pip)
+    Ci,
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
     let root = root();
     match &arguments.command {
         Command::Guide(command) => guide::run(&root, command),
+        Command::Tour(arguments) => tour::run(&root, arguments),
+        Command::Ci => ci::run(&root),
     }
 }
 

@@ -1,1 +1,49 @@
-//! Not built yet.
+//! The command line for any project: parse, call, print.
+//!
+//! A project's `main` hands itself to [`run`] and gets every command of the
+//! toolkit, over its own table and features.
+
+mod arguments;
+mod commands;
+mod failure;
+mod output;
+mod params;
+mod project;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use arguments::Arguments;
+pub use commands::write_file;
+pub use failure::{Failure, Outcome};
+pub use output::Output;
+pub use params::Params;
+pub use project::{Context, Project};
+
+/// Parses the arguments, runs the command, prints its outcome.
+///
+/// The exit code is 0 if all went well, 2 if the user must change something
+/// (arguments, data, a file), 1 if the run itself failed or found what it was
+/// asked to look for.
+pub fn run<P: Project>(project: &P, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let command = project::command(project, Arguments::command());
+    let matches = match command.try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => {
+            let code = if error.use_stderr() { 2 } else { 0 };
+            // Nothing is left to tell if the terminal is gone.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    match commands::run(project, &matches) {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn parse<T: FromArgMatches>(matches: &clap::ArgMatches) -> Outcome<T> {
+    T::from_arg_matches(matches).map_err(|error| Failure::user(anyhow::anyhow!(error)))
+}

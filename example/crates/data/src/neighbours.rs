@@ -1,7 +1,6 @@
 //! Rows of the same entity one calendar day apart.
 
-use rayon::prelude::*;
-
+use crate::calendar::Day;
 use crate::table::{MISSING_CODE, MISSING_DAY};
 use crate::{Contract, Table, Values};
 
@@ -29,12 +28,7 @@ impl Neighbours {
             (table.get(&contract.entity), table.get(&contract.time))
         {
             let key = |row: u32| (codes[row as usize], days[row as usize]);
-            order = (0..table.rows() as u32)
-                .filter(|row| key(*row).0 != MISSING_CODE && key(*row).1 != MISSING_DAY)
-                .collect();
-            if !order.is_sorted_by_key(|row| key(*row)) {
-                order.par_sort_unstable_by_key(|row| (key(*row), *row));
-            }
+            order = by_entity_and_day(codes, days);
             let mut before: &[u32] = &[];
             for same in order.chunk_by(|one, other| key(*one) == key(*other)) {
                 if let Some(yesterday) = before.first()
@@ -72,6 +66,42 @@ impl Neighbours {
     pub fn order(&self) -> &[u32] {
         &self.order
     }
+}
+
+/// The rows that have both, in the order of both. Files mostly come that way or
+/// nearly so: then this is a walk, not a sort.
+fn by_entity_and_day(codes: &[u32], days: &[Day]) -> Vec<u32> {
+    let rows = || {
+        let known = codes.iter().zip(days).zip(0u32..);
+        known
+            .filter(|((code, day), _)| **code != MISSING_CODE && **day != MISSING_DAY)
+            .map(|((code, _), row)| (*code as usize, row))
+    };
+    let entities = rows().map(|(code, _)| code + 1).max().unwrap_or(0);
+    let mut ends = vec![0; entities];
+    rows().for_each(|(code, _)| ends[code] += 1);
+    let mut places = Vec::with_capacity(entities);
+    let mut start = 0;
+    for end in &mut ends {
+        places.push(start);
+        start += *end;
+        *end = start;
+    }
+    let mut order = vec![0; start];
+    for (code, row) in rows() {
+        order[places[code]] = row;
+        places[code] += 1;
+    }
+    let day = |row: &u32| days[*row as usize];
+    let mut start = 0;
+    for end in ends {
+        let entity = &mut order[start..end];
+        if !entity.is_sorted_by_key(day) {
+            entity.sort_by_key(day);
+        }
+        start = end;
+    }
+    order
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! What is read, what is refused, and what is said about it.
 
+// Clippy knows test functions, but not the helpers beside them.
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 
 use mlops_data::tables::{self, Format, ReadOptions};

@@ -1,3 +1,5 @@
+use mlops_data::Contract;
+
 use crate::{FeatureError, Result, Window};
 
 /// One named value computed from a [`Window`].
@@ -17,6 +19,27 @@ pub struct Feature<O> {
     pub function: fn(&Window<'_, O>) -> f32,
 }
 
+// By hand: a derive would ask `O` to be `Copy`, and no `O` is held.
+impl<O> Clone for Feature<O> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<O> Copy for Feature<O> {}
+
+impl<O> Feature<O> {
+    /// Hour of the observation's date at which the feature is known: when the
+    /// last of its inputs is. `None` if the contract lacks one of them.
+    pub fn known_at(&self, contract: &Contract) -> Option<f64> {
+        self.inputs.iter().try_fold(0.0, |latest: f64, input| {
+            contract
+                .column(input)
+                .map(|column| latest.max(column.known_at))
+        })
+    }
+}
+
 /// The type of a feature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -25,6 +48,16 @@ pub enum FeatureType {
     Number,
     /// 0 or 1.
     Flag,
+}
+
+impl FeatureType {
+    /// Its name in model files and listings.
+    pub fn name(self) -> &'static str {
+        match self {
+            FeatureType::Number => "number",
+            FeatureType::Flag => "flag",
+        }
+    }
 }
 
 /// Features that belong together and are chosen together.
@@ -59,13 +92,13 @@ impl<O> Registry<O> {
     ///
     /// # Errors
     /// If there is neither.
-    pub fn find(&self, name: &str) -> Result<Vec<&Feature<O>>> {
+    pub fn find(&self, name: &str) -> Result<Vec<Feature<O>>> {
         if let Some(view) = self.views.iter().find(|view| view.name == name) {
-            return Ok(view.features.iter().collect());
+            return Ok(view.features.clone());
         }
         let mut all = self.views.iter().flat_map(|view| &view.features);
         match all.find(|feature| feature.name == name) {
-            Some(feature) => Ok(vec![feature]),
+            Some(feature) => Ok(vec![*feature]),
             None => Err(FeatureError::Unknown {
                 name: name.into(),
                 known: self

@@ -1,12 +1,13 @@
-use mlops_data::{Contract, contract::Kind};
+use mlops_data::Contract;
 use rayon::prelude::*;
 
 use crate::{Feature, FeatureError, Registry, Result, Window};
 
 /// The list of features that a model asks for, checked against the contract.
 #[derive(Debug)]
-pub struct FeatureService<'a, O> {
-    features: Vec<&'a Feature<O>>,
+pub struct FeatureService<O> {
+    name: String,
+    features: Vec<Feature<O>>,
 }
 
 /// Feature rows one after the other.
@@ -18,20 +19,20 @@ pub struct FeatureMatrix {
     pub values: Vec<f32>,
 }
 
-impl<'a, O: Sync> FeatureService<'a, O> {
+impl<O: Sync> FeatureService<O> {
     /// The features named (views or single features, in this order, none twice)
     /// for a forecast issued at `issued_at` o'clock of the observation's date.
     ///
     /// # Errors
     /// If a name or an input is unknown, or an input isn't known by then.
     pub fn new(
-        registry: &'a Registry<O>,
+        registry: &Registry<O>,
         names: &[String],
         contract: &Contract,
         service: &str,
         issued_at: f64,
     ) -> Result<Self> {
-        let mut features: Vec<&Feature<O>> = Vec::new();
+        let mut features: Vec<Feature<O>> = Vec::new();
         for name in names {
             for feature in registry.find(name)? {
                 if !features.iter().any(|known| known.name == feature.name) {
@@ -39,6 +40,7 @@ impl<'a, O: Sync> FeatureService<'a, O> {
                 }
             }
         }
+        // ANCHOR: look-ahead
         for feature in &features {
             for input in feature.inputs {
                 let column = contract
@@ -47,8 +49,7 @@ impl<'a, O: Sync> FeatureService<'a, O> {
                         feature: feature.name.into(),
                         column: (*input).into(),
                     })?;
-                // A date is known before the day begins.
-                if column.kind != Kind::Date && column.known_at > issued_at {
+                if column.known_at > issued_at {
                     return Err(FeatureError::LookAhead {
                         feature: feature.name.into(),
                         column: (*input).into(),
@@ -59,15 +60,24 @@ impl<'a, O: Sync> FeatureService<'a, O> {
                 }
             }
         }
-        Ok(FeatureService { features })
+        // ANCHOR_END: look-ahead
+        Ok(FeatureService {
+            name: service.into(),
+            features,
+        })
     }
 
     /// The features, in the order of the row.
-    pub fn features(&self) -> &[&'a Feature<O>] {
+    pub fn features(&self) -> &[Feature<O>] {
         &self.features
     }
 
-    /// Their names.
+    /// The service's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The features' names.
     pub fn names(&self) -> Vec<String> {
         self.features
             .iter()

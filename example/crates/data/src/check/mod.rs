@@ -105,7 +105,7 @@ pub fn check(table: &Table, contract: &Contract) -> Report {
             .par_iter()
             .flat_map_iter(|rule| checker.column(rule)),
     );
-    findings.extend(checker.keys());
+    findings.extend(checker.keys(&neighbours));
     findings.extend(checker.label());
     findings.extend(checker.days(&neighbours));
     let mut rules = Vec::new();

@@ -89,7 +89,10 @@ const PARQUET_MAGIC: &[u8] = b"PAR1";
 /// # Errors
 /// If the file cannot be opened, is neither format, is damaged, has other
 /// columns, or holds a value that isn't of its column's type; the first such
-/// values are named with line and column.
+/// values are named with line and column. (One kind of damage escapes this:
+/// polars believes the run lengths inside a Parquet page, and if those are
+/// flipped it may ask for more memory than there is, which ends the program.
+/// Compare a file from elsewhere with its checksum first.)
 pub fn read(path: &Path, contract: &Contract, options: ReadOptions) -> Result<Reading> {
     let bytes = load(path)?;
     let format = if bytes.starts_with(PARQUET_MAGIC) {

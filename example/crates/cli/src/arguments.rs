@@ -1,0 +1,290 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+
+/// Carries a model through its whole life.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    arg_required_else_help = true,
+    after_help = "A project's folder holds contract.yaml and params.yaml. The usual order:\n  \
+                  data import → data check → features build → train → evaluate → predict or serve → drift\n\
+                  Exit code: 0 all well, 2 something of yours to change, 1 the run failed or found drift."
+)]
+pub(crate) struct Arguments {
+    /// Run as if started in this folder
+    #[arg(short = 'C', long = "project", global = true, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub project: Option<PathBuf>,
+    /// Set a knob of params.yaml for this run only (repeatable)
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Print results as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Log more to standard error (-v what happens, -vv every detail)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Bring a table in, check it against the contract, break it on purpose
+    #[command(subcommand, arg_required_else_help = true)]
+    Data(DataCommand),
+    /// List the feature functions, compute the feature table
+    #[command(subcommand, arg_required_else_help = true)]
+    Features(FeaturesCommand),
+    /// Train the model that params.yaml names on a feature table
+    Train(TrainArguments),
+    /// Score a model on the test rows, beside baselines, with plots
+    Evaluate(EvaluateArguments),
+    /// Give each observation of a file its probability
+    Predict(PredictArguments),
+    /// Answer observations over HTTP
+    Serve(ServeArguments),
+    /// Compare two tables column by column; exit code 1 if they differ
+    Drift(DriftArguments),
+    /// Write the completions of a shell to standard output
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Copy your file in and say whether it is the one the project is pinned to
+    Import {
+        /// CSV or Parquet
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Download the table (CSV, or a ZIP that holds one); an interrupted download goes on
+    Fetch {
+        /// Where from; without, `data.url` of params.yaml
+        #[arg(long)]
+        url: Option<String>,
+        /// Refuse a file that isn't the pinned one
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Hold a table against contract.yaml; exit code 2 if a rule of level error breaks
+    Check {
+        /// CSV or Parquet
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// Write the report here as well, as JSON
+        #[arg(long, value_hint = ValueHint::FilePath)]
+        report: Option<PathBuf>,
+    },
+    /// Count, missing share, mean, spread and quantiles of each column
+    Describe {
+        /// CSV or Parquet
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Break a table on purpose, from a day on, to see what notices
+    Fault(FaultArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FaultArguments {
+    /// CSV or Parquet
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// First day it goes wrong, yyyy-mm-dd; without, the table's first
+    #[arg(long, value_name = "DAY")]
+    pub from: Option<String>,
+    /// Only here (repeatable): a value of the contract's entity column
+    #[arg(long, value_name = "ENTITY")]
+    pub only: Vec<String>,
+    /// From which chance is drawn
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// The broken copy (.csv or .parquet)
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    pub out: PathBuf,
+    #[command(subcommand)]
+    pub change: ChangeCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ChangeCommand {
+    /// A sensor drifts: each day adds more
+    #[command(allow_negative_numbers = true)]
+    Trend {
+        /// A column of numbers
+        column: String,
+        /// What each day adds, in the column's unit
+        per_day: f64,
+    },
+    /// A constant is added
+    #[command(allow_negative_numbers = true)]
+    Offset {
+        /// A column of numbers
+        column: String,
+        /// What is added, in the column's unit
+        by: f64,
+    },
+    /// Every value is multiplied
+    #[command(allow_negative_numbers = true)]
+    Scale {
+        /// A column of numbers
+        column: String,
+        /// The factor
+        by: f64,
+    },
+    /// The unit changes and nobody says so
+    Unit {
+        /// A column of numbers
+        column: String,
+        /// `celsius_to_fahrenheit`, `millimetres_to_inches` or a formula, `1.8*x+32`
+        conversion: mlops_data::fault::Conversion,
+    },
+    /// The last value repeats for ever
+    Stuck {
+        /// A column of numbers or categories
+        column: String,
+    },
+    /// Gaussian noise is added
+    Noise {
+        /// A column of numbers
+        column: String,
+        /// Its standard deviation, in the column's unit
+        std: f64,
+    },
+    /// Every value is missing
+    Missing {
+        /// The column
+        column: String,
+    },
+    /// The column is gone
+    Removed {
+        /// The column
+        column: String,
+    },
+    /// Rows stand behind those of the following days
+    Late {
+        /// By how many days
+        days: u32,
+    },
+    /// Rows appear twice
+    Duplicated {
+        /// Chance of each row
+        #[arg(default_value_t = 1.0)]
+        share: f64,
+    },
+    /// The two values of the label are exchanged
+    SwappedLabels {
+        /// Chance of each row
+        #[arg(default_value_t = 1.0)]
+        share: f64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FeaturesCommand {
+    /// The registered features: name, unit, inputs, when known
+    List,
+    /// Compute the feature table that training reads
+    Build {
+        /// The table: CSV or Parquet; without, `data.file` of params.yaml
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: Option<PathBuf>,
+        /// The feature table (.parquet)
+        #[arg(long, default_value = "data/features.parquet")]
+        out: PathBuf,
+        /// Observations that go with the model to prove its features by
+        #[arg(long, default_value = "data/golden.jsonl")]
+        golden: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainArguments {
+    /// The feature table
+    #[arg(default_value = "data/features.parquet")]
+    pub features: PathBuf,
+    /// The golden observations that came with it
+    #[arg(long, default_value = "data/golden.jsonl")]
+    pub golden: PathBuf,
+    /// The model's file
+    #[arg(long, default_value = "models/model.bin")]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvaluateArguments {
+    /// The feature table
+    #[arg(default_value = "data/features.parquet")]
+    pub features: PathBuf,
+    /// The model's file
+    #[arg(long, default_value = "models/model.bin")]
+    pub model: PathBuf,
+    /// Folder for scores.json, curves and plots
+    #[arg(long, default_value = "metrics")]
+    pub out: PathBuf,
+    /// Score only test rows from this day on, yyyy-mm-dd
+    #[arg(long, value_name = "DAY")]
+    pub from: Option<String>,
+    /// Score only test rows up to this day, yyyy-mm-dd
+    #[arg(long, value_name = "DAY")]
+    pub until: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PredictArguments {
+    /// Observations: CSV, Parquet or JSON lines
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub input: PathBuf,
+    /// The model's file
+    #[arg(long, default_value = "models/model.bin")]
+    pub model: PathBuf,
+    /// Where to (.csv, .parquet or .jsonl); without, JSON lines to standard output
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// The model's file
+    #[arg(long, default_value = "models/model.bin")]
+    pub model: PathBuf,
+    /// Where to listen; port 0 takes a free one, and the log says which
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Where each answer is appended
+    #[arg(long, default_value = "predictions/log.jsonl")]
+    pub log: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DriftArguments {
+    /// What was: CSV or Parquet
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    pub reference: PathBuf,
+    /// What is: CSV or Parquet
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    pub current: PathBuf,
+    /// Share of false alarms to live with among the columns found
+    #[arg(long, default_value_t = 0.05)]
+    pub alpha: f64,
+    /// Compare with the whole reference, not only with its days of the same season
+    #[arg(long)]
+    pub any_season: bool,
+    /// Use the reference up to this day only, yyyy-mm-dd
+    #[arg(long, value_name = "DAY")]
+    pub reference_until: Option<String>,
+    /// Use the current table from this day on only, yyyy-mm-dd
+    #[arg(long, value_name = "DAY")]
+    pub current_from: Option<String>,
+    /// Write the report here as well, as JSON
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    pub report: Option<PathBuf>,
+    /// Draw each column's shift into this SVG
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    pub svg: Option<PathBuf>,
+}

@@ -1,0 +1,122 @@
+use std::process::ExitCode;
+
+use mlops_data::fault::{Change, Fault};
+use mlops_data::statistics::{self, Summary, TableStatistics};
+use mlops_data::{check, tables};
+use serde_json::json;
+
+use super::{fetch, parse_day, read_table, write_json, write_table};
+use crate::arguments::{ChangeCommand, DataCommand, FaultArguments};
+use crate::output::thousands;
+use crate::{Context, Outcome};
+
+pub(super) fn run(command: DataCommand, context: Context) -> Outcome<ExitCode> {
+    match command {
+        DataCommand::Import { file } => fetch::import(&file, context)?,
+        DataCommand::Fetch { url, strict } => fetch::fetch(url, strict, context)?,
+        DataCommand::Check { file, report: copy } => {
+            let contract = context.contract()?;
+            let table = read_table(&file, &contract, tables::LabelNeed::Required)?;
+            let report = check::check(&table, &contract);
+            if let Some(copy) = copy {
+                write_json(&copy, &report)?;
+            }
+            context.output.show(&report, &report)?;
+            return Ok(if report.passed() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(2)
+            });
+        }
+        DataCommand::Describe { file } => {
+            let table = read_table(&file, &context.contract()?, tables::LabelNeed::Optional)?;
+            let statistics = statistics::describe(&table);
+            context.output.show(&statistics, described(&statistics))?;
+        }
+        DataCommand::Fault(arguments) => fault(arguments, context)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A line a column: rows without a value, then what the values are like.
+fn described(statistics: &TableStatistics) -> String {
+    let mut text = format!("{} rows\n", thousands(statistics.rows));
+    for column in &statistics.columns {
+        let missing = column.missing as f64 / statistics.rows.max(1) as f64 * 100.0;
+        text.push_str(&format!(
+            "{:<16} {missing:5.1} % missing  {}\n",
+            column.name,
+            summary(&column.values)
+        ));
+    }
+    text
+}
+
+fn summary(values: &Summary) -> String {
+    match values {
+        Summary::Number(Some(numbers)) => format!(
+            "mean {:.2}, std {:.2}, {} to {}, quartiles {} {} {}",
+            numbers.mean,
+            numbers.std,
+            numbers.min,
+            numbers.max,
+            numbers.quantiles[1],
+            numbers.quantiles[2],
+            numbers.quantiles[3]
+        ),
+        Summary::Category(counts) => {
+            let shown = counts
+                .iter()
+                .take(4)
+                .map(|(word, count)| format!("{word} {}", thousands(*count)));
+            let more = if counts.len() > 4 {
+                format!(" and {} more", counts.len() - 4)
+            } else {
+                String::new()
+            };
+            format!("{}{more}", shown.collect::<Vec<_>>().join(", "))
+        }
+        Summary::Date(Some((first, last))) => format!("{first} to {last}"),
+        Summary::Number(None) | Summary::Date(None) => "no value".into(),
+    }
+}
+
+fn fault(arguments: FaultArguments, context: Context) -> Outcome<()> {
+    let contract = context.contract()?;
+    let start = arguments
+        .from
+        .as_deref()
+        .map(|day| parse_day("--from", day))
+        .transpose()?;
+    let fault = Fault {
+        change: arguments.change.into(),
+        start,
+        entities: arguments.only,
+    };
+    let table = read_table(&arguments.file, &contract, tables::LabelNeed::Optional)?;
+    let broken = fault.apply(table, &contract, arguments.seed)?;
+    write_table(&arguments.out, &broken)?;
+    let out = arguments.out.display();
+    Ok(context.output.show(
+        &json!({ "fault": fault, "rows": broken.rows(), "out": out.to_string() }),
+        format!("{fault}: {} rows → {out}", thousands(broken.rows())),
+    )?)
+}
+
+impl From<ChangeCommand> for Change {
+    fn from(command: ChangeCommand) -> Change {
+        match command {
+            ChangeCommand::Trend { column, per_day } => Change::Trend { column, per_day },
+            ChangeCommand::Offset { column, by } => Change::Offset { column, by },
+            ChangeCommand::Scale { column, by } => Change::Scale { column, by },
+            ChangeCommand::Unit { column, conversion } => Change::Unit { column, conversion },
+            ChangeCommand::Stuck { column } => Change::Stuck { column },
+            ChangeCommand::Noise { column, std } => Change::Noise { column, std },
+            ChangeCommand::Missing { column } => Change::Missing { column },
+            ChangeCommand::Removed { column } => Change::Removed { column },
+            ChangeCommand::Late { days } => Change::Late { days },
+            ChangeCommand::Duplicated { share } => Change::Duplicated { share },
+            ChangeCommand::SwappedLabels { share } => Change::SwappedLabels { share },
+        }
+    }
+}

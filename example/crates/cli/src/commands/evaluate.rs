@@ -1,0 +1,163 @@
+use mlops_data::calendar::{self, Day};
+use mlops_learning::evaluation::{
+    self, BaselineInputs, Bootstrap, Evaluation, TestRows, TrainTest,
+};
+use mlops_learning::{LearningError, Model, model_file};
+use mlops_serving::ServingError;
+use serde::Serialize;
+
+use super::feature_table::{self, FeatureTable, Parted};
+use super::{parse_day, write_file, write_json};
+use crate::arguments::EvaluateArguments;
+use crate::params::Params;
+use crate::{Context, Failure, Outcome};
+
+/// What scores.json holds: the evaluation, and what was evaluated.
+#[derive(Serialize)]
+struct Scores<'a> {
+    kind: &'static str,
+    model_sha256: &'a str,
+    trained_rows: u64,
+    trained_until: &'a str,
+    first_day: String,
+    last_day: String,
+    #[serde(flatten)]
+    evaluation: &'a Evaluation,
+}
+
+pub(super) fn run(arguments: EvaluateArguments, context: Context) -> Outcome<()> {
+    let params = context.params()?;
+    let contract = context.contract()?;
+    let bytes = std::fs::read(&arguments.model).map_err(|source| ServingError::Io {
+        what: format!("{}: `train` writes it", arguments.model.display()),
+        source,
+    })?;
+    let model = model_file::decode(&bytes).map_err(|source| ServingError::Model {
+        path: arguments.model.clone(),
+        source,
+    })?;
+    let table = feature_table::read(&arguments.features, &contract)?;
+    same_features(&model, &table)?;
+    let mut parted = table.parted(&params.split, params.seed)?;
+    restrict(&mut parted, &table, &arguments)?;
+    let evaluation = evaluate(&model, &table, &parted, &params)?;
+    let days = FeatureTable::pick(&table.days, &parted.test);
+    let hash = model_file::fingerprint(&bytes);
+    let scores = Scores {
+        kind: model.metadata.kind.name(),
+        model_sha256: &hash,
+        trained_rows: model.metadata.training.rows,
+        trained_until: &model.metadata.training.last,
+        first_day: iso(days.iter().min()),
+        last_day: iso(days.iter().max()),
+        evaluation: &evaluation,
+    };
+    write_json(&arguments.out.join("scores.json"), &scores)?;
+    let importance: Vec<(String, f64)> = table
+        .names
+        .iter()
+        .cloned()
+        .zip(model.predictor.importance())
+        .collect();
+    for (name, content) in evaluation
+        .csv()
+        .into_iter()
+        .chain(evaluation.plots(&importance))
+    {
+        write_file(&arguments.out.join(name), content.as_bytes())?;
+    }
+    let text = format!(
+        "{} on {} to {}\n{evaluation}\nscores, curves and plots → {}",
+        scores.kind,
+        scores.first_day,
+        scores.last_day,
+        arguments.out.display()
+    );
+    Ok(context.output.show(&scores, text)?)
+}
+
+/// A model reads its features by position: they must be those of the table.
+fn same_features(model: &Model, table: &FeatureTable) -> Outcome<()> {
+    if model
+        .metadata
+        .features
+        .iter()
+        .map(|feature| &feature.name)
+        .eq(&table.names)
+    {
+        return Ok(());
+    }
+    Err(Failure::user(LearningError::Data(
+        "the feature table doesn't have the model's features in the model's order: train again, or build the table as it was".into(),
+    )))
+}
+
+/// Leaves only the test rows of the period asked for.
+fn restrict(
+    parted: &mut Parted,
+    table: &FeatureTable,
+    arguments: &EvaluateArguments,
+) -> Outcome<()> {
+    let day = |name, text: &Option<String>| {
+        text.as_deref()
+            .map(|text| parse_day(name, text))
+            .transpose()
+    };
+    let from = day("--from", &arguments.from)?.unwrap_or(Day::MIN);
+    let until = day("--until", &arguments.until)?.unwrap_or(Day::MAX);
+    for (test, day) in parted.test.iter_mut().zip(&table.days) {
+        *test &= (from..=until).contains(day);
+    }
+    if parted.test.contains(&true) {
+        return Ok(());
+    }
+    Err(Failure::user(anyhow::anyhow!(
+        "no test row lies between --from and --until"
+    )))
+}
+
+fn evaluate(
+    model: &Model,
+    table: &FeatureTable,
+    parted: &Parted,
+    params: &Params,
+) -> Outcome<Evaluation> {
+    let test = table.dataset(&parted.test)?;
+    let probabilities = model.predictor.probabilities(&test.features);
+    let today = [&parted.train, &parted.test].map(|keep| FeatureTable::pick(&table.today, keep));
+    let entity_months: Vec<(&str, u32)> = table
+        .entities
+        .iter()
+        .zip(&table.days)
+        .map(|(entity, day)| (entity.as_str(), calendar::month(*day)))
+        .collect();
+    let months = [&parted.train, &parted.test].map(|keep| FeatureTable::pick(&entity_months, keep));
+    let baselines = BaselineInputs {
+        train_labels: &FeatureTable::pick(&table.labels, &parted.train),
+        today: today[0].iter().any(Option::is_some).then_some(TrainTest {
+            train: &today[0],
+            test: &today[1],
+        }),
+        entity_month: Some(TrainTest {
+            train: &months[0],
+            test: &months[1],
+        }),
+    };
+    let rows = TestRows {
+        model: model.metadata.kind.name(),
+        classes: [&model.metadata.classes[0], &model.metadata.classes[1]],
+        labels: &test.labels,
+        probabilities: &probabilities,
+        days: &FeatureTable::pick(&table.days, &parted.test),
+        threshold: model.metadata.threshold,
+    };
+    let bootstrap = Bootstrap {
+        rounds: params.evaluate.bootstrap_rounds,
+        seed: params.seed,
+    };
+    Ok(evaluation::evaluate(&rows, &baselines, bootstrap)?)
+}
+
+fn iso(day: Option<&Day>) -> String {
+    day.map_or_else(String::new, |day| calendar::format_iso(*day))
+}

@@ -1,0 +1,264 @@
+//! The feature table: the key, the features, the label, and the label's value of
+//! the day itself, from which the persistence baseline guesses.
+
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+use mlops_data::calendar::{self, Day};
+use mlops_data::{Column, Contract, DataError, Table, Values, tables};
+use mlops_features::FeatureMatrix;
+use mlops_learning::{Dataset, model_file};
+
+use crate::params::Split;
+use crate::{Failure, Outcome};
+
+/// Feature rows with a known label.
+pub(crate) struct FeatureTable {
+    pub names: Vec<String>,
+    /// Row after row.
+    pub features: Vec<f32>,
+    pub labels: Vec<bool>,
+    pub days: Vec<Day>,
+    pub entities: Vec<String>,
+    /// The label's value of the day itself, where the table has it.
+    pub today: Vec<Option<bool>>,
+    /// The negative and the positive class.
+    pub classes: [String; 2],
+    /// SHA-256 of the file, in hexadecimal.
+    pub hash: String,
+}
+
+/// True where a row is trained on, or tested on.
+pub(crate) struct Parted {
+    pub train: Vec<bool>,
+    pub test: Vec<bool>,
+}
+
+/// Puts a table together that [`read`] takes apart.
+pub(crate) fn assemble(
+    observations: &Table,
+    contract: &Contract,
+    matrix: FeatureMatrix,
+) -> Outcome<Table> {
+    let width = matrix.names.len();
+    let mut columns = Vec::new();
+    let mut copy = |name: &str| -> Outcome<()> {
+        if let Some(values) = observations.get(name) {
+            columns.push(Column {
+                name: name.into(),
+                values: values.clone(),
+            });
+        }
+        Ok(())
+    };
+    let mut kept = vec![&contract.time, &contract.entity, &contract.label.column];
+    kept.extend(&contract.label.today);
+    for name in kept {
+        copy(name)?;
+    }
+    for (at, name) in matrix.names.into_iter().enumerate() {
+        let values = matrix
+            .values
+            .iter()
+            .skip(at)
+            .step_by(width)
+            .copied()
+            .collect();
+        columns.push(Column {
+            name,
+            values: Values::Single(values),
+        });
+    }
+    Table::new(columns).ok_or_else(|| {
+        Failure::user(anyhow::anyhow!(
+            "a feature has the name of a column of the table: rename it"
+        ))
+    })
+}
+
+/// Reads a feature table; rows without a label are left out.
+pub(crate) fn read(path: &Path, contract: &Contract) -> Outcome<FeatureTable> {
+    let table = tables::read_any(path)?;
+    let bytes = std::fs::read(path).map_err(|source| DataError::Io {
+        path: path.into(),
+        source,
+    })?;
+    take_apart(&table, contract, model_file::fingerprint(&bytes))
+        .with_context(|| format!("{} is not a feature table of this project", path.display()))
+        .map_err(Failure::user)
+}
+
+fn take_apart(table: &Table, contract: &Contract, hash: String) -> anyhow::Result<FeatureTable> {
+    let label = flags(table, &contract.label.column, &contract.label.positive)?
+        .context("it has no label column: build it with `features build`")?;
+    let keep: Vec<bool> = label.iter().map(Option::is_some).collect();
+    let table = &table.filter(&keep);
+    let classes = classes(table, contract)?;
+    let days = match table.get(&contract.time) {
+        Some(Values::Date(days)) => days.clone(),
+        _ => anyhow::bail!("it has no dates in {:?}", contract.time),
+    };
+    let entities = match table.get(&contract.entity) {
+        Some(values @ Values::Category { .. }) => (0..table.rows())
+            .map(|row| values.cell(row).to_string())
+            .collect(),
+        _ => anyhow::bail!("it has no names in {:?}", contract.entity),
+    };
+    let today = match &contract.label.today {
+        Some(column) => flags(table, column, &contract.label.positive)?,
+        None => None,
+    };
+    let columns: Vec<(&str, &[f32])> = table
+        .columns()
+        .iter()
+        .filter_map(|column| match &column.values {
+            Values::Single(values) => Some((column.name.as_str(), values.as_slice())),
+            _ => None,
+        })
+        .collect();
+    ensure!(
+        !columns.is_empty(),
+        "it has no features: build it with `features build`"
+    );
+    let mut features = Vec::with_capacity(columns.len() * table.rows());
+    for row in 0..table.rows() {
+        features.extend(columns.iter().map(|(_, values)| values[row]));
+    }
+    Ok(FeatureTable {
+        names: columns.iter().map(|(name, _)| name.to_string()).collect(),
+        features,
+        labels: label.into_iter().flatten().collect(),
+        today: today.unwrap_or_else(|| vec![None; days.len()]),
+        days,
+        entities,
+        classes,
+        hash,
+    })
+}
+
+/// The label's two values, the positive one last.
+fn classes(table: &Table, contract: &Contract) -> anyhow::Result<[String; 2]> {
+    let positive = &contract.label.positive;
+    let declared = contract
+        .column(&contract.label.column)
+        .and_then(|rule| rule.values.as_ref());
+    let found = match table.get(&contract.label.column) {
+        Some(Values::Category { levels, .. }) => Some(levels),
+        _ => None,
+    };
+    let negative = declared
+        .or(found)
+        .and_then(|values| values.iter().find(|value| *value != positive));
+    Ok([
+        negative
+            .context("its label has one value only: a model needs two")?
+            .clone(),
+        positive.clone(),
+    ])
+}
+
+/// A category as true where it has the positive value.
+fn flags(table: &Table, column: &str, positive: &str) -> anyhow::Result<Option<Vec<Option<bool>>>> {
+    match table.get(column) {
+        None => Ok(None),
+        Some(Values::Category { codes, levels }) => {
+            let known: Vec<&String> = levels.iter().filter(|level| *level != positive).collect();
+            ensure!(
+                known.len() <= 1,
+                "{column:?} has the values {}: a label must have two, {positive:?} and another",
+                levels.join(", ")
+            );
+            Ok(Some(
+                codes
+                    .iter()
+                    .map(|code| levels.get(*code as usize).map(|level| level == positive))
+                    .collect(),
+            ))
+        }
+        Some(_) => anyhow::bail!("{column:?} is not a category with the value {positive:?}"),
+    }
+}
+
+impl FeatureTable {
+    /// Which rows are trained on and which are tested on.
+    pub(crate) fn parted(&self, split: &Split, seed: u64) -> Outcome<Parted> {
+        let parted = match split {
+            Split::Random { test_share } => {
+                tracing::warn!(
+                    "rows of a time series are parted at random: the scores flatter the model"
+                );
+                random(self.days.len(), *test_share, seed)
+            }
+            Split::Time { .. } => {
+                let (train_from, test_from) = split.days().map_err(Failure::user)?;
+                Parted {
+                    train: self
+                        .days
+                        .iter()
+                        .map(|day| (train_from..test_from).contains(day))
+                        .collect(),
+                    test: self.days.iter().map(|day| *day >= test_from).collect(),
+                }
+            }
+        };
+        let count = |keep: &[bool]| keep.iter().filter(|keep| **keep).count();
+        let (train, test) = (count(&parted.train), count(&parted.test));
+        if train == 0 || test == 0 {
+            let (first, last) = self.span();
+            return Err(Failure::user(anyhow::anyhow!(
+                "the split gives {train} rows to train on and {test} to test on: the table goes from {first} to {last}, so change `split` in params.yaml"
+            )));
+        }
+        Ok(parted)
+    }
+
+    /// The rows for which `keep` is true.
+    pub(crate) fn dataset(&self, keep: &[bool]) -> Outcome<Dataset> {
+        let width = self.names.len();
+        let rows = || {
+            keep.iter()
+                .enumerate()
+                .filter(|(_, keep)| **keep)
+                .map(|(row, _)| row)
+        };
+        let features = rows()
+            .flat_map(|row| &self.features[row * width..(row + 1) * width])
+            .copied()
+            .collect();
+        let labels = rows().map(|row| self.labels[row]).collect();
+        Ok(Dataset::new(self.names.clone(), features, labels)?)
+    }
+
+    /// The values of the rows for which `keep` is true.
+    pub(crate) fn pick<T: Clone>(values: &[T], keep: &[bool]) -> Vec<T> {
+        values
+            .iter()
+            .zip(keep)
+            .filter(|(_, keep)| **keep)
+            .map(|(value, _)| value.clone())
+            .collect()
+    }
+
+    /// First and last day, `yyyy-mm-dd`.
+    pub(crate) fn span(&self) -> (String, String) {
+        let iso = |day: Option<&Day>| {
+            day.map_or_else(|| "nowhere".into(), |day| calendar::format_iso(*day))
+        };
+        (iso(self.days.iter().min()), iso(self.days.iter().max()))
+    }
+}
+
+/// Rows parted at random: a fixed share of them, to the row.
+fn random(rows: usize, test_share: f64, seed: u64) -> Parted {
+    use rand::SeedableRng;
+    use rand::seq::SliceRandom;
+
+    let tested = (rows as f64 * test_share).round() as usize;
+    let mut test = vec![false; rows];
+    test[..tested.min(rows)].fill(true);
+    test.shuffle(&mut rand_pcg::Pcg64Mcg::seed_from_u64(seed));
+    Parted {
+        train: test.iter().map(|test| !test).collect(),
+        test,
+    }
+}

@@ -1,0 +1,187 @@
+//! One file a command: read the files, call the toolkit, show the result.
+
+mod data;
+mod drift;
+mod evaluate;
+mod feature_table;
+mod features;
+mod fetch;
+mod predict;
+mod serve;
+mod train;
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{ArgMatches, CommandFactory};
+use mlops_data::calendar::{self, Day};
+use mlops_data::{Contract, Table, Values, json, tables};
+
+use crate::arguments::{Arguments, Command};
+use crate::{Context, Failure, Outcome, Output, Project, parse, project};
+
+pub(crate) fn run<P: Project>(project: &P, matches: &ArgMatches) -> Outcome<ExitCode> {
+    let own = own_command(project, matches);
+    let verbose = matches.get_count("verbose");
+    start_logging(verbose);
+    if let Some(folder) = matches.get_one::<std::path::PathBuf>("project") {
+        std::env::set_current_dir(folder)
+            .with_context(|| format!("{}: no folder to run in", folder.display()))?;
+    }
+    let set = matches
+        .get_many("set")
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
+    let context = Context {
+        output: Output::new(matches.get_flag("json")),
+        set,
+    };
+    if let Some(data) = own {
+        return done(project.run_data(data, &context));
+    }
+    match parse::<Arguments>(matches)?.command {
+        Command::Data(command) => data::run(command, context),
+        Command::Features(command) => done(features::run(project, command, context)),
+        Command::Train(arguments) => done(train::run(project, arguments, context)),
+        Command::Evaluate(arguments) => done(evaluate::run(arguments, context)),
+        Command::Predict(arguments) => done(predict::run(project, arguments, context)),
+        Command::Serve(arguments) => done(serve::run(project, arguments, context)),
+        Command::Drift(arguments) => drift::run(arguments, context),
+        Command::Completions { shell } => {
+            let mut command = project::command(project, Arguments::command());
+            clap_complete::generate(shell, &mut command, project.name(), &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn done(outcome: Outcome<()>) -> Outcome<ExitCode> {
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
+/// The arguments of `data`, if one of the project's own commands is asked for.
+fn own_command<'a, P: Project>(project: &P, matches: &'a ArgMatches) -> Option<&'a ArgMatches> {
+    let data = matches.subcommand_matches("data")?;
+    let name = data.subcommand_name()?;
+    project
+        .data_commands()
+        .iter()
+        .any(|own| own.get_name() == name)
+        .then_some(data)
+}
+
+fn start_logging(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "info",
+        _ => "debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    // A second start, in a test that runs two commands, changes nothing.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colour)
+        .without_time()
+        .with_target(false)
+        .try_init();
+}
+
+/// Reads observations from CSV, Parquet or JSON lines and says its warnings.
+fn read_table(path: &Path, contract: &Contract, label: tables::LabelNeed) -> Outcome<Table> {
+    if path
+        .extension()
+        .is_some_and(|extension| extension == "jsonl" || extension == "ndjson")
+    {
+        return Ok(json::read_json_lines(path, contract)?);
+    }
+    let reading = tables::read(path, contract, tables::ReadOptions { label })?;
+    for warning in &reading.warnings {
+        tracing::warn!("{}: {warning}", path.display());
+    }
+    Ok(reading.table)
+}
+
+/// The day that an argument names.
+fn parse_day(argument: &str, text: &str) -> Outcome<Day> {
+    calendar::parse_iso(text).ok_or_else(|| {
+        Failure::user(anyhow::anyhow!(
+            "{argument} is {text:?}: give a date as yyyy-mm-dd"
+        ))
+    })
+}
+
+/// The rows of a period, both ends included.
+fn between(
+    table: Table,
+    contract: &Contract,
+    from: Option<Day>,
+    until: Option<Day>,
+) -> Outcome<Table> {
+    let Some(Values::Date(days)) = table.get(&contract.time) else {
+        return Err(Failure::user(anyhow::anyhow!(
+            "the table has no dates in {:?}",
+            contract.time
+        )));
+    };
+    let period = from.unwrap_or(Day::MIN)..=until.unwrap_or(Day::MAX);
+    let keep: Vec<bool> = days.iter().map(|day| period.contains(day)).collect();
+    if !keep.contains(&true) {
+        return Err(Failure::user(anyhow::anyhow!(
+            "no row of the table lies in the period asked for"
+        )));
+    }
+    Ok(table.filter(&keep))
+}
+
+/// Writes a result for programs and for Git: indented JSON, a newline at the end.
+fn write_json(path: &Path, value: &impl serde::Serialize) -> Outcome<()> {
+    let text = serde_json::to_string_pretty(value).map_err(anyhow::Error::from)?;
+    write_file(path, format!("{text}\n").as_bytes())
+}
+
+/// Writes a whole table or nothing, and its folder if need be.
+fn write_table(path: &Path, table: &Table) -> Outcome<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    Ok(tables::write(path, table)?)
+}
+
+/// Writes a whole file or nothing, and its folder if need be.
+///
+/// # Errors
+/// If the system refuses.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Outcome<()> {
+    use std::io::Write;
+
+    let write = || -> std::io::Result<()> {
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        std::fs::create_dir_all(folder)?;
+        let mut file = tempfile::Builder::new()
+            .permissions(readable())
+            .tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write()
+        .with_context(|| format!("{} can't be written", path.display()))
+        .map_err(Failure::from)
+}
+
+/// What other files get; a temporary file is private by default.
+#[cfg(unix)]
+fn readable() -> std::fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o644)
+}

@@ -1,0 +1,117 @@
+use std::process::ExitCode;
+
+use mlops_data::DataError;
+use mlops_features::FeatureError;
+use mlops_learning::LearningError;
+use mlops_monitoring::MonitoringError;
+use mlops_serving::ServingError;
+
+/// Why a command didn't do what it was asked, and whose turn it is.
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    error: anyhow::Error,
+}
+
+/// A result whose error says whose turn it is.
+pub type Outcome<T> = Result<T, Failure>;
+
+impl Failure {
+    /// The user must change something: exit code 2.
+    pub fn user(error: impl Into<anyhow::Error>) -> Failure {
+        Failure {
+            code: 2,
+            error: error.into(),
+        }
+    }
+
+    /// The run failed: exit code 1.
+    pub fn run(error: impl Into<anyhow::Error>) -> Failure {
+        Failure {
+            code: 1,
+            error: error.into(),
+        }
+    }
+
+    pub(crate) fn report(&self) -> ExitCode {
+        let mut message = String::new();
+        for cause in self.error.chain().map(ToString::to_string) {
+            // Errors that already tell their source would say it twice.
+            if message.is_empty() {
+                message = cause;
+            } else if !message.contains(&cause) {
+                message = format!("{message}: {cause}");
+            }
+        }
+        let style = clap::builder::styling::AnsiColor::Red.on_default().bold();
+        anstream::eprintln!("{style}error{style:#}: {message}");
+        ExitCode::from(self.code)
+    }
+}
+
+/// A file that isn't there is the user's turn; a disk that fails is not.
+fn code_of(error: &std::io::Error) -> u8 {
+    use std::io::ErrorKind::{AddrInUse, IsADirectory, NotADirectory, NotFound, PermissionDenied};
+    match error.kind() {
+        NotFound | PermissionDenied | IsADirectory | NotADirectory | AddrInUse => 2,
+        _ => 1,
+    }
+}
+
+impl From<DataError> for Failure {
+    fn from(error: DataError) -> Self {
+        let code = if let DataError::Io { source, .. } = &error {
+            code_of(source)
+        } else {
+            2
+        };
+        Failure {
+            code,
+            error: error.into(),
+        }
+    }
+}
+
+impl From<ServingError> for Failure {
+    fn from(error: ServingError) -> Self {
+        let code = if let ServingError::Io { source, .. } = &error {
+            code_of(source)
+        } else {
+            2
+        };
+        Failure {
+            code,
+            error: error.into(),
+        }
+    }
+}
+
+impl From<FeatureError> for Failure {
+    fn from(error: FeatureError) -> Self {
+        Failure::user(error)
+    }
+}
+
+impl From<LearningError> for Failure {
+    fn from(error: LearningError) -> Self {
+        Failure::user(error)
+    }
+}
+
+impl From<MonitoringError> for Failure {
+    fn from(error: MonitoringError) -> Self {
+        Failure::user(error)
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        match error.downcast_ref::<std::io::Error>() {
+            Some(io) => Failure {
+                code: code_of(io),
+                error,
+            },
+            None => Failure::run(error),
+        }
+    }
+}

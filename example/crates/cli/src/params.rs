@@ -1,0 +1,170 @@
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use mlops_data::calendar::{self, Day};
+use mlops_learning::ModelParams;
+use serde::Deserialize;
+
+use crate::{Failure, Outcome};
+
+/// Every knob of a project, as its params.yaml holds them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// From which all chance is drawn.
+    pub seed: u64,
+    /// The project's table.
+    pub data: DataParams,
+    /// The rows of the model.
+    pub features: FeatureParams,
+    /// How rows are parted into training and test.
+    pub split: Split,
+    /// The model.
+    pub model: ModelParams,
+    /// From which probability on the answer is the positive class.
+    pub threshold: f64,
+    /// How the model is judged.
+    pub evaluate: EvaluateParams,
+}
+
+/// Where the project's table comes from.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataParams {
+    /// The file in the project; beside it, `.dvc` pins the one to use.
+    pub file: PathBuf,
+    /// Where `data fetch` finds it.
+    #[serde(default)]
+    pub url: Option<String>,
+}
+
+/// What the model sees, and when.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureParams {
+    /// Name of the feature service.
+    pub service: String,
+    /// Hour of the observation's date at which the forecast is issued, 0 to 24.
+    pub issued_at: f64,
+    /// Views or single features, in the order of the row.
+    pub views: Vec<String>,
+    /// How many observations are kept with the model to prove its features by.
+    #[serde(default = "sixteen")]
+    pub golden_rows: usize,
+}
+
+fn sixteen() -> usize {
+    16
+}
+
+/// How rows are parted into training and test.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, tag = "by", rename_all = "lowercase")]
+pub enum Split {
+    /// Train on what came before a day, test on what came from then on.
+    Time {
+        /// First day of the test, `yyyy-mm-dd`.
+        test_from: String,
+        /// First day of the training; without, all that came before the test.
+        #[serde(default)]
+        train_from: Option<String>,
+    },
+    /// Any row may fall on either side: it flatters a model of dated rows.
+    Random {
+        /// Share of rows to test on, between 0 and 1.
+        test_share: f64,
+    },
+}
+
+/// How the model is judged.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluateParams {
+    /// How often the test days are drawn again for the confidence intervals.
+    pub bootstrap_rounds: usize,
+}
+
+impl Params {
+    /// Reads the params of a project, with some of them `set` for this run as
+    /// `split.test_from=2016-01-01`.
+    ///
+    /// # Errors
+    /// If the file is missing or isn't YAML of this form, or a key isn't one.
+    pub fn read(path: &Path, set: &[String]) -> Outcome<Params> {
+        let text = std::fs::read_to_string(path).with_context(|| {
+            format!(
+                "{}: run this in a project's folder, or name it with -C",
+                path.display()
+            )
+        })?;
+        Params::parse(&text, set)
+            .and_then(|params| params.check().map(|()| params))
+            .with_context(|| path.display().to_string())
+            .map_err(Failure::user)
+    }
+
+    fn parse(text: &str, set: &[String]) -> anyhow::Result<Params> {
+        if set.is_empty() {
+            return Ok(serde_saphyr::from_str(text)?);
+        }
+        let mut values: serde_json::Value = serde_saphyr::from_str(text)?;
+        for setting in set {
+            let (key, value) = setting
+                .split_once('=')
+                .with_context(|| format!("--set {setting}: write KEY=VALUE"))?;
+            let mut at = &mut values;
+            for part in key.split('.') {
+                let section = at.as_object_mut().with_context(|| {
+                    format!("--set {setting}: {part:?} is inside a value, not a section")
+                })?;
+                at = section.entry(part).or_insert(serde_json::Value::Null);
+            }
+            *at = serde_saphyr::from_str(value).with_context(|| format!("--set {setting}"))?;
+        }
+        Ok(serde_json::from_value(values)?)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.threshold > 0.0 && self.threshold < 1.0,
+            "threshold is {}: give a probability between 0 and 1",
+            self.threshold
+        );
+        anyhow::ensure!(
+            (0.0..=24.0).contains(&self.features.issued_at),
+            "features.issued_at is {}: give an hour from 0 to 24",
+            self.features.issued_at
+        );
+        match &self.split {
+            Split::Time { .. } => self.split.days().map(|_| ()),
+            Split::Random { test_share } => {
+                anyhow::ensure!(
+                    *test_share > 0.0 && *test_share < 1.0,
+                    "split.test_share is {test_share}: give a share between 0 and 1"
+                );
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Split {
+    /// First day of the training and of the test; no day bounds a random split.
+    pub(crate) fn days(&self) -> anyhow::Result<(Day, Day)> {
+        let Split::Time {
+            test_from,
+            train_from,
+        } = self
+        else {
+            return Ok((Day::MIN, Day::MIN));
+        };
+        let day = |name: &str, text: &str| {
+            calendar::parse_iso(text)
+                .with_context(|| format!("split.{name} is {text:?}: give a date as yyyy-mm-dd"))
+        };
+        let train = train_from
+            .as_deref()
+            .map_or(Ok(Day::MIN), |text| day("train_from", text))?;
+        Ok((train, day("test_from", test_from)?))
+    }
+}

@@ -1,0 +1,178 @@
+//! The project as the toolkit sees it, and its own commands.
+
+use std::path::{Path, PathBuf};
+
+use clap::{ArgMatches, Command, FromArgMatches, Subcommand, ValueHint};
+use mlops_cli::{Context, Failure, Outcome, Project, write_file};
+use mlops_data::calendar;
+use mlops_data::tables::{self, LabelNeed, ReadOptions};
+use mlops_features::Registry;
+use serde_json::json;
+
+use crate::climate::{self, Climate};
+use crate::compare::compare;
+use crate::features;
+use crate::generator::{self, GeneratorError, Options};
+use crate::observation::Weather;
+
+/// Will it rain tomorrow?
+#[derive(Debug, Clone, Copy)]
+pub struct Rain;
+
+#[derive(Debug, Subcommand)]
+enum WeatherCommand {
+    /// Generate weather that never was, of the kind there is
+    Generate {
+        /// Days for each station
+        #[arg(long)]
+        days: u32,
+        /// Stations; beyond the 49 real ones, more stand around them
+        #[arg(long, default_value_t = 49)]
+        stations: u32,
+        /// From which chance is drawn: the same seed gives the same weather
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// First day, yyyy-mm-dd
+        #[arg(long, default_value = "2008-12-01")]
+        start: String,
+        /// Climate to use; without, the one fitted to the real file
+        #[arg(long, value_hint = ValueHint::FilePath)]
+        climate: Option<PathBuf>,
+        /// Where to (.csv or .parquet)
+        #[arg(long, value_hint = ValueHint::FilePath)]
+        out: PathBuf,
+    },
+    /// Take the climate of each station, as statistics, from a file of observations
+    FitClimate {
+        /// CSV or Parquet
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// Where to
+        #[arg(long, default_value = "data/climate.csv")]
+        out: PathBuf,
+    },
+    /// Set two files' statistics side by side, month by month
+    Compare {
+        /// The real one
+        #[arg(value_hint = ValueHint::FilePath)]
+        real: PathBuf,
+        /// The generated one
+        #[arg(value_hint = ValueHint::FilePath)]
+        generated: PathBuf,
+    },
+}
+
+impl Project for Rain {
+    type Observation = Weather;
+
+    fn name(&self) -> &'static str {
+        "rain"
+    }
+
+    fn about(&self) -> &'static str {
+        "Will it rain tomorrow? A model's whole life, on the command line"
+    }
+
+    fn registry(&self) -> Registry<Weather> {
+        features::registry()
+    }
+
+    fn data_commands(&self) -> Vec<Command> {
+        WeatherCommand::augment_subcommands(Command::new("data"))
+            .get_subcommands()
+            .cloned()
+            .collect()
+    }
+
+    fn run_data(&self, data: &ArgMatches, context: &Context) -> Outcome<()> {
+        let command = WeatherCommand::from_arg_matches(data)
+            .map_err(|error| Failure::user(anyhow::anyhow!(error)))?;
+        match command {
+            WeatherCommand::Generate {
+                days,
+                stations,
+                seed,
+                start,
+                climate,
+                out,
+            } => {
+                let start = calendar::parse_iso(&start).ok_or_else(|| {
+                    Failure::user(anyhow::anyhow!(
+                        "--start is {start:?}: give a date as yyyy-mm-dd"
+                    ))
+                })?;
+                let options = Options::new(days, stations, seed).and_then(|o| o.starting(start));
+                generate(climate.as_deref(), options.map_err(failure)?, &out, context)
+            }
+            WeatherCommand::FitClimate { file, out } => fit_climate(&file, &out, context),
+            WeatherCommand::Compare { real, generated } => {
+                let comparison = compare(&read(&real, context)?, &read(&generated, context)?);
+                let comparison = comparison.map_err(Failure::user)?;
+                Ok(context.output.show(&comparison, &comparison)?)
+            }
+        }
+    }
+}
+
+fn generate(
+    climate: Option<&Path>,
+    options: Options,
+    out: &Path,
+    context: &Context,
+) -> Outcome<()> {
+    let own;
+    let climate = match climate {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Failure::user(anyhow::anyhow!("{}: {error}", path.display())))?;
+            own = Climate::from_csv(&text, &path.display().to_string()).map_err(Failure::user)?;
+            &own
+        }
+        None => climate::embedded().map_err(Failure::run)?,
+    };
+    let rows = generator::file(climate, options, out).map_err(failure)?;
+    Ok(context.output.show(
+        &json!({ "rows": rows, "days": options.days, "stations": options.stations, "seed": options.seed, "out": out }),
+        format!(
+            "{rows} rows: {} days of {} stations from {}, seed {} → {}",
+            options.days,
+            options.stations,
+            calendar::format_iso(options.start),
+            options.seed,
+            out.display()
+        ),
+    )?)
+}
+
+fn fit_climate(file: &Path, out: &Path, context: &Context) -> Outcome<()> {
+    let climate = climate::fit(&read(file, context)?).map_err(Failure::user)?;
+    let text = climate.to_csv();
+    write_file(out, text.as_bytes())?;
+    let stations = climate.places().len();
+    Ok(context.output.show(
+        &json!({ "stations": stations, "bytes": text.len(), "out": out }),
+        format!(
+            "the climate of {stations} stations, {} bytes → {}",
+            text.len(),
+            out.display()
+        ),
+    )?)
+}
+
+fn read(path: &Path, context: &Context) -> Outcome<mlops_data::Table> {
+    let options = ReadOptions {
+        label: LabelNeed::Required,
+    };
+    Ok(tables::read(path, &context.contract()?, options)?.table)
+}
+
+/// A disk that fails is not the user's mistake; all else is.
+fn failure(error: GeneratorError) -> Failure {
+    match error {
+        GeneratorError::Data(error) => error.into(),
+        GeneratorError::Io { path, source } => {
+            Failure::from(anyhow::Error::from(source).context(path.display().to_string()))
+        }
+        other => Failure::user(other),
+    }
+}

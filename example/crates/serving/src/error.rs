@@ -1,0 +1,36 @@
+use std::path::PathBuf;
+
+use mlops_data::DataError;
+use mlops_features::FeatureError;
+use mlops_learning::LearningError;
+
+/// What can go wrong between a model file and an answered request.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServingError {
+    /// The model file is not one, or not one for this program.
+    #[error("{path}: {source}", path = path.display())]
+    Model {
+        /// The model's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: LearningError,
+    },
+    /// The model asks for features that this program doesn't have.
+    #[error(transparent)]
+    Features(#[from] FeatureError),
+    /// The observation breaks the contract.
+    #[error(transparent)]
+    Observation(#[from] DataError),
+    /// A file or the network refused.
+    #[error("{what}: {source}")]
+    Io {
+        /// The file or address in question.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// A result whose error is a [`ServingError`].
+pub type Result<T, E = ServingError> = std::result::Result<T, E>;

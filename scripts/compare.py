@@ -1,0 +1,139 @@
+"""Times the example against a Python pipeline that does the same job, on this machine, in one run.
+
+usage: python scripts/compare.py --rain target/release/rain --data weatherAUS.csv [--runs 5] [--out FILE.json]
+needs: pip install dvc scikit-learn pandas matplotlib
+
+Each figure is the median of whole processes, the two sides taking turns; memory is the largest process
+of the pipeline. The Python side runs under `dvc repro`, as its users run it.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+EXAMPLE = HERE.parent / "example"
+RANDOM_SPLIT = "split={by: random, test_share: 0.3}"
+PANDAS = "import pandas, sys, time; t = time.perf_counter(); pandas.read_csv(sys.argv[1]); print(time.perf_counter() - t)"
+
+
+def measure(commands, folder, env=None):
+    """Seconds and peak MB of commands run one after the other."""
+    seconds, peak = 0.0, 0
+    for command in commands:
+        started = time.perf_counter()
+        with open(os.devnull, "w") as nowhere:
+            child = subprocess.Popen(command, cwd=folder, stdout=nowhere, stderr=subprocess.PIPE, env=env)
+            error = child.stderr.read().decode()
+            _, status, usage = os.wait4(child.pid, 0)
+        seconds += time.perf_counter() - started
+        if status != 0:
+            sys.exit(f"{' '.join(map(str, command))} failed:\n{error}")
+        peak = max(peak, usage.ru_maxrss / 1024)
+    return seconds, peak
+
+
+def median(pairs):
+    seconds, megabytes = zip(*pairs)
+    return {"seconds": round(statistics.median(seconds), 3), "megabytes": round(statistics.median(megabytes), 1)}
+
+
+def peer_folder(folder, data):
+    shutil.copytree(HERE / "peer", folder)
+    for name in ("data", "models", "results"):
+        (folder / name).mkdir()
+    shutil.copy(data, folder / "data" / "weatherAUS.csv")
+    for command in (["git", "init", "-q", "."], ["dvc", "init", "-q"], ["dvc", "config", "core.analytics", "false"]):
+        subprocess.run(command, cwd=folder, check=True)
+
+
+def our_folder(folder, data):
+    (folder / "data").mkdir(parents=True)
+    for name in ("contract.yaml", "params.yaml"):
+        shutil.copy(EXAMPLE / name, folder)
+    shutil.copy(data, folder / "data" / "weatherAUS.csv")
+
+
+def pipeline(rain, kind, *more):
+    settings = ["--set", f"model.kind={kind}"] + [word for setting in more for word in ("--set", setting)]
+    return [[rain, *words, *settings] for words in (["features", "build"], ["train"], ["evaluate"])]
+
+
+def scores(folder):
+    return json.loads((folder / "metrics" / "scores.json").read_text())["model"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rain", type=pathlib.Path, required=True)
+    parser.add_argument("--data", type=pathlib.Path, required=True)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--out", type=pathlib.Path)
+    arguments = parser.parse_args()
+    rain, data = arguments.rain.resolve(), arguments.data.resolve()
+    result = {"cores": os.cpu_count(), "runs": arguments.runs, "python": platform.python_version()}
+
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = pathlib.Path(scratch)
+        peer, ours = scratch / "peer", scratch / "ours"
+        peer_folder(peer, data)
+        our_folder(ours, data)
+        jobs = {
+            "python": lambda: measure([["dvc", "repro", "--force", "--quiet"]], peer),
+            "forest": lambda: measure(pipeline(rain, "forest", RANDOM_SPLIT), ours),
+            "boosting": lambda: measure(pipeline(rain, "boosting"), ours),
+        }
+        runs = {name: [] for name in jobs}
+        for name, job in jobs.items():
+            job()
+            if name != "python":
+                result[f"{name}_scores"] = {key: scores(ours)[key] for key in ("roc_auc", "brier", "accuracy")}
+        result["python_scores"] = json.loads((peer / "results" / "metrics.json").read_text())
+        for _ in range(arguments.runs):
+            for name, job in jobs.items():
+                runs[name].append(job())
+        result["pipeline"] = {name: median(pairs) for name, pairs in runs.items()}
+        python = result["pipeline"]["python"]
+        for name in ("forest", "boosting"):
+            mine = result["pipeline"][name]
+            mine["times_faster"] = round(python["seconds"] / mine["seconds"], 1)
+            mine["share_of_memory"] = round(mine["megabytes"] / python["megabytes"], 2)
+
+        reading = {"pandas": [], "rain": []}
+        for _ in range(arguments.runs + 1):
+            told = subprocess.run([sys.executable, "-c", PANDAS, data], capture_output=True, text=True, check=True)
+            reading["pandas"].append(float(told.stdout))
+            reading["rain"].append(measure([[rain, "data", "check", data]], ours)[0])
+        result["reading"] = {
+            "pandas_read_only_seconds": round(statistics.median(reading["pandas"][1:]), 3),
+            "rain_whole_process_with_check_seconds": round(statistics.median(reading["rain"][1:]), 3),
+        }
+        result["reading"]["times_faster"] = round(
+            result["reading"]["pandas_read_only_seconds"]
+            / result["reading"]["rain_whole_process_with_check_seconds"], 1)
+
+        days, stations = 60_000, 49
+        target = ours / "generated.csv"
+        command = [rain, "data", "generate", "--days", str(days), "--stations", str(stations), "--seed", "1", "--out", target]
+        generating = [measure([command], ours) for _ in range(arguments.runs)]
+        result["generating"] = median(generating)
+        result["generating"]["station_days"] = days * stations
+        result["generating"]["million_station_days_per_second"] = round(
+            days * stations / result["generating"]["seconds"] / 1e6, 2)
+
+    text = json.dumps(result, indent=2)
+    print(text)
+    if arguments.out:
+        arguments.out.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,426 @@
+//! The example's whole life in a scratch folder, told as it happens.
+
+mod http;
+mod page;
+mod shell;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use shell::Shell;
+
+/// Generated weather covers the days of the real data's stations, so that the
+/// split and the fault fall on the same dates.
+const DAYS: &str = "3100";
+const STATIONS: &str = "49";
+/// A hygrometer that reads a quarter too low from this day on: each value is
+/// possible, so the contract can't notice.
+const FAULT_DAY: &str = "2016-07-01";
+const FAULT: [&str; 3] = ["scale", "Humidity3pm", "0.75"];
+const FAULT_STORY: &str = "every hygrometer reads a quarter too low at 3 pm";
+/// From this day on, the retrained model is judged on days it hasn't seen.
+const RETRAIN_DAY: &str = "2017-01-01";
+
+/// What the tour is asked to do.
+#[derive(Debug, clap::Args)]
+pub struct TourArguments {
+    /// The real file; without, weather is generated
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+    /// Build the guide, but don't serve it
+    #[arg(long)]
+    no_serve: bool,
+    /// Open the guide in a browser
+    #[arg(long, conflicts_with = "no_serve")]
+    open: bool,
+    /// The scratch folder; it is emptied first
+    #[arg(long, value_name = "FOLDER", default_value = "target/tour")]
+    scratch: PathBuf,
+    /// Use this program instead of building one
+    #[arg(long, value_name = "FILE")]
+    rain: Option<PathBuf>,
+}
+
+/// Runs the tour.
+///
+/// # Errors
+/// If a step doesn't end as it should.
+pub fn run(root: &Path, arguments: &TourArguments) -> Result<()> {
+    let data = arguments
+        .data
+        .as_deref()
+        .map(std::path::absolute)
+        .transpose()?;
+    if let Some(file) = &data {
+        ensure!(
+            file.is_file(),
+            "{}: no such file; without --data, the tour generates weather",
+            file.display()
+        );
+    }
+    let rain = match &arguments.rain {
+        Some(file) => std::path::absolute(file)?,
+        None => shell::build_rain(root)?,
+    };
+    let scratch = prepare(root, &root.join(&arguments.scratch))?;
+    let mut shell = Shell::new(rain, scratch.clone());
+    let story = live(&mut shell, data.as_deref())?;
+    println!("\n{}", story.summary());
+    let built = page::build(root, &scratch, &story, &shell)?;
+    println!(
+        "The guide is built in {}; your run has a page of its own there.",
+        built.display()
+    );
+    if !arguments.no_serve {
+        crate::guide::serve(&built, 3000, arguments.open)?;
+    }
+    Ok(())
+}
+
+/// What the tour found.
+pub struct Story {
+    /// Whether the data is the pinned file.
+    pub is_real: bool,
+    /// scores.json of the test period.
+    pub scores: Value,
+    /// The model's answers over HTTP: observation and prediction.
+    pub answers: Vec<(Value, Value)>,
+    /// The drift report of the broken days.
+    pub drift: Value,
+    /// ROC AUC and Brier score before the fault, under it, and after retraining.
+    pub quality: [Quality; 3],
+}
+
+/// How good a model was in a period.
+pub struct Quality {
+    /// Which model, when.
+    pub label: &'static str,
+    /// First and last day judged.
+    pub days: [String; 2],
+    /// Area under the ROC curve.
+    pub roc_auc: f64,
+    /// Mean squared error of the probability.
+    pub brier: f64,
+}
+
+/// Copies what the project declares into an empty scratch folder.
+fn prepare(root: &Path, scratch: &Path) -> Result<PathBuf> {
+    if scratch.exists() {
+        ensure!(
+            scratch.join("params.yaml").exists() || scratch.read_dir()?.next().is_none(),
+            "{} holds something that isn't a tour: name another --scratch",
+            scratch.display()
+        );
+        std::fs::remove_dir_all(scratch)?;
+    }
+    std::fs::create_dir_all(scratch.join("data"))?;
+    for file in [
+        "contract.yaml",
+        "params.yaml",
+        "dvc.yaml",
+        "data/weatherAUS.csv.dvc",
+    ] {
+        let from = root.join("example").join(file);
+        std::fs::copy(&from, scratch.join(file)).with_context(|| from.display().to_string())?;
+    }
+    Ok(scratch.to_path_buf())
+}
+
+fn live(shell: &mut Shell, data: Option<&Path>) -> Result<Story> {
+    const FILE: &str = "data/weatherAUS.csv";
+    let is_real = match data {
+        Some(file) => {
+            let imported = shell.step(
+                "Bring the data in",
+                &["data", "import", &file.to_string_lossy()],
+            )?;
+            imported.contains("is the pinned file")
+        }
+        None => {
+            shell.step(
+                "Generate weather",
+                &[
+                    "data",
+                    "generate",
+                    "--days",
+                    DAYS,
+                    "--stations",
+                    STATIONS,
+                    "--seed",
+                    "1",
+                    "--out",
+                    FILE,
+                ],
+            )?;
+            false
+        }
+    };
+    shell.step(
+        "Hold it against the contract",
+        &["data", "check", FILE, "--report", "metrics/contract.json"],
+    )?;
+    shell.step("Compute the features", &["features", "build"])?;
+    shell.step("Train", &["train"])?;
+    shell.step("Evaluate on days the model hasn't seen", &["evaluate"])?;
+    let scores = shell.read_json("metrics/scores.json")?;
+    shell.step(
+        "Predict a whole file",
+        &["predict", FILE, "--out", "predictions/all.csv"],
+    )?;
+    let answers = serve(shell)?;
+    let (drift, quality) = break_and_mend(shell, FILE)?;
+    Ok(Story {
+        is_real,
+        scores,
+        answers,
+        drift,
+        quality,
+    })
+}
+
+/// Serves the model and asks it over HTTP for what its golden observations give.
+fn serve(shell: &mut Shell) -> Result<Vec<(Value, Value)>> {
+    shell.heading("Serve the model and ask it over HTTP");
+    let server = shell.serve(&[
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--log",
+        "predictions/log.jsonl",
+    ])?;
+    ensure!(
+        http::get(&server.address, "/v2/health/ready")?.status == 200,
+        "the service isn't ready"
+    );
+    let mut answers = Vec::new();
+    for observation in shell
+        .read_json_lines("data/golden.jsonl")?
+        .into_iter()
+        .take(5)
+    {
+        let answer = http::post(&server.address, "/v1/predict", &observation)?;
+        ensure!(
+            answer.status == 200,
+            "the service answered {}: {}",
+            answer.status,
+            answer.body
+        );
+        shell.say(&format!(
+            "POST /v1/predict {} → {} {}",
+            short(&observation),
+            answer.status,
+            answer.body
+        ));
+        answers.push((observation, answer.body));
+    }
+    let nonsense =
+        serde_json::json!({ "Date": "2017-06-25", "Location": "Sydney", "Humidity3pm": "damp" });
+    let answer = http::post(&server.address, "/v1/predict", &nonsense)?;
+    ensure!(
+        answer.status == 400,
+        "nonsense was answered {}: {}",
+        answer.status,
+        answer.body
+    );
+    shell.say(&format!(
+        "POST /v1/predict {nonsense} → 400 {}",
+        answer.body
+    ));
+    server.stop()?;
+    let logged = shell.read_json_lines("predictions/log.jsonl")?.len();
+    ensure!(
+        logged == answers.len(),
+        "{logged} answers were logged, {} given",
+        answers.len()
+    );
+    shell.say(&format!("{logged} answers in predictions/log.jsonl"));
+    Ok(answers)
+}
+
+/// Breaks a sensor, sees it found, retrains, and judges before, under it and after.
+fn break_and_mend(shell: &mut Shell, file: &str) -> Result<(Value, [Quality; 3])> {
+    let broken = "data/broken.csv";
+    let [kind, column, amount] = FAULT;
+    shell.step(
+        "Break a sensor, as happens",
+        &[
+            "data", "fault", file, "--from", FAULT_DAY, "--out", broken, kind, column, amount,
+        ],
+    )?;
+    shell.step(
+        "See that the contract can't notice",
+        &["data", "check", broken],
+    )?;
+    shell.step_that_finds(
+        "See that the drift test does",
+        &[
+            "drift",
+            "--reference",
+            file,
+            "--current",
+            broken,
+            "--current-from",
+            FAULT_DAY,
+            "--reference-until",
+            "2016-06-30",
+            "--svg",
+            "metrics/drift.svg",
+            "--report",
+            "metrics/drift.json",
+        ],
+    )?;
+    let drift = shell.read_json("metrics/drift.json")?;
+    let features = "data/broken.parquet";
+    shell.step(
+        "Compute the features again",
+        &[
+            "features",
+            "build",
+            broken,
+            "--out",
+            features,
+            "--golden",
+            "data/broken-golden.jsonl",
+        ],
+    )?;
+    let before = judge(
+        shell,
+        "the first model, before the fault",
+        &[
+            "data/features.parquet",
+            "--until",
+            "2016-06-30",
+            "--out",
+            "metrics/before",
+        ],
+    )?;
+    let during = judge(
+        shell,
+        "the first model, under the fault",
+        &[features, "--from", RETRAIN_DAY, "--out", "metrics/during"],
+    )?;
+    let recent = [
+        format!("split.train_from={FAULT_DAY}"),
+        format!("split.test_from={RETRAIN_DAY}"),
+    ];
+    shell.step(
+        "Retrain on what came since the fault",
+        &[
+            "train",
+            features,
+            "--golden",
+            "data/broken-golden.jsonl",
+            "--out",
+            "models/retrained.bin",
+            "--set",
+            &recent[0],
+            "--set",
+            &recent[1],
+        ],
+    )?;
+    let after = judge(
+        shell,
+        "the retrained model, under the fault",
+        &[
+            features,
+            "--model",
+            "models/retrained.bin",
+            "--from",
+            RETRAIN_DAY,
+            "--out",
+            "metrics/after",
+            "--set",
+            &recent[1],
+        ],
+    )?;
+    Ok((drift, [before, during, after]))
+}
+
+fn judge(shell: &mut Shell, label: &'static str, arguments: &[&str]) -> Result<Quality> {
+    let mut command = vec!["evaluate"];
+    command.extend(arguments);
+    shell.step(&format!("Judge {label}"), &command)?;
+    let at = arguments
+        .iter()
+        .position(|argument| *argument == "--out")
+        .context("no --out")?;
+    let scores = shell.read_json(&format!("{}/scores.json", arguments[at + 1]))?;
+    let number = |name: &str| {
+        scores
+            .pointer(&format!("/model/{name}/value"))
+            .and_then(Value::as_f64)
+            .with_context(|| format!("scores.json has no model.{name}"))
+    };
+    let day = |name: &str| scores[name].as_str().unwrap_or_default().to_string();
+    Ok(Quality {
+        label,
+        days: [day("first_day"), day("last_day")],
+        roc_auc: number("roc_auc")?,
+        brier: number("brier")?,
+    })
+}
+
+fn short(observation: &Value) -> String {
+    let field = |name: &str| observation[name].as_str().unwrap_or("?").to_string();
+    format!("{{{} {} …}}", field("Date"), field("Location"))
+}
+
+impl Story {
+    /// The columns that drifted.
+    fn drifted(&self) -> Vec<&str> {
+        let columns = self.drift["columns"]
+            .as_array()
+            .map_or(&[][..], Vec::as_slice);
+        let found = |column: &&Value| {
+            column["findings"]
+                .as_array()
+                .is_some_and(|found| !found.is_empty())
+        };
+        columns
+            .iter()
+            .filter(found)
+            .filter_map(|column| column["column"].as_str())
+            .collect()
+    }
+
+    /// What happened, on a page of text.
+    fn summary(&self) -> String {
+        let mut text = format!(
+            "What happened\n\n  data        {}\n",
+            if self.is_real {
+                "the pinned file"
+            } else {
+                "generated, or a file of your own"
+            }
+        );
+        for (label, name) in [
+            ("ROC AUC", "roc_auc"),
+            ("Brier", "brier"),
+            ("accuracy", "accuracy"),
+        ] {
+            let score = self
+                .scores
+                .pointer(&format!("/model/{name}/value"))
+                .and_then(Value::as_f64)
+                .unwrap_or(f64::NAN);
+            text.push_str(&format!("  {label:<11} {score:.4}\n"));
+        }
+        text.push_str(&format!(
+            "  over HTTP   {} answers, one refusal\n",
+            self.answers.len()
+        ));
+        text.push_str(&format!(
+            "  the fault   from {FAULT_DAY} on, {FAULT_STORY}\n"
+        ));
+        text.push_str(&format!("  drift in    {}\n\n", self.drifted().join(", ")));
+        for quality in &self.quality {
+            text.push_str(&format!(
+                "  {:<38} {} to {}   ROC AUC {:.4}   Brier {:.4}\n",
+                quality.label, quality.days[0], quality.days[1], quality.roc_auc, quality.brier
+            ));
+        }
+        text
+    }
+}
