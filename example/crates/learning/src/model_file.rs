@@ -236,6 +236,12 @@ impl Model {
                 metadata.threshold
             ));
         }
+        if !(0.0..=24.0).contains(&metadata.issued_at) {
+            return broken(format!(
+                "the forecast is issued at {} o'clock; it must be from 0 to 24",
+                metadata.issued_at
+            ));
+        }
         if metadata.classes[0] == metadata.classes[1] {
             return broken(format!(
                 "both classes have the name {:?}",

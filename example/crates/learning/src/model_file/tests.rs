@@ -140,6 +140,7 @@ fn parts_that_do_not_fit_are_refused() {
     insta::assert_snapshot!(inconsistent(|m| { m.metadata.features.pop(); }), @"the model names 1 features, but takes 2");
     insta::assert_snapshot!(inconsistent(|m| m.metadata.features[0].name = "price".into()), @r#"the model has two features of the name "price""#);
     insta::assert_snapshot!(inconsistent(|m| m.metadata.threshold = f64::NAN), @"the decision threshold is NaN; it must be from 0 to 1");
+    insta::assert_snapshot!(inconsistent(|m| m.metadata.issued_at = 25.0), @"the forecast is issued at 25 o'clock; it must be from 0 to 24");
     insta::assert_snapshot!(inconsistent(|m| m.metadata.classes[0] = "returned".into()), @r#"both classes have the name "returned""#);
     insta::assert_snapshot!(inconsistent(|m| m.metadata.golden[0].margin += 1e-9), @"golden row 0 should give -0.499999999, but this program gets -0.5; don't use this model with it");
     insta::assert_snapshot!(inconsistent(|m| m.metadata.golden[1].features = vec![]), @"golden row 1 has 0 features, not 2");
