@@ -71,20 +71,18 @@ impl Climate {
                 }
             }
             if let Some(months) = &place.rain {
-                let columns: [(&str, usize, fn(&Rain) -> f64); 4] = [
-                    ("days without", 3, |rain| rain.none),
-                    ("days to 1 mm", 3, |rain| rain.trace),
-                    ("wet-day mean", 1, |rain| rain.mean),
-                    ("wet-day shape", 2, |rain| rain.shape),
-                ];
-                for (name, digits, value) in columns {
+                let mut column = |name: &str, digits: usize, value: fn(&Rain) -> f64| {
                     row(
                         name,
                         &place.name,
                         "Rainfall",
                         same(&months.each_ref().map(value), digits),
                     );
-                }
+                };
+                column("days without", 3, |rain| rain.none);
+                column("days to 1 mm", 3, |rain| rain.trace);
+                column("wet-day mean", 1, |rain| rain.mean);
+                column("wet-day shape", 2, |rain| rain.shape);
             }
             for (variable, roses) in ALL[NUMBERS..].iter().zip(&place.winds) {
                 for (name, rose) in ROSES.iter().zip(roses.iter().flatten()) {

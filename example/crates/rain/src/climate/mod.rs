@@ -269,11 +269,15 @@ mod tests {
                 &matrix::transpose(&a),
             );
             let back = matrix::add(&moved, 1.0, &matrix::product(&b, &matrix::transpose(&b)));
-            for i in 0..VARIABLES {
-                for j in 0..VARIABLES {
-                    let off = (back[i][j] - correlations.today[i][j]).abs();
-                    assert!(off < 0.01, "{name} {i} {j}: {off}");
-                }
+            for (back, today) in back
+                .iter()
+                .flatten()
+                .zip(correlations.today.iter().flatten())
+            {
+                assert!(
+                    (back - today).abs() < 0.01,
+                    "{name}: {back} instead of {today}"
+                );
             }
         }
     }

@@ -150,8 +150,9 @@ impl Waves {
             for j in 0..terms {
                 if i != j {
                     let factor = a[j][i] / pivot;
-                    for k in 0..terms {
-                        a[j][k] -= factor * a[i][k];
+                    let pivot_row = a[i];
+                    for (x, y) in a[j].iter_mut().zip(&pivot_row) {
+                        *x -= factor * y;
                     }
                     b[j] -= factor * b[i];
                 }

@@ -274,7 +274,7 @@ mod tests {
         sink.finish().unwrap()
     }
 
-    fn numbers<'a>(table: &'a Table, variable: Variable) -> &'a [f64] {
+    fn numbers(table: &Table, variable: Variable) -> &[f64] {
         match table.get(variable.name()) {
             Some(Values::Number(values)) => values,
             other => panic!("{other:?}"),
