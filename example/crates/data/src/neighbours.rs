@@ -1,7 +1,7 @@
 //! Rows of the same entity one calendar day apart.
 
 use crate::calendar::Day;
-use crate::table::{MISSING_CODE, MISSING_DAY};
+use crate::table::MISSING_DAY;
 use crate::{Contract, Table, Values};
 
 /// Stands for "there is no such row".
@@ -24,11 +24,11 @@ impl Neighbours {
         let mut next = vec![NONE; table.rows()];
         let mut previous = vec![NONE; table.rows()];
         let mut order = Vec::new();
-        if let (Some(Values::Category { codes, .. }), Some(Values::Date(days))) =
+        if let (Some(Values::Category { codes, levels }), Some(Values::Date(days))) =
             (table.get(&contract.entity), table.get(&contract.time))
         {
             let key = |row: u32| (codes[row as usize], days[row as usize]);
-            order = by_entity_and_day(codes, days);
+            order = by_entity_and_day(codes, levels.len(), days);
             let mut before: &[u32] = &[];
             for same in order.chunk_by(|one, other| key(*one) == key(*other)) {
                 if let Some(yesterday) = before.first()
@@ -70,14 +70,13 @@ impl Neighbours {
 
 /// The rows that have both, in the order of both. Files mostly come that way or
 /// nearly so: then this is a walk, not a sort.
-fn by_entity_and_day(codes: &[u32], days: &[Day]) -> Vec<u32> {
+fn by_entity_and_day(codes: &[u32], entities: usize, days: &[Day]) -> Vec<u32> {
     let rows = || {
         let known = codes.iter().zip(days).zip(0u32..);
         known
-            .filter(|((code, day), _)| **code != MISSING_CODE && **day != MISSING_DAY)
+            .filter(|((code, day), _)| (**code as usize) < entities && **day != MISSING_DAY)
             .map(|((code, _), row)| (*code as usize, row))
     };
-    let entities = rows().map(|(code, _)| code + 1).max().unwrap_or(0);
     let mut ends = vec![0; entities];
     rows().for_each(|(code, _)| ends[code] += 1);
     let mut places = Vec::with_capacity(entities);
@@ -108,6 +107,7 @@ fn by_entity_and_day(codes: &[u32], days: &[Day]) -> Vec<u32> {
 mod tests {
     use super::*;
     use crate::Column;
+    use crate::table::MISSING_CODE;
     use std::path::Path;
 
     fn contract() -> Contract {

@@ -23,7 +23,17 @@ pub(super) enum Dates {
 /// Numbers with NaN for null.
 pub(super) fn numbers(column: &Float64Chunked) -> Vec<f64> {
     let mut values = Vec::with_capacity(column.len());
-    values.extend(column.iter().map(|value| value.unwrap_or(f64::NAN)));
+    for chunk in column.downcast_iter() {
+        let start = values.len();
+        values.extend_from_slice(chunk.values());
+        if let Some(validity) = chunk.validity() {
+            for (value, valid) in values[start..].iter_mut().zip(validity) {
+                if !valid {
+                    *value = f64::NAN;
+                }
+            }
+        }
+    }
     values
 }
 
@@ -48,21 +58,26 @@ pub(super) fn category(column: &StringChunked, declared: Option<&[String]>) -> V
     let mut levels: Vec<&str> = declared.iter().map(String::as_str).collect();
     let mut known: HashMap<&str, u32> = levels.iter().copied().zip(0..).collect();
     let mut codes = Vec::with_capacity(column.len());
-    // Neighbouring rows often have the same word.
-    let (mut last, mut last_code) = ("", MISSING_CODE);
+    // Most words were seen a moment ago: looked for by a few of their bytes first.
+    let mut recent = [("", MISSING_CODE); 256];
     codes.extend(column.iter().map(|text| {
         let text = text.unwrap_or_default();
-        if text != last {
-            last = text;
-            last_code = match text {
-                "" => MISSING_CODE,
-                _ => *known.entry(text).or_insert_with(|| {
-                    levels.push(text);
-                    levels.len() as u32 - 1
-                }),
-            };
+        let bytes = text.as_bytes();
+        let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
+            return MISSING_CODE;
+        };
+        let middle = bytes[bytes.len() / 2];
+        let slot =
+            first.wrapping_mul(31) ^ middle.wrapping_mul(7) ^ last.wrapping_add(bytes.len() as u8);
+        let (word, code) = &mut recent[usize::from(slot)];
+        if *word != text {
+            *word = text;
+            *code = *known.entry(text).or_insert_with(|| {
+                levels.push(text);
+                levels.len() as u32 - 1
+            });
         }
-        last_code
+        *code
     }));
     let order = sorted_after(&levels, declared.len());
     let mut place = vec![0; levels.len()];

@@ -111,9 +111,10 @@ impl<'a> Field<'a> {
 
     fn push(&self, row: usize, text: &mut Vec<u8>, digits: &mut zmij::Buffer) {
         match self {
-            Field::Number(values) if !values[row].is_nan() => {
-                text.extend(whole(digits.format_finite(values[row])));
-            }
+            Field::Number(values) if !values[row].is_nan() => match short(values[row]) {
+                Some(decimal) => push_decimal(decimal, text),
+                None => text.extend(whole(digits.format_finite(values[row]))),
+            },
             Field::Single(values) if !values[row].is_nan() => {
                 text.extend(whole(digits.format_finite(values[row])));
             }
@@ -126,6 +127,46 @@ impl<'a> Field<'a> {
             _ => {}
         }
     }
+}
+
+/// A number of at most 15 digits, two of them after the point: mantissa and how
+/// many stand after the point.
+type Decimal = (i64, usize);
+
+/// Most measurements are short, and for those there is a shorter way than the
+/// general one. No two decimals of 15 digits are the same `f64`, so the one that
+/// divides out to the value is also the one with the fewest digits.
+fn short(value: f64) -> Option<Decimal> {
+    if value == 0.0 && value.is_sign_negative() {
+        return None;
+    }
+    [1.0, 10.0, 100.0]
+        .into_iter()
+        .enumerate()
+        .map(|(after, scale)| (after, scale, (value * scale).round()))
+        .find(|(_, scale, mantissa)| mantissa.abs() < 1e15 && mantissa / scale == value)
+        .map(|(after, _, mantissa)| (mantissa as i64, after))
+}
+
+fn push_decimal((mantissa, after): Decimal, text: &mut Vec<u8>) {
+    let mut digits = [0; 17];
+    let mut at = digits.len();
+    let mut rest = mantissa.unsigned_abs();
+    let mut written = 0;
+    while rest > 0 || written <= after {
+        if written == after && after > 0 {
+            at -= 1;
+            digits[at] = b'.';
+        }
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        written += 1;
+    }
+    if mantissa < 0 {
+        text.push(b'-');
+    }
+    text.extend_from_slice(&digits[at..]);
 }
 
 /// `3`, not `3.0`: as people and other tools write whole numbers.
@@ -164,5 +205,48 @@ fn line_end(path: &Path, line: usize, word: &str) -> DataError {
         message: format!(
             "{word:?} holds a line end, which a CSV field must not (from line {line} on); write Parquet instead"
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn fast(value: f64) -> Option<String> {
+        let mut text = Vec::new();
+        push_decimal(short(value)?, &mut text);
+        Some(String::from_utf8(text).unwrap())
+    }
+
+    #[test]
+    fn short_numbers_are_written_as_people_write_them() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.1, "-0.1"),
+            (0.05, "0.05"),
+            (1007.7, "1007.7"),
+            (-44.0, "-44"),
+            (999_999_999_999_999.0, "999999999999999"),
+            (9_999_999_999_999.99, "9999999999999.99"),
+        ] {
+            assert_eq!(fast(value).as_deref(), Some(text));
+        }
+        for value in [-0.0, 0.001, 1e15, 0.1 + 0.2] {
+            assert_eq!(fast(value), None, "{value}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_way_gives_what_the_general_way_gives(
+            mantissa in -10_000_000i64..10_000_000, scale in prop::sample::select(vec![1.0, 10.0, 100.0])
+        ) {
+            let value = mantissa as f64 / scale;
+            let mut digits = zmij::Buffer::new();
+            let general = whole(digits.format_finite(value));
+            prop_assert_eq!(fast(value).unwrap().into_bytes(), general);
+        }
     }
 }
