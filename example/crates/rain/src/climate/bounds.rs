@@ -12,7 +12,6 @@ pub fn bounds(series: &Series, place: &Place, cuts: &[usize; 3]) -> Vec<[(f32, f
     let curves: Vec<[Option<Curve>; NUMBERS]> = (0..PERIODS)
         .map(|p| std::array::from_fn(|k| place.marginals[k].as_ref().map(|m| m.at(angle(p)))))
         .collect();
-    let clears = [Variable::Cloud9am, Variable::Cloud3pm].map(|cloud| series.clear(cloud));
     series
         .days
         .iter()
@@ -27,7 +26,7 @@ pub fn bounds(series: &Series, place: &Place, cuts: &[usize; 3]) -> Vec<[(f32, f
                     cloud if cloud.is_cloud() => {
                         let i = usize::from(cloud == Variable::Cloud3pm);
                         let curve = curves[p][k].as_ref();
-                        cloud_bounds(day[k], curve, place.clear[i], clears[i][t])
+                        cloud_bounds(day[k], curve, place.clear[i])
                     }
                     number if k < NUMBERS => number_bounds(number, day[k], curves[p][k].as_ref()),
                     _ => {
@@ -64,15 +63,13 @@ fn number_bounds(variable: Variable, steps: f64, curve: Option<&Curve>) -> (f64,
     (low, high.max(low))
 }
 
-fn cloud_bounds(oktas: f64, curve: Option<&Curve>, clear: f64, is_clear: bool) -> (f64, f64) {
-    // The curve is that of the reported oktas, which fill what "clear" leaves.
+fn cloud_bounds(oktas: f64, curve: Option<&Curve>, clear: f64) -> (f64, f64) {
+    // The curve is that of the reported oktas, which fill what "clear" leaves. A day
+    // without a report says nothing: some were clear, and some only unreported.
     let shifted = |score: f64| match score.abs() >= f64::from(END) {
         true => score,
         false => normal::quantile(clear + (1.0 - clear) * normal::cdf(score)),
     };
-    if is_clear && clear > 0.0 {
-        return (ANY.0, normal::quantile(clear));
-    }
     let (low, high) = number_bounds(Variable::Cloud9am, oktas, curve);
     match low == ANY.0 && high < ANY.1 && clear > 0.0 {
         true => (normal::quantile(clear), shifted(high)),
