@@ -2,6 +2,7 @@
 
 mod ci;
 mod guide;
+mod metrics;
 mod tour;
 
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ enum Command {
     Guide(guide::GuideCommand),
     /// Run the example's whole life in a scratch folder, then show the guide
     Tour(tour::TourArguments),
+    /// Make the committed metrics again, or check that they are as committed
+    Metrics(metrics::MetricsArguments),
     /// Run what must hold before a change lands (needs bash, Python and pip)
     Ci,
 }
@@ -34,6 +37,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.command {
         Command::Guide(command) => guide::run(&root, command),
         Command::Tour(arguments) => tour::run(&root, arguments),
+        Command::Metrics(arguments) => metrics::run(&root, arguments),
         Command::Ci => ci::run(&root),
     }
 }

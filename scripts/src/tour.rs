@@ -2,7 +2,7 @@
 
 mod http;
 mod page;
-mod shell;
+pub mod shell;
 
 use std::path::{Path, PathBuf};
 
@@ -15,11 +15,11 @@ use shell::Shell;
 /// split and the fault fall on the same dates.
 const DAYS: &str = "3100";
 const STATIONS: &str = "49";
-/// A hygrometer that reads a quarter too low from this day on: each value is
-/// possible, so the contract can't notice.
+/// Hygrometers that read far too low from this day on: each value is possible,
+/// so the contract can't notice.
 const FAULT_DAY: &str = "2016-07-01";
-const FAULT: [&str; 3] = ["scale", "Humidity3pm", "0.75"];
-const FAULT_STORY: &str = "every hygrometer reads a quarter too low at 3 pm";
+const FAULT: [&str; 3] = ["scale", "Humidity3pm", "0.6"];
+const FAULT_STORY: &str = "every hygrometer reads four tenths too low at 3 pm";
 /// From this day on, the retrained model is judged on days it hasn't seen.
 const RETRAIN_DAY: &str = "2017-01-01";
 
@@ -94,6 +94,7 @@ pub struct Story {
 }
 
 /// How good a model was in a period.
+#[derive(serde::Serialize)]
 pub struct Quality {
     /// Which model, when.
     pub label: &'static str,
@@ -106,7 +107,10 @@ pub struct Quality {
 }
 
 /// Copies what the project declares into an empty scratch folder.
-fn prepare(root: &Path, scratch: &Path) -> Result<PathBuf> {
+///
+/// # Errors
+/// If the folder holds anything but an earlier tour.
+pub fn prepare(root: &Path, scratch: &Path) -> Result<PathBuf> {
     if scratch.exists() {
         ensure!(
             scratch.join("params.yaml").exists() || scratch.read_dir()?.next().is_none(),
@@ -128,7 +132,11 @@ fn prepare(root: &Path, scratch: &Path) -> Result<PathBuf> {
     Ok(scratch.to_path_buf())
 }
 
-fn live(shell: &mut Shell, data: Option<&Path>) -> Result<Story> {
+/// From data to a retrained model.
+///
+/// # Errors
+/// If a step doesn't end as it should.
+pub fn live(shell: &mut Shell, data: Option<&Path>) -> Result<Story> {
     const FILE: &str = "data/weatherAUS.csv";
     let is_real = match data {
         Some(file) => {
@@ -301,12 +309,9 @@ fn break_and_mend(shell: &mut Shell, file: &str) -> Result<(Value, [Quality; 3])
         "the first model, under the fault",
         &[features, "--from", RETRAIN_DAY, "--out", "metrics/during"],
     )?;
-    let recent = [
-        format!("split.train_from={FAULT_DAY}"),
-        format!("split.test_from={RETRAIN_DAY}"),
-    ];
+    let later = format!("split.test_from={RETRAIN_DAY}");
     shell.step(
-        "Retrain on what came since the fault",
+        "Retrain on all that is known by then",
         &[
             "train",
             features,
@@ -315,9 +320,7 @@ fn break_and_mend(shell: &mut Shell, file: &str) -> Result<(Value, [Quality; 3])
             "--out",
             "models/retrained.bin",
             "--set",
-            &recent[0],
-            "--set",
-            &recent[1],
+            &later,
         ],
     )?;
     let after = judge(
@@ -327,12 +330,10 @@ fn break_and_mend(shell: &mut Shell, file: &str) -> Result<(Value, [Quality; 3])
             features,
             "--model",
             "models/retrained.bin",
-            "--from",
-            RETRAIN_DAY,
             "--out",
             "metrics/after",
             "--set",
-            &recent[1],
+            &later,
         ],
     )?;
     Ok((drift, [before, during, after]))
@@ -369,7 +370,7 @@ fn short(observation: &Value) -> String {
 
 impl Story {
     /// The columns that drifted.
-    fn drifted(&self) -> Vec<&str> {
+    pub fn drifted(&self) -> Vec<&str> {
         let columns = self.drift["columns"]
             .as_array()
             .map_or(&[][..], Vec::as_slice);

@@ -10,12 +10,17 @@ use serde_json::Value;
 
 /// A command as it was run.
 pub struct Step {
+    /// What it was for.
     pub title: String,
+    /// As a user would type it.
     pub command: String,
+    /// What it printed.
     pub output: String,
+    /// How long it took.
     pub seconds: f64,
 }
 
+/// Runs the program in one folder and remembers what it did.
 pub struct Shell {
     rain: PathBuf,
     folder: PathBuf,
@@ -53,6 +58,11 @@ impl Shell {
             folder,
             steps: Vec::new(),
         }
+    }
+
+    /// Where the commands run.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Runs a command that must succeed; gives what it printed.

@@ -65,9 +65,6 @@ pub enum Split {
     Time {
         /// First day of the test, `yyyy-mm-dd`.
         test_from: String,
-        /// First day of the training; without, all that came before the test.
-        #[serde(default)]
-        train_from: Option<String>,
     },
     /// Any row may fall on either side: it flatters a model of dated rows.
     Random {
@@ -136,7 +133,7 @@ impl Params {
             self.features.issued_at
         );
         match &self.split {
-            Split::Time { .. } => self.split.days().map(|_| ()),
+            Split::Time { .. } => self.split.first_test_day().map(|_| ()),
             Split::Random { test_share } => {
                 anyhow::ensure!(
                     *test_share > 0.0 && *test_share < 1.0,
@@ -149,22 +146,12 @@ impl Params {
 }
 
 impl Split {
-    /// First day of the training and of the test; no day bounds a random split.
-    pub(crate) fn days(&self) -> anyhow::Result<(Day, Day)> {
-        let Split::Time {
-            test_from,
-            train_from,
-        } = self
-        else {
-            return Ok((Day::MIN, Day::MIN));
+    /// First day of the test; no day bounds a random split.
+    pub(crate) fn first_test_day(&self) -> anyhow::Result<Day> {
+        let Split::Time { test_from } = self else {
+            return Ok(Day::MIN);
         };
-        let day = |name: &str, text: &str| {
-            calendar::parse_iso(text)
-                .with_context(|| format!("split.{name} is {text:?}: give a date as yyyy-mm-dd"))
-        };
-        let train = train_from
-            .as_deref()
-            .map_or(Ok(Day::MIN), |text| day("train_from", text))?;
-        Ok((train, day("test_from", test_from)?))
+        calendar::parse_iso(test_from)
+            .with_context(|| format!("split.test_from is {test_from:?}: give a date as yyyy-mm-dd"))
     }
 }

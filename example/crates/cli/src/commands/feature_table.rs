@@ -190,14 +190,11 @@ impl FeatureTable {
                 random(self.days.len(), *test_share, seed)
             }
             Split::Time { .. } => {
-                let (train_from, test_from) = split.days().map_err(Failure::user)?;
+                let test_from = split.first_test_day().map_err(Failure::user)?;
+                let test: Vec<bool> = self.days.iter().map(|day| *day >= test_from).collect();
                 Parted {
-                    train: self
-                        .days
-                        .iter()
-                        .map(|day| (train_from..test_from).contains(day))
-                        .collect(),
-                    test: self.days.iter().map(|day| *day >= test_from).collect(),
+                    train: test.iter().map(|test| !test).collect(),
+                    test,
                 }
             }
         };

@@ -1,0 +1,192 @@
+//! The committed metrics: made from the real file, and checked against it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value, json};
+
+use crate::tour::shell::{self, Shell};
+use crate::tour::{self, Story};
+
+/// What `rain evaluate` leaves, beside its scores, that pages show.
+const RUN: [&str; 10] = [
+    "contract.json",
+    "scores.json",
+    "roc.csv",
+    "precision_recall.csv",
+    "calibration.csv",
+    "roc.svg",
+    "precision_recall.svg",
+    "calibration.svg",
+    "confusion.svg",
+    "importance.svg",
+];
+const KINDS: [&str; 4] = ["logistic", "tree", "forest", "boosting"];
+const RANDOM: &str = "split={by: random, test_share: 0.3}";
+
+/// From what, and whether to write.
+#[derive(Debug, clap::Args)]
+pub struct MetricsArguments {
+    /// The real file
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// Write nothing; fail if something differs from what is committed
+    #[arg(long)]
+    check: bool,
+    /// The scratch folder; its parts are emptied first
+    #[arg(long, value_name = "FOLDER", default_value = "target/metrics")]
+    scratch: PathBuf,
+    /// Use this program instead of building one
+    #[arg(long, value_name = "FILE")]
+    rain: Option<PathBuf>,
+}
+
+/// Makes all metrics in a scratch folder, then writes or checks them.
+///
+/// # Errors
+/// If a step fails or, when checking, a file differs.
+pub fn run(root: &Path, arguments: &MetricsArguments) -> Result<()> {
+    let data = std::path::absolute(&arguments.data)?;
+    let rain = match &arguments.rain {
+        Some(file) => std::path::absolute(file)?,
+        None => shell::build_rain(root)?,
+    };
+    let scratch = root.join(&arguments.scratch);
+    let mut real = Shell::new(rain.clone(), tour::prepare(root, &scratch.join("real"))?);
+    let story = tour::live(&mut real, Some(&data))?;
+    let mut generated = Shell::new(rain, tour::prepare(root, &scratch.join("generated"))?);
+    let told = tour::live(&mut generated, None)?;
+
+    let mut files = collect(&real, "")?;
+    files.extend(collect(&generated, "generated/")?);
+    let drift = std::fs::read(real.folder().join("metrics/drift.svg"))?;
+    files.push(("drift.svg".into(), drift));
+    files.push(("tour.json".into(), pretty(&life(&story))?));
+    files.push(("generated/tour.json".into(), pretty(&life(&told))?));
+    files.push(("kinds.json".into(), pretty(&kinds(&mut real)?)?));
+    files.push((
+        "generator.json".into(),
+        pretty(&crossed(&mut real, &generated)?)?,
+    ));
+    let folder = root.join("example/metrics");
+    if arguments.check {
+        check(&folder, &files)
+    } else {
+        write(&folder, &files)
+    }
+}
+
+fn collect(shell: &Shell, prefix: &str) -> Result<Vec<(String, Vec<u8>)>> {
+    RUN.iter()
+        .map(|name| {
+            let path = shell.folder().join("metrics").join(name);
+            let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
+            Ok((format!("{prefix}{name}"), bytes))
+        })
+        .collect()
+}
+
+/// Quality before the fault, under it and after retraining.
+fn life(story: &Story) -> Value {
+    let [before, during, after] = &story.quality;
+    json!({ "drifted": story.drifted(), "before": before, "during": during, "after": after })
+}
+
+/// Every kind of model on both splits.
+fn kinds(shell: &mut Shell) -> Result<Value> {
+    let mut splits = Map::new();
+    for (name, split) in [("time", None), ("random", Some(RANDOM))] {
+        let mut kinds = Map::new();
+        for kind in KINDS {
+            let kind_set = format!("model.kind={kind}");
+            let mut settings = vec!["--set", &kind_set];
+            settings.extend(split.into_iter().flat_map(|split| ["--set", split]));
+            kinds.insert(kind.into(), trained(shell, kind, &settings)?);
+        }
+        splits.insert(name.into(), Value::Object(kinds));
+    }
+    Ok(Value::Object(splits))
+}
+
+fn trained(shell: &mut Shell, kind: &str, settings: &[&str]) -> Result<Value> {
+    let mut train = vec!["train", "--out", "models/kind.bin"];
+    train.extend(settings);
+    shell.step(&format!("Train {kind}"), &train)?;
+    let mut evaluate = vec![
+        "evaluate",
+        "--model",
+        "models/kind.bin",
+        "--out",
+        "metrics/kind",
+    ];
+    evaluate.extend(settings);
+    shell.step(&format!("Evaluate {kind}"), &evaluate)?;
+    let bytes = std::fs::metadata(shell.folder().join("models/kind.bin"))?.len();
+    let mut scores = brief(&shell.read_json("metrics/kind/scores.json")?);
+    scores["model_bytes"] = bytes.into();
+    Ok(scores)
+}
+
+/// What is learned from generated weather, tested on generated and on real days.
+fn crossed(real: &mut Shell, generated: &Shell) -> Result<Value> {
+    let model = generated.folder().join("models/model.bin");
+    let model = model.to_string_lossy();
+    real.step(
+        "Test on real days what was learned from generated ones",
+        &["evaluate", "--model", &model, "--out", "metrics/crossed"],
+    )?;
+    Ok(json!({
+        "real": brief(&real.read_json("metrics/scores.json")?),
+        "generated": brief(&generated.read_json("metrics/scores.json")?),
+        "generated_on_real": brief(&real.read_json("metrics/crossed/scores.json")?),
+    }))
+}
+
+fn brief(scores: &Value) -> Value {
+    let value = |name: &str| scores["model"][name]["value"].clone();
+    json!({
+        "roc_auc": value("roc_auc"),
+        "pr_auc": value("pr_auc"),
+        "brier": value("brier"),
+        "accuracy": value("accuracy"),
+        "rows": scores["rows"],
+    })
+}
+
+fn pretty(value: &Value) -> Result<Vec<u8>> {
+    Ok(format!("{}\n", serde_json::to_string_pretty(value)?).into_bytes())
+}
+
+fn write(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<()> {
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::write(&path, bytes).with_context(|| path.display().to_string())?;
+    }
+    println!("\n{} files → {}", files.len(), folder.display());
+    Ok(())
+}
+
+fn check(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<()> {
+    let differs = |(name, bytes): &&(String, Vec<u8>)| {
+        std::fs::read(folder.join(name)).map_or(true, |committed| committed != *bytes)
+    };
+    let different: Vec<&str> = files
+        .iter()
+        .filter(differs)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if different.is_empty() {
+        println!(
+            "\n{} committed metric files are as this run made them",
+            files.len()
+        );
+        return Ok(());
+    }
+    bail!(
+        "not as committed: {}; `cargo xtask metrics --data FILE` writes them again",
+        different.join(", ")
+    )
+}
