@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value, json};
 
 use crate::tour::shell::{self, Shell};
@@ -22,6 +22,8 @@ const RUN: [&str; 10] = [
     "importance.svg",
 ];
 const KINDS: [&str; 4] = ["logistic", "tree", "forest", "boosting"];
+/// How far apart a score may lie on real and on generated weather.
+const ALIKE: [(&str, f64); 2] = [("roc_auc", 0.03), ("brier", 0.01)];
 const RANDOM: &str = "split={by: random, test_share: 0.3}";
 
 /// From what, and whether to write.
@@ -135,9 +137,23 @@ fn crossed(real: &mut Shell, generated: &Shell) -> Result<Value> {
         "Test on real days what was learned from generated ones",
         &["evaluate", "--model", &model, "--out", "metrics/crossed"],
     )?;
+    let (ours, theirs) = (
+        brief(&real.read_json("metrics/scores.json")?),
+        brief(&generated.read_json("metrics/scores.json")?),
+    );
+    for (score, most) in ALIKE {
+        let apart = ours[score]
+            .as_f64()
+            .zip(theirs[score].as_f64())
+            .map(|(a, b)| (a - b).abs());
+        ensure!(
+            apart.is_some_and(|apart| apart <= most),
+            "{score} differs by {apart:?} between real and generated weather, more than {most}"
+        );
+    }
     Ok(json!({
-        "real": brief(&real.read_json("metrics/scores.json")?),
-        "generated": brief(&generated.read_json("metrics/scores.json")?),
+        "real": ours,
+        "generated": theirs,
         "generated_on_real": brief(&real.read_json("metrics/crossed/scores.json")?),
     }))
 }

@@ -122,6 +122,7 @@ impl Params {
     }
 
     fn check(&self) -> anyhow::Result<()> {
+        self.model.check()?;
         anyhow::ensure!(
             self.threshold > 0.0 && self.threshold < 1.0,
             "threshold is {}: give a probability between 0 and 1",

@@ -1,5 +1,7 @@
 //! The real file, if it is there.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::path::Path;
 use std::time::Instant;
 

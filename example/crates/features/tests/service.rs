@@ -1,5 +1,7 @@
 //! A feature service over a table of machines.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::path::Path;
 
 use mlops_data::{Cell, Column, Contract, Table, Values};

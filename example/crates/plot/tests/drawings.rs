@@ -1,5 +1,7 @@
 //! What every drawing promises, whatever it is given.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use mlops_plot::{Axis, Bar, Bars, Chart, HeatGrid, Line, Reliability, ReliabilityBin};
 use proptest::prelude::*;
 

@@ -1,0 +1,291 @@
+//! The program as a user meets it: on generated weather, in a folder of its own.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+fn rain(folder: &Path) -> assert_cmd::Command {
+    let mut command = assert_cmd::Command::cargo_bin("rain").unwrap();
+    command.current_dir(folder).env("NO_COLOR", "1");
+    command
+}
+
+fn project() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("data")).unwrap();
+    for file in ["contract.yaml", "params.yaml", "data/weatherAUS.csv.dvc"] {
+        std::fs::copy(Path::new(EXAMPLE).join(file), folder.path().join(file)).unwrap();
+    }
+    folder
+}
+
+/// A project with a small model, split in the middle of its days.
+fn trained() -> TempDir {
+    let folder = project();
+    let path = folder.path();
+    let generate = [
+        "data",
+        "generate",
+        "--days",
+        "500",
+        "--stations",
+        "8",
+        "--out",
+        "data/weatherAUS.csv",
+    ];
+    rain(path).args(generate).assert().success();
+    rain(path).args(["features", "build"]).assert().success();
+    rain(path).args(SMALL).arg("train").assert().success();
+    folder
+}
+
+const SMALL: [&str; 4] = [
+    "--set",
+    "split.test_from=2009-12-01",
+    "--set",
+    "model.boosting.trees=20",
+];
+
+/// What a refused command says, with exit code 2.
+fn refused(folder: &Path, arguments: &[&str]) -> String {
+    let output = rain(folder)
+        .args(arguments)
+        .assert()
+        .code(2)
+        .get_output()
+        .clone();
+    assert!(
+        output.stdout.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    String::from_utf8(output.stderr)
+        .unwrap()
+        .trim_end()
+        .to_string()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_model_and_scores_on_one_thread_and_on_two() {
+    let folders: Vec<TempDir> = ["1", "2"]
+        .into_iter()
+        .map(|threads| {
+            let folder = trained();
+            let path = folder.path();
+            let mut train = rain(path);
+            train
+                .args(SMALL)
+                .arg("train")
+                .env("RAYON_NUM_THREADS", threads)
+                .assert()
+                .success();
+            let mut evaluate = rain(path);
+            evaluate
+                .args(SMALL)
+                .arg("evaluate")
+                .env("RAYON_NUM_THREADS", threads)
+                .assert()
+                .success();
+            folder
+        })
+        .collect();
+    for file in [
+        "data/weatherAUS.csv",
+        "models/model.bin",
+        "metrics/scores.json",
+        "metrics/roc.svg",
+    ] {
+        let [one, two] =
+            [0, 1].map(|at: usize| std::fs::read(folders[at].path().join(file)).unwrap());
+        assert!(one == two, "{file} differs");
+    }
+}
+
+#[test]
+fn predictions_are_the_same_from_csv_parquet_and_json_lines() {
+    let folder = trained();
+    let path = folder.path();
+    let parquet = [
+        "data",
+        "generate",
+        "--days",
+        "500",
+        "--stations",
+        "8",
+        "--out",
+        "data/w.parquet",
+    ];
+    rain(path).args(parquet).assert().success();
+    rain(path)
+        .args(["predict", "data/weatherAUS.csv", "--out", "a.jsonl"])
+        .assert()
+        .success();
+    rain(path)
+        .args(["predict", "data/w.parquet", "--out", "b.jsonl"])
+        .assert()
+        .success();
+    let read = |name: &str| std::fs::read_to_string(path.join(name)).unwrap();
+    assert_eq!(read("a.jsonl"), read("b.jsonl"));
+
+    let output = rain(path)
+        .args(["predict", "data/golden.jsonl"])
+        .assert()
+        .success()
+        .get_output()
+        .clone();
+    let golden = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(golden.lines().count(), 16);
+    for line in golden.lines() {
+        assert!(read("a.jsonl").contains(line), "{line}");
+    }
+}
+
+#[test]
+fn generated_weather_keeps_the_contract() {
+    let folder = project();
+    let generate = ["data", "generate", "--days", "800", "--out", "w.csv"];
+    rain(folder.path()).args(generate).assert().success();
+    rain(folder.path())
+        .args(["data", "check", "w.csv"])
+        .assert()
+        .success();
+}
+
+#[test]
+fn a_broken_contract_ends_with_code_2_and_says_what_is_broken() {
+    let folder = trained();
+    let fault = "data fault data/weatherAUS.csv --from 2010-03-01 --out f.csv unit MaxTemp celsius_to_fahrenheit";
+    rain(folder.path())
+        .args(fault.split(' '))
+        .assert()
+        .success();
+    let output = rain(folder.path())
+        .args(["data", "check", "f.csv"])
+        .assert()
+        .code(2)
+        .get_output()
+        .clone();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("error    range MaxTemp"), "{text}");
+}
+
+#[test]
+fn mistakes_are_told_with_file_and_what_to_do() {
+    let folder = trained();
+    let path = folder.path();
+    std::fs::write(path.join("model.bin"), "a poem").unwrap();
+    std::fs::write(path.join("short.csv"), "Date,Location\n2010-01-01,Sydney\n").unwrap();
+    insta::assert_snapshot!(refused(path, &["data", "check", "none.csv"]), @"error: none.csv: No such file or directory (os error 2)");
+    insta::assert_snapshot!(refused(path, &["train", "--set", "model.kind=magic"]));
+    insta::assert_snapshot!(refused(path, &["train", "--set", "model.forest.trees=0"]));
+    insta::assert_snapshot!(refused(
+        path,
+        &["train", "--set", "split.test_from=2100-01-01"]
+    ));
+    insta::assert_snapshot!(refused(path, &["train", "--set", "split.test_from=soon"]));
+    insta::assert_snapshot!(refused(
+        path,
+        &["features", "build", "--set", "features.issued_at=15"]
+    ));
+    insta::assert_snapshot!(refused(
+        path,
+        &["features", "build", "--set", "features.views=[tomorrow]"]
+    ));
+    insta::assert_snapshot!(refused(
+        path,
+        &["predict", "data/weatherAUS.csv", "--model", "model.bin"]
+    ));
+    insta::assert_snapshot!(refused(
+        path,
+        &["data", "generate", "--days", "0", "--out", "w.csv"]
+    ));
+    insta::assert_snapshot!(refused(path, &["data", "check", "short.csv"]));
+    insta::assert_snapshot!(refused(&path.join("data"), &["train"]));
+}
+
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn serve(folder: &Path) -> (Server, String) {
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("rain"))
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .current_dir(folder)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let address = line
+        .split("http://")
+        .nth(1)
+        .unwrap()
+        .split(';')
+        .next()
+        .unwrap()
+        .to_string();
+    (Server(child), address)
+}
+
+fn post(address: &str, body: &str) -> (String, serde_json::Value) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = "POST /v1/predict HTTP/1.1\r\nHost: rain\r\nConnection: close\r\nContent-Type: application/json\r\n";
+    write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (
+        head.split(' ').nth(1).unwrap().into(),
+        serde_json::from_str(body).unwrap(),
+    )
+}
+
+#[test]
+fn the_service_gives_what_predict_gives_refuses_nonsense_and_logs_what_it_answered() {
+    let folder = trained();
+    let path = folder.path();
+    let output = rain(path)
+        .args(["predict", "data/golden.jsonl"])
+        .assert()
+        .success()
+        .get_output()
+        .clone();
+    let predictions = String::from_utf8(output.stdout).unwrap();
+    let (server, address) = serve(path);
+    let golden = std::fs::read_to_string(path.join("data/golden.jsonl")).unwrap();
+    for (observation, prediction) in golden.lines().zip(predictions.lines()) {
+        let (status, answer) = post(&address, observation);
+        let expected: serde_json::Value = serde_json::from_str(prediction).unwrap();
+        assert_eq!(status, "200");
+        assert_eq!(answer["probability"], expected["probability"]);
+        assert_eq!(answer["decision"], expected["RainTomorrow"]);
+    }
+    let refusals = [
+        "rain?",
+        "[1]",
+        "{}",
+        r#"{"Date": "2010-01-01", "Location": "Sydney", "Humidity3pm": "damp"}"#,
+    ];
+    for nonsense in refusals {
+        let (status, answer) = post(&address, nonsense);
+        assert_eq!(status, "400", "{nonsense}");
+        assert!(answer["error"].is_string());
+    }
+    drop(server);
+    let log = std::fs::read_to_string(path.join("predictions/log.jsonl")).unwrap();
+    assert_eq!(log.lines().count(), golden.lines().count());
+}
