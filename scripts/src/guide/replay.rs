@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
 use super::recording::{FOLDER, Recording};
+use crate::tour::shell::build_rain;
 
 /// Longest time that a command may take.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -107,7 +108,7 @@ impl Stage {
         Ok(Stage {
             root: root.to_path_buf(),
             files: example_files(root)?,
-            programs: Some(build_rain(root)?),
+            programs: build_rain(root)?.parent().map(PathBuf::from),
             real: real_file(root),
         })
     }
@@ -334,20 +335,6 @@ fn example_files(root: &Path) -> Result<Vec<PathBuf>> {
         .map(PathBuf::from)
         .filter(|file| root.join(file).is_file())
         .collect())
-}
-
-/// Builds the example's program; gives the folder it lies in.
-fn build_rain(root: &Path) -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(["build", "--package", "rain", "--bin", "rain"])
-        .current_dir(root)
-        .status()
-        .context("cargo can't be started")?;
-    ensure!(status.success(), "the example doesn't build");
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    Ok(root.join(target).join("debug"))
 }
 
 /// The real data file: `$RAIN_DATA`, in the example, or beside the checkout.

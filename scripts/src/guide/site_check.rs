@@ -243,12 +243,13 @@ impl Reader {
     fn alternative(&self, name: &str, piece: &Piece, problems: &mut Vec<String>) {
         // mdBook's own icons stand beside a word.
         let is_icon = self.is_inside("blockquote-tag-title") || self.is_inside("fa-svg");
+        let is_part = self.is_inside("svg");
         let has = |attribute| piece.attribute(attribute).is_some();
         if name == "img" && !has("alt") {
             let source = piece.attribute("src").unwrap_or_default();
             problems.push(format!("image `{source}` has no alternative text"));
         }
-        if name == "svg" && !is_icon && !has("aria-label") && !has("aria-hidden") {
+        if name == "svg" && !is_icon && !is_part && !has("aria-label") && !has("aria-hidden") {
             problems.push("a drawing has no alternative text (aria-label)".to_owned());
         }
     }
@@ -344,7 +345,7 @@ mod tests {
             (
                 "a.html",
                 "<main><h1>x</h1><img src='x.png'><svg><path/></svg>\
-                 <svg aria-label='curve'></svg><span class='fa-svg'><svg></svg></span>\
+                 <svg aria-label='curve'><svg></svg></svg><span class='fa-svg'><svg></svg></span>\
                  <pre class=\"mermaid\">flowchart LR\na--&gt;b</pre>\
                  <pre class=\"mermaid\">flowchart LR\naccTitle: a\naccDescr: b</pre></main>",
             ),
