@@ -1,7 +1,7 @@
 //! Tables as files: CSV and Parquet in and out, told apart by what is in them.
 //!
 //! [`read`] reads under a contract and refuses whatever doesn't fit its types;
-//! [`check`](crate::check) then says what of the contract's other rules is
+//! [`check`](crate::check()) then says what of the contract's other rules is
 //! broken. [`read_any`] reads a Parquet file that brings its own types.
 
 mod columns;
