@@ -8,7 +8,7 @@ cd "$1"
 cp "$example"/{contract.yaml,params.yaml,dvc.yaml} .
 rain data generate --days 1200 --stations 12 --seed 7 --out data/weatherAUS.csv
 # The generated days end before the real test period begins.
-sed -i 's/test_from: .*/test_from: 2011-06-01/' params.yaml
+sed -i 's/test_from: .*/test_from: "2011-06-01"/' params.yaml
 git init --quiet .
 dvc init --quiet
 dvc config core.analytics false
