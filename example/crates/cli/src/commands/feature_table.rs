@@ -5,9 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 use mlops_data::calendar::{self, Day};
-use mlops_data::{Column, Contract, DataError, Table, Values, tables};
+use mlops_data::{Column, Contract, Table, Values, tables};
 use mlops_features::FeatureMatrix;
-use mlops_learning::{Dataset, model_file};
+use mlops_learning::Dataset;
 
 use crate::params::Split;
 use crate::{Failure, Outcome};
@@ -24,8 +24,6 @@ pub(crate) struct FeatureTable {
     pub today: Vec<Option<bool>>,
     /// The negative and the positive class.
     pub classes: [String; 2],
-    /// SHA-256 of the file, in hexadecimal.
-    pub hash: String,
 }
 
 /// True where a row is trained on, or tested on.
@@ -79,16 +77,12 @@ pub(crate) fn assemble(
 /// Reads a feature table; rows without a label are left out.
 pub(crate) fn read(path: &Path, contract: &Contract) -> Outcome<FeatureTable> {
     let table = tables::read_any(path)?;
-    let bytes = std::fs::read(path).map_err(|source| DataError::Io {
-        path: path.into(),
-        source,
-    })?;
-    take_apart(&table, contract, model_file::fingerprint(&bytes))
+    take_apart(&table, contract)
         .with_context(|| format!("{} is not a feature table of this project", path.display()))
         .map_err(Failure::user)
 }
 
-fn take_apart(table: &Table, contract: &Contract, hash: String) -> anyhow::Result<FeatureTable> {
+fn take_apart(table: &Table, contract: &Contract) -> anyhow::Result<FeatureTable> {
     let label = flags(table, &contract.label.column, &contract.label.positive)?
         .context("it has no label column: build it with `features build`")?;
     let keep: Vec<bool> = label.iter().map(Option::is_some).collect();
@@ -132,7 +126,6 @@ fn take_apart(table: &Table, contract: &Contract, hash: String) -> anyhow::Resul
         days,
         entities,
         classes,
-        hash,
     })
 }
 

@@ -53,8 +53,10 @@ pub(super) fn run<P: Project>(
     let mut days = FeatureTable::pick(&table.days, &train);
     days.sort_unstable();
     let iso = |day: Option<&i32>| day.map_or_else(String::new, |day| calendar::format_iso(*day));
+    let table_bytes = std::fs::read(&arguments.features)
+        .with_context(|| arguments.features.display().to_string())?;
     let training = Training {
-        data_hash: format!("sha256:{}", table.hash),
+        data_hash: format!("sha256:{}", model_file::fingerprint(&table_bytes)),
         rows: data.rows() as u64,
         first: iso(days.first()),
         last: iso(days.last()),
