@@ -1,0 +1,1 @@
+//! Data versions as DVC keeps them: content-addressed objects, `.dvc` files, remotes, garbage collection.
