@@ -1,1 +1,3 @@
 //! Data versions as DVC keeps them: content-addressed objects, `.dvc` files, remotes, garbage collection.
+
+pub mod yaml;
