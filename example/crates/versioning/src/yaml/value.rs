@@ -113,6 +113,14 @@ impl Map {
             .find(|entry| entry.key.as_text() == Some(key))
     }
 
+    /// What `key` maps to, to be changed in its place.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+        self.entries
+            .iter_mut()
+            .find(|entry| entry.key.as_text() == Some(key))
+            .map(|entry| &mut entry.node)
+    }
+
     /// Maps `key` to `node`: in its place if it is there, else at the end.
     pub fn insert(&mut self, key: impl Into<String>, node: impl Into<Node>) {
         let (key, node) = (key.into(), node.into());

@@ -1,0 +1,168 @@
+//! The files of a folder as they look now, many looked at at once.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use crate::VersioningError;
+use crate::ignore::{self, DvcIgnore, Rules};
+use crate::path::name_text;
+use crate::state::Signature;
+
+/// So many files make it worth to hand some to another thread.
+const AT_ONCE: usize = 512;
+
+/// A file of a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScannedFile {
+    /// Seen from the folder, with forward slashes.
+    pub path: String,
+    /// What it looks like, links followed.
+    pub signature: Signature,
+}
+
+/// The files in a folder and those below it, sorted by path, without what is ignored.
+///
+/// Links to files count as the files, links to folders don't count, as with DVC.
+///
+/// # Errors
+/// If a name is no UTF-8, a link leads nowhere, a `.dvcignore` lies in it, or the system refuses.
+pub fn scan(folder: &Path, ignore: &DvcIgnore) -> Result<Vec<ScannedFile>, VersioningError> {
+    let rules = ignore.rules(folder.parent().unwrap_or(folder))?;
+    let mut files = scan_folder(folder, "", &rules)?;
+    files.par_sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+fn scan_folder(
+    folder: &Path,
+    prefix: &str,
+    rules: &Rules,
+) -> Result<Vec<ScannedFile>, VersioningError> {
+    let mut names = Vec::new();
+    let mut folders = Vec::new();
+    let entries = std::fs::read_dir(folder).map_err(VersioningError::io(folder))?;
+    for entry in entries {
+        let entry = entry.map_err(VersioningError::io(folder))?;
+        let path = entry.path();
+        let kind = entry.file_type().map_err(VersioningError::io(&path))?;
+        if rules.ignores(&path, kind.is_dir()) {
+            continue;
+        }
+        let name = entry.file_name();
+        let name = name_text(&name, &path)?;
+        if kind.is_dir() {
+            // A repository within is another repository's matter.
+            if !path.join(".dvc").is_dir() {
+                folders.push(format!("{prefix}{name}"));
+            }
+        } else if name == ignore::FILE {
+            return Err(VersioningError::refused(
+                path,
+                "a .dvcignore can't lie in data that is tracked as a whole: move it to a folder above",
+            ));
+        } else {
+            names.push(name.to_string());
+        }
+    }
+    let mut files: Vec<ScannedFile> = names
+        .into_par_iter()
+        .with_min_len(AT_ONCE)
+        .filter_map(|name| look_at(folder, prefix, &name).transpose())
+        .collect::<Result<_, _>>()?;
+    let below: Vec<Vec<ScannedFile>> = folders
+        .into_par_iter()
+        .map(|name| {
+            let own = &name[prefix.len()..];
+            scan_folder(&folder.join(own), &format!("{name}/"), rules)
+        })
+        .collect::<Result<_, _>>()?;
+    files.extend(below.into_iter().flatten());
+    Ok(files)
+}
+
+fn look_at(
+    folder: &Path,
+    prefix: &str,
+    name: &str,
+) -> Result<Option<ScannedFile>, VersioningError> {
+    let path = folder.join(name);
+    let metadata = match std::fs::metadata(&path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && path.is_symlink() => {
+            return Err(VersioningError::refused(
+                path,
+                "is a link to something that isn't there: remove it, or ignore it in .dvcignore",
+            ));
+        }
+        Err(error) => return Err(VersioningError::io(path)(error)),
+    };
+    if metadata.is_dir() {
+        return Ok(None);
+    }
+    if !metadata.is_file() {
+        return Err(VersioningError::refused(
+            path,
+            "is neither a file nor a folder, its content can't be tracked: ignore it in .dvcignore",
+        ));
+    }
+    Ok(Some(ScannedFile {
+        path: format!("{prefix}{name}"),
+        signature: Signature::of(&metadata),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn paths(folder: &Path, root: &Path) -> Result<Vec<String>, VersioningError> {
+        let files = scan(folder, &DvcIgnore::new(root))?;
+        Ok(files.into_iter().map(|file| file.path).collect())
+    }
+
+    #[test]
+    fn files_are_found_sorted_and_without_what_is_ignored() {
+        let root = tempfile::tempdir().unwrap();
+        let data = root.path().join("data");
+        fs::create_dir_all(data.join("a/b")).unwrap();
+        fs::create_dir_all(data.join("other/.dvc")).unwrap();
+        fs::create_dir_all(data.join(".git")).unwrap();
+        for name in ["a/b/x", "a-", "a/c", "z.tmp", "other/x", ".git/x"] {
+            fs::write(data.join(name), name).unwrap();
+        }
+        fs::write(root.path().join(".dvcignore"), "*.tmp\n").unwrap();
+        assert_eq!(paths(&data, root.path()).unwrap(), ["a-", "a/b/x", "a/c"]);
+    }
+
+    #[test]
+    fn links_to_files_count_and_links_to_folders_do_not() {
+        let root = tempfile::tempdir().unwrap();
+        let data = root.path().join("data");
+        fs::create_dir_all(data.join("real")).unwrap();
+        fs::write(root.path().join("outside"), "12345").unwrap();
+        symlink(root.path().join("outside"), data.join("file")).unwrap();
+        symlink(root.path(), data.join("folder")).unwrap();
+        let files = scan(&data, &DvcIgnore::new(root.path())).unwrap();
+        assert_eq!(files.len(), 1);
+        assert_eq!(files[0].signature.size, 5);
+        symlink("nowhere", data.join("broken")).unwrap();
+        assert!(
+            paths(&data, root.path())
+                .unwrap_err()
+                .to_string()
+                .contains("broken")
+        );
+    }
+
+    #[test]
+    fn what_holds_no_content_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join(".dvcignore"), "").unwrap();
+        let error = paths(root.path(), root.path()).unwrap_err();
+        assert!(error.to_string().contains(".dvcignore"), "{error}");
+    }
+}
