@@ -15,6 +15,7 @@ pub const FILE: &str = ".dvcignore";
 #[derive(Debug)]
 pub struct DvcIgnore {
     root: PathBuf,
+    file: &'static str,
     known: Mutex<HashMap<PathBuf, Arc<Rules>>>,
 }
 
@@ -28,8 +29,18 @@ pub struct Rules {
 impl DvcIgnore {
     /// No file is read yet; `root` is the repository's folder.
     pub fn new(root: &Path) -> DvcIgnore {
+        DvcIgnore::of(root, FILE)
+    }
+
+    /// The same for `.gitignore`, which has the same form.
+    pub fn of_git(root: &Path) -> DvcIgnore {
+        DvcIgnore::of(root, ".gitignore")
+    }
+
+    fn of(root: &Path, file: &'static str) -> DvcIgnore {
         DvcIgnore {
             root: root.to_path_buf(),
+            file,
             known: Mutex::default(),
         }
     }
@@ -52,7 +63,7 @@ impl DvcIgnore {
             }
             _ => None,
         };
-        let file = folder.join(FILE);
+        let file = folder.join(self.file);
         let ignored = above
             .as_ref()
             .is_some_and(|above| above.ignores(&file, false));

@@ -1,5 +1,7 @@
 //! The files of a folder as they look now, many looked at at once.
 
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -19,6 +21,33 @@ pub struct ScannedFile {
     pub path: String,
     /// What it looks like, links followed.
     pub signature: Signature,
+    /// Whether it is a symbolic link.
+    pub is_link: bool,
+    /// How many names (hard links) it has.
+    pub names: u64,
+}
+
+impl ScannedFile {
+    /// A file whose metadata, links followed, these are.
+    pub(crate) fn of(
+        name: String,
+        path: &Path,
+        metadata: &Metadata,
+        is_link: bool,
+    ) -> Result<ScannedFile, VersioningError> {
+        if !metadata.is_file() {
+            return Err(VersioningError::refused(
+                path,
+                "is neither a file nor a folder, its content can't be tracked: ignore it in .dvcignore",
+            ));
+        }
+        Ok(ScannedFile {
+            path: name,
+            signature: Signature::of(metadata),
+            is_link,
+            names: metadata.nlink(),
+        })
+    }
 }
 
 /// The files in a folder and those below it, sorted by path, without what is ignored.
@@ -62,13 +91,13 @@ fn scan_folder(
                 "a .dvcignore can't lie in data that is tracked as a whole: move it to a folder above",
             ));
         } else {
-            names.push(name.to_string());
+            names.push((name.to_string(), kind.is_symlink()));
         }
     }
     let mut files: Vec<ScannedFile> = names
         .into_par_iter()
         .with_min_len(AT_ONCE)
-        .filter_map(|name| look_at(folder, prefix, &name).transpose())
+        .filter_map(|(name, is_link)| look_at(folder, prefix, &name, is_link).transpose())
         .collect::<Result<_, _>>()?;
     let below: Vec<Vec<ScannedFile>> = folders
         .into_par_iter()
@@ -85,11 +114,12 @@ fn look_at(
     folder: &Path,
     prefix: &str,
     name: &str,
+    is_link: bool,
 ) -> Result<Option<ScannedFile>, VersioningError> {
     let path = folder.join(name);
     let metadata = match std::fs::metadata(&path) {
         Ok(metadata) => metadata,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && path.is_symlink() => {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && is_link => {
             return Err(VersioningError::refused(
                 path,
                 "is a link to something that isn't there: remove it, or ignore it in .dvcignore",
@@ -100,16 +130,7 @@ fn look_at(
     if metadata.is_dir() {
         return Ok(None);
     }
-    if !metadata.is_file() {
-        return Err(VersioningError::refused(
-            path,
-            "is neither a file nor a folder, its content can't be tracked: ignore it in .dvcignore",
-        ));
-    }
-    Ok(Some(ScannedFile {
-        path: format!("{prefix}{name}"),
-        signature: Signature::of(&metadata),
-    }))
+    ScannedFile::of(format!("{prefix}{name}"), &path, &metadata, is_link).map(Some)
 }
 
 #[cfg(test)]

@@ -1,0 +1,456 @@
+//! From what lies in the workspace to its name, and into the cache.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError, mpsc};
+
+use mlops_store::disk::{self, Batch, Existing, Link, Staged};
+use rayon::prelude::*;
+
+use crate::cache::{Cache, PROTECTED};
+use crate::hash::{self, Checksum, HashKind, Hasher, ObjectId};
+use crate::manifest::{Manifest, ManifestEntry};
+use crate::progress::{Progress, Report};
+use crate::scan::{ScannedFile, scan};
+use crate::state::{self, Known, Signature, StateTable};
+use crate::{Repository, Saved, VersioningError};
+
+/// Files up to this size are read whole.
+const SMALL: u64 = 1 << 20;
+/// So many files, or bytes, are made durable together; what is killed loses at most these.
+const BATCH_FILES: usize = 20_000;
+const BATCH_BYTES: u64 = 4 << 30;
+/// The scope of files that are tracked one by one.
+pub(crate) const SINGLE: &str = "";
+
+/// What lies at a path, hashed.
+#[derive(Debug, Clone)]
+pub struct Content {
+    /// Its name and size.
+    pub saved: Saved,
+    /// The files of a folder, in the order of their paths; none for a file.
+    pub files: Vec<ScannedFile>,
+    /// A folder's manifest.
+    pub manifest: Option<Manifest>,
+}
+
+/// What becomes of files while they are hashed.
+#[derive(Clone, Copy)]
+enum Purpose<'a> {
+    Name,
+    Store(&'a Cache),
+}
+
+impl Repository {
+    /// What lies at an absolute path, hashing only what changed since it was last seen; `None` if nothing is there.
+    ///
+    /// # Errors
+    /// If something there can't be read or tracked.
+    pub fn hash(
+        &self,
+        path: &Path,
+        kind: HashKind,
+        report: Report<'_>,
+    ) -> Result<Option<Content>, VersioningError> {
+        self.content(path, kind, Purpose::Name, report)
+    }
+
+    /// The same, and puts it into the cache, from which on it is safe. The workspace stays as it is.
+    ///
+    /// # Errors
+    /// As [`hash`](Repository::hash), or if the cache can't be written.
+    pub fn store(
+        &self,
+        path: &Path,
+        kind: HashKind,
+        report: Report<'_>,
+    ) -> Result<Option<Content>, VersioningError> {
+        self.content(path, kind, Purpose::Store(self.cache()), report)
+    }
+
+    fn content(
+        &self,
+        path: &Path,
+        kind: HashKind,
+        purpose: Purpose<'_>,
+        report: Report<'_>,
+    ) -> Result<Option<Content>, VersioningError> {
+        let metadata = match std::fs::metadata(path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(None),
+            Err(error) => return Err(VersioningError::io(path)(error)),
+        };
+        if metadata.is_dir() {
+            return self.folder_content(path, kind, purpose, report).map(Some);
+        }
+        let file = ScannedFile::of(self.inside(path)?, path, &metadata, path.is_symlink())?;
+        let files = [file];
+        let checksums = self.checksums(self.root(), SINGLE, &files, kind, purpose, report)?;
+        let [file] = files;
+        Ok(Some(Content {
+            saved: Saved {
+                id: ObjectId::file(kind, checksums[0]),
+                size: file.signature.size,
+                nfiles: None,
+                is_exec: is_exec(&metadata),
+            },
+            files: vec![file],
+            manifest: None,
+        }))
+    }
+
+    fn folder_content(
+        &self,
+        folder: &Path,
+        kind: HashKind,
+        purpose: Purpose<'_>,
+        report: Report<'_>,
+    ) -> Result<Content, VersioningError> {
+        let files = scan(folder, self.ignore())?;
+        let scope = self.inside(folder)?;
+        let checksums = self.checksums(folder, &scope, &files, kind, purpose, report)?;
+        let entries = files.iter().zip(checksums).map(|(file, checksum)| ManifestEntry {
+            path: file.path.clone(),
+            checksum,
+        });
+        let manifest = Manifest::new(entries.collect(), folder)?;
+        let bytes = manifest.to_bytes();
+        let id = Manifest::id_of(&bytes, kind);
+        if let Purpose::Store(cache) = purpose
+            && !cache.has(&id)
+        {
+            let batch = Batch::new();
+            batch.stage(&cache.path(&id), &bytes, Some(PROTECTED), Existing::Keep)?;
+            batch.commit()?;
+        }
+        Ok(Content {
+            saved: Saved {
+                id,
+                size: files.iter().map(|file| file.signature.size).sum(),
+                nfiles: Some(files.len() as u64),
+                is_exec: false,
+            },
+            files,
+            manifest: Some(manifest),
+        })
+    }
+
+    /// The hashes of files in the order of their paths, those known from the table, the others computed.
+    fn checksums(
+        &self,
+        folder: &Path,
+        scope: &str,
+        files: &[ScannedFile],
+        kind: HashKind,
+        purpose: Purpose<'_>,
+        report: Report<'_>,
+    ) -> Result<Vec<Checksum>, VersioningError> {
+        let now = state::now();
+        let tables = self.state_folder();
+        let table = StateTable::load(&tables, scope, kind);
+        let mut near = 0;
+        let mut known: Vec<Option<Checksum>> = files
+            .iter()
+            .map(|file| table.checksum(&file.path, &file.signature, &mut near))
+            .collect();
+        let work = todo(&known, files, kind, purpose);
+        if !work.is_empty() {
+            let bytes = work.iter().map(|at| files[*at].signature.size).sum();
+            let what = match purpose {
+                Purpose::Name => "hashing",
+                Purpose::Store(_) => "saving",
+            };
+            report(Progress::Begin { what, files: work.len() as u64, bytes });
+            let job = Job { folder, kind, purpose, report };
+            for chunk in chunks(&work, files) {
+                for (at, checksum) in chunk.iter().zip(job.run(chunk, files, &known)?) {
+                    known[*at] = Some(checksum);
+                }
+            }
+        }
+        let checksums: Vec<Checksum> = known.into_iter().flatten().collect();
+        debug_assert_eq!(checksums.len(), files.len());
+        if !work.is_empty() || (scope != SINGLE && table.len() != files.len()) {
+            self.remember(scope, kind, now, &table, files, &checksums)?;
+        }
+        Ok(checksums)
+    }
+
+    /// Writes the table of a scope anew; that of single files keeps those it isn't told of.
+    pub(crate) fn remember(
+        &self,
+        scope: &str,
+        kind: HashKind,
+        now: i64,
+        table: &StateTable,
+        files: &[ScannedFile],
+        checksums: &[Checksum],
+    ) -> Result<(), VersioningError> {
+        let told = files.iter().zip(checksums).map(|(file, checksum)| Known {
+            path: &file.path,
+            signature: file.signature,
+            checksum: *checksum,
+        });
+        let tables = self.state_folder();
+        if scope != SINGLE {
+            return StateTable::save(&tables, scope, kind, now, told);
+        }
+        let names: HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+        let kept = (0..table.len())
+            .filter_map(|at| table.get(at))
+            .filter(|known| !names.contains(known.path));
+        let mut all: Vec<Known<'_>> = kept.chain(told).collect();
+        all.sort_unstable_by(|a, b| a.path.cmp(b.path));
+        StateTable::save(&tables, scope, kind, now, all.into_iter())
+    }
+}
+
+/// Which files have to be read: those without a known hash, and those the cache lacks.
+fn todo(
+    known: &[Option<Checksum>],
+    files: &[ScannedFile],
+    kind: HashKind,
+    purpose: Purpose<'_>,
+) -> Vec<usize> {
+    let Purpose::Store(cache) = purpose else {
+        return (0..files.len()).filter(|at| known[*at].is_none()).collect();
+    };
+    let ids: Vec<ObjectId> = known
+        .iter()
+        .flatten()
+        .map(|checksum| ObjectId::file(kind, *checksum))
+        .collect();
+    let mut there = cache.has_each(&ids).into_iter();
+    (0..files.len())
+        .filter(|at| known[*at].is_none() || there.next() == Some(false))
+        .collect()
+}
+
+/// Parts that are made durable together.
+fn chunks<'a>(work: &'a [usize], files: &'a [ScannedFile]) -> impl Iterator<Item = &'a [usize]> {
+    let mut rest = work;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let end = rest
+            .iter()
+            .take(BATCH_FILES)
+            .take_while(|at| {
+                let fits = bytes < BATCH_BYTES;
+                bytes += files[**at].signature.size;
+                fits
+            })
+            .count();
+        let (chunk, after) = rest.split_at(end);
+        rest = after;
+        (!chunk.is_empty()).then_some(chunk)
+    })
+}
+
+struct Job<'a> {
+    folder: &'a Path,
+    kind: HashKind,
+    purpose: Purpose<'a>,
+    report: Report<'a>,
+}
+
+impl Job<'_> {
+    /// The hashes of a chunk's files; what was to be stored is durable.
+    fn run(
+        &self,
+        chunk: &[usize],
+        files: &[ScannedFile],
+        known: &[Option<Checksum>],
+    ) -> Result<Vec<Checksum>, VersioningError> {
+        let batch = Batch::new();
+        let staged: Mutex<HashSet<Checksum>> = Mutex::default();
+        let checksums = chunk
+            .par_iter()
+            .with_max_len(64)
+            .map(|at| {
+                let file = &files[*at];
+                let path = self.folder.join(&file.path);
+                let store = match self.purpose {
+                    Purpose::Name => None,
+                    Purpose::Store(cache) => Some((cache, &batch, &staged)),
+                };
+                let checksum = self.one(&path, &file.signature, known[*at], store)?;
+                (self.report)(Progress::Done { files: 1, bytes: 0 });
+                Ok(checksum)
+            })
+            .collect::<Result<Vec<_>, VersioningError>>()?;
+        if !batch.is_empty() {
+            batch.commit()?;
+        }
+        Ok(checksums)
+    }
+
+    fn one(
+        &self,
+        path: &Path,
+        signature: &Signature,
+        known: Option<Checksum>,
+        store: Option<(&Cache, &Batch, &Mutex<HashSet<Checksum>>)>,
+    ) -> Result<Checksum, VersioningError> {
+        let io = |error| VersioningError::io(path)(error);
+        let first = |staged: &Mutex<HashSet<Checksum>>, checksum| {
+            staged.lock().unwrap_or_else(PoisonError::into_inner).insert(checksum)
+        };
+        let object = |checksum| ObjectId::file(self.kind, checksum);
+        let checksum = match store {
+            _ if signature.size <= SMALL => {
+                let mut bytes = Vec::with_capacity(signature.size as usize + 1);
+                File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(io)?;
+                let mut hasher = Hasher::new(self.kind);
+                // A file that grew past a piece has changed, which is found out below.
+                hasher.update(&bytes);
+                let checksum = hasher.finish();
+                check_unchanged(path, signature, bytes.len() as u64)?;
+                if let Some((cache, batch, staged)) = store
+                    && first(staged, checksum)
+                    && !cache.has(&object(checksum))
+                {
+                    self.place(&bytes, path, cache, batch, &object(checksum))?;
+                }
+                (self.report)(Progress::Done { files: 0, bytes: signature.size });
+                checksum
+            }
+            Some((cache, batch, staged)) if known.is_none() && !shares_blocks(cache, path) => {
+                let (checksum, length) = self.copy(path, cache, batch, |checksum| {
+                    first(staged, checksum) && !cache.has(&object(checksum))
+                })?;
+                check_unchanged(path, signature, length)?;
+                checksum
+            }
+            _ => {
+                let (checksum, length) = self.read(path)?;
+                check_unchanged(path, signature, length)?;
+                if let Some((cache, batch, staged)) = store
+                    && first(staged, checksum)
+                    && !cache.has(&object(checksum))
+                {
+                    let real = path.canonicalize().map_err(io)?;
+                    let to = cache.path(&object(checksum));
+                    batch.link(into_cache(cache), &real, &to, Some(PROTECTED), Existing::Keep)?;
+                    check_unchanged(path, signature, length)?;
+                }
+                checksum
+            }
+        };
+        match known {
+            Some(known) if known != checksum => Err(changed(path)),
+            _ => Ok(checksum),
+        }
+    }
+
+    /// Puts a small file into the cache, by a link where that saves space.
+    fn place(
+        &self,
+        bytes: &[u8],
+        path: &Path,
+        cache: &Cache,
+        batch: &Batch,
+        id: &ObjectId,
+    ) -> Result<(), VersioningError> {
+        let to = cache.path(id);
+        if !bytes.is_empty() && shares_blocks(cache, path) {
+            let real = path.canonicalize().map_err(VersioningError::io(path))?;
+            batch.link(into_cache(cache), &real, &to, Some(PROTECTED), Existing::Keep)?;
+        } else {
+            batch.stage(&to, bytes, Some(PROTECTED), Existing::Keep)?;
+        }
+        Ok(())
+    }
+
+    fn read(&self, path: &Path) -> Result<(Checksum, u64), VersioningError> {
+        let mut file = File::open(path).map_err(VersioningError::io(path))?;
+        hash::hash_reader(self.kind, &mut file, |piece| {
+            (self.report)(Progress::Done { files: 0, bytes: piece.len() as u64 });
+            Ok(())
+        })
+        .map_err(VersioningError::io(path))
+    }
+
+    /// Hashes a large file on one thread while another writes it into the cache.
+    fn copy(
+        &self,
+        path: &Path,
+        cache: &Cache,
+        batch: &Batch,
+        is_new: impl FnOnce(Checksum) -> bool,
+    ) -> Result<(Checksum, u64), VersioningError> {
+        // Its folder in the cache isn't known before its hash.
+        let mut staged = batch.start(&cache.folder(self.kind).join("new"))?;
+        let mut file = File::open(path).map_err(VersioningError::io(path))?;
+        let (checksum, length, mut staged) = std::thread::scope(|scope| {
+            let (pieces, to_write) = mpsc::sync_channel::<Vec<u8>>(4);
+            let writer = scope.spawn(move || -> Result<Staged, VersioningError> {
+                for piece in to_write {
+                    staged.write_bytes(&piece)?;
+                }
+                Ok(staged)
+            });
+            let hashed = hash::hash_reader(self.kind, &mut file, |piece| {
+                (self.report)(Progress::Done { files: 0, bytes: piece.len() as u64 });
+                pieces
+                    .send(piece.to_vec())
+                    .map_err(|_| io::Error::other("the cache can't be written"))
+            });
+            drop(pieces);
+            let written = writer
+                .join()
+                .map_err(|_| VersioningError::io(path)(io::Error::other("a thread failed")))??;
+            let (checksum, length) = hashed.map_err(VersioningError::io(path))?;
+            Ok::<_, VersioningError>((checksum, length, written))
+        })?;
+        if is_new(checksum) {
+            staged.set_mode(PROTECTED)?;
+            let to = cache.path(&ObjectId::file(self.kind, checksum));
+            disk::create_dir_all(to.parent().unwrap_or(cache.root()))?;
+            batch.adopt(staged, &to, Existing::Keep);
+        }
+        Ok((checksum, length))
+    }
+}
+
+/// The links that make an object of a file: one that leaves the file writable, unless links to the
+/// same file are what the user wants.
+fn into_cache(cache: &Cache) -> &'static [Link] {
+    match cache.links().first() {
+        Some(Link::Hard) => &[Link::Hard, Link::Reflink, Link::Copy],
+        _ => &[Link::Reflink, Link::Copy],
+    }
+}
+
+/// Whether an object can share its blocks with the file, so that copying would waste space.
+fn shares_blocks(cache: &Cache, path: &Path) -> bool {
+    match cache.links().first() {
+        Some(Link::Hard) => true,
+        _ => crate::checkout::may_reflink(path),
+    }
+}
+
+fn changed(path: &Path) -> VersioningError {
+    VersioningError::ChangedMeanwhile {
+        path: path.to_path_buf(),
+    }
+}
+
+/// Whether a file that was read, `length` bytes of it, is still what it was before.
+fn check_unchanged(path: &Path, before: &Signature, length: u64) -> Result<(), VersioningError> {
+    let metadata = std::fs::metadata(path).map_err(VersioningError::io(path))?;
+    let after = Signature::of(&metadata);
+    // Becoming an object's second name changes the inode, not the content.
+    let same = after.modified == before.modified
+        && after.inode == before.inode
+        && after.size == before.size
+        && length == before.size;
+    if same { Ok(()) } else { Err(changed(path)) }
+}
+
+fn is_exec(metadata: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    metadata.permissions().mode() & 0o111 != 0
+}
