@@ -11,7 +11,11 @@ mod bucket;
 pub mod crash;
 pub mod disk;
 mod error;
+#[cfg(feature = "faults")]
+pub mod faults;
 mod local;
+#[cfg(feature = "s3")]
+mod profile;
 mod retry;
 mod runtime;
 mod settings;

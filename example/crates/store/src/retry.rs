@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use object_store::Error;
 
+use crate::crash;
+
 /// How often and how patiently a failed call is repeated.
 ///
 /// Between two tries it waits a random time up to `first_wait`, then up to twice that, and so on up to
@@ -51,7 +53,10 @@ impl Retry {
     {
         let mut tries = 1;
         loop {
-            let error = match tokio::time::timeout(patience, call(tries)).await {
+            crash::point("call the bucket");
+            let answer = tokio::time::timeout(patience, call(tries)).await;
+            crash::point("call the bucket");
+            let error = match answer {
                 Ok(Ok(done)) => return Ok(done),
                 Ok(Err(error)) => error,
                 Err(_) => timed_out(patience),

@@ -1,5 +1,7 @@
 //! What is written to the local file system is whole, once, and leaves nothing behind.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests too
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -298,7 +300,7 @@ fn errors_name_the_file_and_what_to_do() {
     );
     assert_eq!(
         said(disk::rename(&folder.path().join("none"), &file).unwrap_err()),
-        "/file: could not rename: it doesn't exist"
+        "/none: could not rename: it doesn't exist"
     );
 }
 

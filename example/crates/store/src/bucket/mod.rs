@@ -2,12 +2,15 @@
 
 mod failure;
 mod open;
+#[cfg(feature = "s3")]
+mod s3;
 mod transfer;
 
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -142,44 +145,45 @@ impl Bucket {
     pub async fn create(&self, key: &str, bytes: impl Into<Bytes>) -> StoreResult<Created> {
         let path = self.path(key)?;
         let bytes = bytes.into();
-        let _held = self.hold(bytes.len() as u64).await?;
-        let created = self
-            .inner
-            .retry
-            .run(self.patience(bytes.len() as u64), |tries| {
-                let (path, bytes) = (&path, bytes.clone());
-                async move { self.create_once(path, bytes, tries).await }
-            })
-            .await;
-        created.map_err(|failed| self.failure("create", key, failed))
-    }
-
-    async fn create_once(&self, path: &Path, bytes: Bytes, tries: u32) -> Result<Created, Error> {
-        let payload = PutPayload::from(bytes.clone());
-        match self
-            .inner
-            .store
-            .put_opts(path, payload, PutMode::Create.into())
-            .await
-        {
-            Ok(_) => Ok(Created::Yes),
-            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
-                match self.inner.store.get(path).await {
-                    Ok(found) if tries > 1 && found.meta.size == bytes.len() as u64 => {
-                        let ours = found.bytes().await? == bytes;
-                        Ok(if ours { Created::Yes } else { Created::Exists })
-                    }
-                    Ok(_) => Ok(Created::Exists),
-                    // S3 also says "conflict" while someone else's write is under way, which may yet fail.
-                    Err(Error::NotFound { .. }) => Err(Error::Generic {
-                        store: "create",
-                        source: std::io::Error::from(std::io::ErrorKind::Interrupted).into(),
-                    }),
-                    Err(other) => Err(other),
+        let size = bytes.len() as u64;
+        let _held = self.hold(size).await?;
+        // A write of ours whose answer was lost: what is there may be ours.
+        let unsure = AtomicBool::new(false);
+        for _ in 0..self.inner.retry.tries.max(1) {
+            let put = self.inner.retry.run(self.patience(size), |tries| {
+                unsure.fetch_or(tries > 1, Ordering::Relaxed);
+                let payload = PutPayload::from(bytes.clone());
+                let path = &path;
+                async move {
+                    let store = &self.inner.store;
+                    store.put_opts(path, payload, PutMode::Create.into()).await
                 }
+            });
+            match put.await {
+                Ok(_) => return Ok(Created::Yes),
+                Err(Failed {
+                    error: Error::AlreadyExists { .. } | Error::Precondition { .. },
+                    ..
+                }) => {}
+                Err(failed) => return Err(self.failure("create", key, failed)),
             }
-            Err(other) => Err(other),
+            match self.head(key).await? {
+                // S3 also says "conflict" while someone else's write is under way, which may yet fail.
+                None => {}
+                Some(meta) if unsure.load(Ordering::Relaxed) && meta.size == size => {
+                    let ours = self.get(key).await? == bytes;
+                    return Ok(if ours { Created::Yes } else { Created::Exists });
+                }
+                Some(_) => return Ok(Created::Exists),
+            }
+            tokio::time::sleep(self.inner.retry.wait(1)).await;
         }
+        Err(StoreError::Busy {
+            doing: "create",
+            url: format!("{}/{key}", self.url()),
+            said: "it is said to exist, and isn't there".into(),
+            tries: self.inner.retry.tries,
+        })
     }
 
     /// Reads a whole object.

@@ -103,6 +103,35 @@ impl Bucket {
         })
     }
 
+    /// The same bucket with faults, and the place where they are counted. It is no folder to those who ask
+    /// ([`Bucket::folder`]): everything goes through the faults.
+    #[cfg(feature = "faults")]
+    pub fn with_faults(&self, faults: crate::faults::Faults) -> (Self, Arc<crate::faults::Faulty>) {
+        let inner = &self.inner;
+        let faulty = Arc::new(crate::faults::Faulty::new(
+            Arc::clone(&inner.store),
+            inner.parts.clone(),
+            faults,
+        ));
+        let parts = inner
+            .parts
+            .is_some()
+            .then(|| faulty.clone() as Arc<dyn MultipartStore>);
+        let bucket = Self {
+            inner: Arc::new(Inner {
+                store: faulty.clone(),
+                parts,
+                url: inner.url.clone(),
+                endpoint: inner.endpoint.clone(),
+                prefix: inner.prefix.clone(),
+                folder: None,
+                retry: inner.retry,
+                memory: Arc::new(Semaphore::new(MEMORY_MIB as usize)),
+            }),
+        };
+        (bucket, faulty)
+    }
+
     fn with_folder(self, folder: std::path::PathBuf) -> Self {
         self.change(|inner| inner.folder = Some(folder))
     }

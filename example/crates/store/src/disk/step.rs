@@ -28,7 +28,14 @@ pub(super) fn parent(path: &Path) -> &Path {
 }
 
 pub(super) fn rename(from: &Path, to: &Path) -> StoreResult<()> {
-    step("rename", to, || fs::rename(from, to))
+    step("rename", to, || fs::rename(from, to)).map_err(|error| match error {
+        // Which of the two is missing isn't said.
+        StoreError::Missing { doing, source, .. } if fs::symlink_metadata(from).is_err() => {
+            StoreError::io(doing, from, source)
+        }
+        StoreError::Missing { doing, source, .. } => StoreError::io(doing, parent(to), source),
+        other => other,
+    })
 }
 
 /// Renames only if nothing is there; `false` if something is.
