@@ -72,32 +72,37 @@ impl Repository {
         relink: bool,
         report: Report<'_>,
     ) -> Result<Plan, VersioningError> {
+        let manifest = match target.id.dir.then(|| self.cache().manifest(&target.id)) {
+            None => None,
+            Some(Ok(manifest)) => Some(manifest),
+            Some(Err(VersioningError::Missing { .. })) => {
+                return Ok(Plan {
+                    missing: vec![target.id],
+                    ..Plan::default()
+                });
+            }
+            Some(Err(error)) => return Err(error),
+        };
+        self.plan_with(target, manifest, relink, report)
+    }
+
+    /// The same for a target whose manifest is at hand.
+    ///
+    /// # Errors
+    /// As [`plan`](Repository::plan).
+    pub fn plan_with(
+        &self,
+        target: &Target,
+        manifest: Option<Manifest>,
+        relink: bool,
+        report: Report<'_>,
+    ) -> Result<Plan, VersioningError> {
         path::check_no_link_out(self.root(), target.path.parent().unwrap_or(self.root()))?;
         if target.path.is_symlink() && target.path.is_dir() {
             return Err(link_in_the_way(&target.path));
         }
         let now = self.hash(&target.path, target.id.kind, report)?;
-        let manifest = match self.wanted(target) {
-            Ok(manifest) => manifest,
-            Err(VersioningError::Missing { .. }) => {
-                return Ok(Plan {
-                    is_new: now.is_none(),
-                    missing: vec![target.id],
-                    ..Plan::default()
-                });
-            }
-            Err(error) => return Err(error),
-        };
         self.plan_against(target, manifest, now, relink)
-    }
-
-    /// A target's files.
-    fn wanted(&self, target: &Target) -> Result<Option<Manifest>, VersioningError> {
-        if target.id.dir {
-            self.cache().manifest(&target.id).map(Some)
-        } else {
-            Ok(None)
-        }
     }
 
     pub(crate) fn plan_against(
@@ -113,7 +118,7 @@ impl Repository {
             set_exec: target.is_exec && now.as_ref().is_none_or(|now| !now.saved.is_exec),
             ..Plan::default()
         };
-        let there = now.as_ref().map(|now| list(now, &target.path)).unwrap_or_default();
+        let there = now.as_ref().map(|now| list(now)).unwrap_or_default();
         let single = [ManifestEntry {
             path: String::new(),
             checksum: target.id.checksum,
@@ -291,7 +296,7 @@ struct There<'a> {
 }
 
 /// The files of a content, as seen from its path; a file is one with an empty name.
-fn list<'a>(content: &'a Content, _path: &Path) -> Vec<There<'a>> {
+fn list(content: &Content) -> Vec<There<'_>> {
     match &content.manifest {
         None => content
             .files

@@ -1,9 +1,9 @@
 //! From what lies in the workspace to its name, and into the cache.
 
 use std::collections::HashSet;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, mpsc};
 
 use mlops_store::disk::{self, Batch, Existing, Link, Staged};
@@ -77,29 +77,80 @@ impl Repository {
         purpose: Purpose<'_>,
         report: Report<'_>,
     ) -> Result<Option<Content>, VersioningError> {
-        let metadata = match std::fs::metadata(path) {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(None),
-            Err(error) => return Err(VersioningError::io(path)(error)),
-        };
-        if metadata.is_dir() {
-            return self.folder_content(path, kind, purpose, report).map(Some);
+        let mut contents = self.contents(&[(path.to_path_buf(), kind)], purpose, report)?;
+        Ok(contents.pop().flatten())
+    }
+
+    /// What lies at many paths, in their order; many single files cost no more than a folder of them.
+    ///
+    /// # Errors
+    /// As [`hash`](Repository::hash).
+    pub fn hash_many(
+        &self,
+        paths: &[(PathBuf, HashKind)],
+        report: Report<'_>,
+    ) -> Result<Vec<Option<Content>>, VersioningError> {
+        self.contents(paths, Purpose::Name, report)
+    }
+
+    /// The same for [`store`](Repository::store).
+    ///
+    /// # Errors
+    /// As [`store`](Repository::store).
+    pub fn store_many(
+        &self,
+        paths: &[(PathBuf, HashKind)],
+        report: Report<'_>,
+    ) -> Result<Vec<Option<Content>>, VersioningError> {
+        self.contents(paths, Purpose::Store(self.cache()), report)
+    }
+
+    fn contents(
+        &self,
+        paths: &[(PathBuf, HashKind)],
+        purpose: Purpose<'_>,
+        report: Report<'_>,
+    ) -> Result<Vec<Option<Content>>, VersioningError> {
+        let seen = paths
+            .par_iter()
+            .with_min_len(256)
+            .map(|(path, _)| look_at(path))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut contents: Vec<Option<Content>> = Vec::with_capacity(paths.len());
+        let mut single = Vec::new();
+        for (at, ((path, kind), metadata)) in paths.iter().zip(seen).enumerate() {
+            contents.push(match metadata {
+                Some(metadata) if metadata.is_dir() => {
+                    Some(self.folder_content(path, *kind, purpose, report)?)
+                }
+                Some(metadata) => {
+                    let is_link = path.is_symlink();
+                    let file = ScannedFile::of(self.inside(path)?, path, &metadata, is_link)?;
+                    single.push((at, *kind, file, is_exec(&metadata)));
+                    None
+                }
+                None => None,
+            });
         }
-        let file = ScannedFile::of(self.inside(path)?, path, &metadata, path.is_symlink())?;
-        let files = [file];
-        let checksums = self.checksums(self.root(), SINGLE, &files, kind, purpose, report)?;
-        let [file] = files;
-        Ok(Some(Content {
-            saved: Saved {
-                id: ObjectId::file(kind, checksums[0]),
-                size: file.signature.size,
-                nfiles: None,
-                is_exec: is_exec(&metadata),
-            },
-            files: vec![file],
-            manifest: None,
-        }))
+        single.sort_by(|a, b| (a.1, &a.2.path).cmp(&(b.1, &b.2.path)));
+        for same in single.chunk_by(|a, b| a.1 == b.1) {
+            let kind = same[0].1;
+            let files: Vec<ScannedFile> = same.iter().map(|(_, _, file, _)| file.clone()).collect();
+            let checksums = self.checksums(self.root(), SINGLE, &files, kind, purpose, report)?;
+            for ((at, _, file, is_exec), checksum) in same.iter().zip(checksums) {
+                contents[*at] = Some(Content {
+                    saved: Saved {
+                        id: ObjectId::file(kind, checksum),
+                        size: Some(file.signature.size),
+                        nfiles: None,
+                        is_exec: *is_exec,
+                    },
+                    files: vec![file.clone()],
+                    manifest: None,
+                });
+            }
+        }
+        Ok(contents)
     }
 
     fn folder_content(
@@ -117,25 +168,39 @@ impl Repository {
             checksum,
         });
         let manifest = Manifest::new(entries.collect(), folder)?;
-        let bytes = manifest.to_bytes();
-        let id = Manifest::id_of(&bytes, kind);
-        if let Purpose::Store(cache) = purpose
-            && !cache.has(&id)
-        {
-            let batch = Batch::new();
-            batch.stage(&cache.path(&id), &bytes, Some(PROTECTED), Existing::Keep)?;
-            batch.commit()?;
-        }
+        let id = match purpose {
+            Purpose::Name => manifest.id(kind),
+            Purpose::Store(_) => self.store_manifest(&manifest, kind)?,
+        };
         Ok(Content {
             saved: Saved {
                 id,
-                size: files.iter().map(|file| file.signature.size).sum(),
+                size: Some(files.iter().map(|file| file.signature.size).sum()),
                 nfiles: Some(files.len() as u64),
                 is_exec: false,
             },
             files,
             manifest: Some(manifest),
         })
+    }
+
+    /// Puts a manifest into the cache; its files should be there before.
+    ///
+    /// # Errors
+    /// If the cache can't be written.
+    pub fn store_manifest(
+        &self,
+        manifest: &Manifest,
+        kind: HashKind,
+    ) -> Result<ObjectId, VersioningError> {
+        let bytes = manifest.to_bytes();
+        let id = Manifest::id_of(&bytes, kind);
+        if !self.cache().has(&id) {
+            let batch = Batch::new();
+            batch.stage(&self.cache().path(&id), &bytes, Some(PROTECTED), Existing::Keep)?;
+            batch.commit()?;
+        }
+        Ok(id)
     }
 
     /// The hashes of files in the order of their paths, those known from the table, the others computed.
@@ -450,7 +515,18 @@ fn check_unchanged(path: &Path, before: &Signature, length: u64) -> Result<(), V
     if same { Ok(()) } else { Err(changed(path)) }
 }
 
-fn is_exec(metadata: &std::fs::Metadata) -> bool {
+/// What lies at a path, links followed.
+fn look_at(path: &Path) -> Result<Option<Metadata>, VersioningError> {
+    match std::fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(VersioningError::io(path)(error)),
+    }
+}
+
+fn is_exec(metadata: &Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt;
     metadata.permissions().mode() & 0o111 != 0
 }

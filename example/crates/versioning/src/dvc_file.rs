@@ -56,8 +56,8 @@ pub struct OutEntry {
 pub struct Saved {
     /// Its name.
     pub id: ObjectId,
-    /// Bytes, of all files together.
-    pub size: u64,
+    /// Bytes, of all files together; unknown for a folder of which only a part was seen.
+    pub size: Option<u64>,
     /// Number of files of a folder.
     pub nfiles: Option<u64>,
     /// Whether a file may be executed.
@@ -178,7 +178,7 @@ impl DvcFile {
         let out = &mut self.outs[at];
         out.id = Some(saved.id);
         out.kind = saved.id.kind;
-        out.size = Some(saved.size);
+        out.size = saved.size;
         out.nfiles = saved.nfiles;
         out.is_exec = saved.is_exec;
         let Some(Value::List(mut items)) = self.map.get("outs").map(|node| node.value.clone())
@@ -218,10 +218,10 @@ impl DvcFile {
 /// Puts what was saved into an entry: keys that are there keep their place, as DVC does it.
 fn pin(entry: &mut Map, saved: &Saved) {
     let number = |number: u64| Value::Integer(number.into());
-    let mut values = vec![
-        ("md5", Value::Text(saved.id.to_string())),
-        ("size", number(saved.size)),
-    ];
+    let mut values = vec![("md5", Value::Text(saved.id.to_string()))];
+    if let Some(size) = saved.size {
+        values.push(("size", number(size)));
+    }
     if let Some(nfiles) = saved.nfiles {
         values.push(("nfiles", number(nfiles)));
     }
@@ -231,7 +231,7 @@ fn pin(entry: &mut Map, saved: &Saved) {
     if saved.id.kind == HashKind::Md5 {
         values.push(("hash", Value::Text("md5".into())));
     }
-    for gone in ["nfiles", "isexec"] {
+    for gone in ["size", "nfiles", "isexec"] {
         if !values.iter().any(|(key, _)| *key == gone) {
             entry.remove(gone);
         }

@@ -9,7 +9,7 @@ fn parse(text: &str) -> Result<DvcFile, VersioningError> {
 fn saved(md5: &str, nfiles: Option<u64>, is_exec: bool) -> Saved {
     Saved {
         id: ObjectId::parse(HashKind::Md5, md5).unwrap(),
-        size: 3,
+        size: Some(3),
         nfiles,
         is_exec,
     }
