@@ -6,7 +6,10 @@ use object_store::Error;
 
 use super::Inner;
 use crate::StoreError;
-use crate::retry::{Failed, causes, is_transient, is_unreachable};
+use crate::retry::{Failed, causes, is_transient, is_unreachable, status};
+
+/// What S3 says if the bucket isn't there.
+const NO_BUCKET: &str = "NoSuchBucket";
 
 /// Names a failure.
 pub(super) fn name(inner: &Inner, doing: &'static str, key: &str, failed: Failed) -> StoreError {
@@ -19,7 +22,7 @@ pub(super) fn name(inner: &Inner, doing: &'static str, key: &str, failed: Failed
     };
     let said = last_words(&error);
     match error {
-        Error::NotFound { ref source, .. } if names_bucket(&**source) => StoreError::NoBucket {
+        _ if said.starts_with(NO_BUCKET) => StoreError::NoBucket {
             url: inner.url.clone(),
         },
         Error::NotFound { .. } => StoreError::NoObject { url },
@@ -46,7 +49,8 @@ pub(super) fn name(inner: &Inner, doing: &'static str, key: &str, failed: Failed
             said,
             tries,
         },
-        _ if said.contains("InvalidAccessKeyId") || said.contains("ExpiredToken") => {
+        // Not every call of object_store names these two.
+        ref error if matches!(status(error), Some(401 | 403)) => {
             StoreError::Refused { doing, url, said }
         }
         _ => StoreError::Bucket { doing, url, said },
@@ -55,7 +59,7 @@ pub(super) fn name(inner: &Inner, doing: &'static str, key: &str, failed: Failed
 
 /// Whether a "not found" is about the bucket, not the object.
 pub(super) fn names_bucket(source: &(dyn StdError + 'static)) -> bool {
-    causes(source).any(|cause| cause.to_string().contains("NoSuchBucket"))
+    causes(source).any(|cause| cause.to_string().contains(NO_BUCKET))
 }
 
 /// The innermost cause, or what an S3 server wrote into its answer: one line of at most 300 characters.

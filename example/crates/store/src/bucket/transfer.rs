@@ -211,6 +211,10 @@ impl Bucket {
                         .with_if_match(meta.e_tag.clone())
                         .with_range(Some(GetRange::Bounded(sink.at..meta.size)));
                     match self.inner.store.get_opts(&path, options).await {
+                        // Not every server heeds If-Match.
+                        Ok(found) if found.meta.e_tag != meta.e_tag => {
+                            return Err(self.changed(key));
+                        }
                         Ok(found) => self.drain(found, &mut sink, &mut seen).await,
                         Err(error) => Err(Broken::Store(error)),
                     }
@@ -222,11 +226,7 @@ impl Bucket {
             }
             match got {
                 Ok(()) if sink.at > before => {}
-                Ok(()) => {
-                    return Err(StoreError::Changed {
-                        url: format!("{}/{key}", self.url()),
-                    });
-                }
+                Ok(()) => return Err(self.changed(key)),
                 Err(Broken::Disk(error)) => return Err(error),
                 Err(Broken::Store(error)) => {
                     if tries >= self.inner.retry.tries || !is_transient(&error) {
@@ -261,6 +261,12 @@ impl Bucket {
         let to = dest.to_path_buf();
         blocking(move || staged.finish(&to)).await?;
         Ok(counted.into_inner())
+    }
+
+    fn changed(&self, key: &str) -> StoreError {
+        StoreError::Changed {
+            url: format!("{}/{key}", self.url()),
+        }
     }
 
     async fn drain(
