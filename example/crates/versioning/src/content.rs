@@ -438,7 +438,7 @@ impl Job<'_> {
         .map_err(VersioningError::io(path))
     }
 
-    /// Hashes a large file on one thread while another writes it into the cache.
+    /// Hashes a large file while it is written into the cache.
     fn copy(
         &self,
         path: &Path,
@@ -447,29 +447,8 @@ impl Job<'_> {
         is_new: impl FnOnce(Checksum) -> bool,
     ) -> Result<(Checksum, u64), VersioningError> {
         // Its folder in the cache isn't known before its hash.
-        let mut staged = batch.start(&cache.folder(self.kind).join("new"))?;
-        let mut file = File::open(path).map_err(VersioningError::io(path))?;
-        let (checksum, length, mut staged) = std::thread::scope(|scope| {
-            let (pieces, to_write) = mpsc::sync_channel::<Vec<u8>>(4);
-            let writer = scope.spawn(move || -> Result<Staged, VersioningError> {
-                for piece in to_write {
-                    staged.write_bytes(&piece)?;
-                }
-                Ok(staged)
-            });
-            let hashed = hash::hash_reader(self.kind, &mut file, |piece| {
-                (self.report)(Progress::Done { files: 0, bytes: piece.len() as u64 });
-                pieces
-                    .send(piece.to_vec())
-                    .map_err(|_| io::Error::other("the cache can't be written"))
-            });
-            drop(pieces);
-            let written = writer
-                .join()
-                .map_err(|_| VersioningError::io(path)(io::Error::other("a thread failed")))??;
-            let (checksum, length) = hashed.map_err(VersioningError::io(path))?;
-            Ok::<_, VersioningError>((checksum, length, written))
-        })?;
+        let staged = batch.start(&cache.folder(self.kind).join("new"))?;
+        let (checksum, length, mut staged) = copy_hashed(path, self.kind, staged, self.report)?;
         if is_new(checksum) {
             staged.set_mode(PROTECTED)?;
             let to = cache.path(&ObjectId::file(self.kind, checksum));
@@ -478,6 +457,47 @@ impl Job<'_> {
         }
         Ok((checksum, length))
     }
+}
+
+/// Copies a file: hashes it on this thread while another writes, if it is large.
+pub(crate) fn copy_hashed(
+    path: &Path,
+    kind: HashKind,
+    mut staged: Staged,
+    report: Report<'_>,
+) -> Result<(Checksum, u64, Staged), VersioningError> {
+    let mut file = File::open(path).map_err(VersioningError::io(path))?;
+    let size = file.metadata().map_err(VersioningError::io(path))?.len();
+    if size <= SMALL {
+        let mut bytes = Vec::with_capacity(size as usize + 1);
+        file.read_to_end(&mut bytes).map_err(VersioningError::io(path))?;
+        staged.write_bytes(&bytes)?;
+        report(Progress::Done { files: 0, bytes: size });
+        let (checksum, length) = hash::hash_reader(kind, &mut bytes.as_slice(), |_| Ok(()))
+            .map_err(VersioningError::io(path))?;
+        return Ok((checksum, length, staged));
+    }
+    std::thread::scope(|scope| {
+        let (pieces, to_write) = mpsc::sync_channel::<Vec<u8>>(4);
+        let writer = scope.spawn(move || -> Result<Staged, VersioningError> {
+            for piece in to_write {
+                staged.write_bytes(&piece)?;
+            }
+            Ok(staged)
+        });
+        let hashed = hash::hash_reader(kind, &mut file, |piece| {
+            report(Progress::Done { files: 0, bytes: piece.len() as u64 });
+            pieces
+                .send(piece.to_vec())
+                .map_err(|_| io::Error::other("the copy can't be written"))
+        });
+        drop(pieces);
+        let staged = writer
+            .join()
+            .map_err(|_| VersioningError::io(path)(io::Error::other("a thread failed")))??;
+        let (checksum, length) = hashed.map_err(VersioningError::io(path))?;
+        Ok((checksum, length, staged))
+    })
 }
 
 /// The links that make an object of a file: one that leaves the file writable, unless links to the
