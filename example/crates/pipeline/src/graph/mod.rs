@@ -85,6 +85,18 @@ impl Graph {
         }
     }
 
+    /// The same graph, in which some vertices need nobody.
+    #[must_use]
+    pub fn without_upstream_of(&self, cut: impl Fn(usize) -> bool) -> Self {
+        let mut graph = self.clone();
+        for vertex in (0..self.len()).filter(|&vertex| cut(vertex)) {
+            for above in std::mem::take(&mut graph.upstream[vertex]) {
+                graph.downstream[above].retain(|&below| below != vertex);
+            }
+        }
+        graph
+    }
+
     /// Number of vertices.
     #[must_use]
     pub fn len(&self) -> usize {
