@@ -7,7 +7,7 @@ use mlops_serving::ServingError;
 use serde::Serialize;
 
 use super::feature_table::{self, FeatureTable, Parted};
-use super::{parse_day, write_file, write_json};
+use super::{needs, parse_day, write_file, write_json};
 use crate::arguments::EvaluateArguments;
 use crate::params::Params;
 use crate::{Context, Failure, Outcome};
@@ -28,8 +28,9 @@ struct Scores<'a> {
 pub(super) fn run(arguments: EvaluateArguments, context: Context) -> Outcome<()> {
     let params = context.params()?;
     let contract = context.contract()?;
+    needs(&arguments.model, "train")?;
     let bytes = std::fs::read(&arguments.model).map_err(|source| ServingError::Io {
-        what: format!("{}: `train` writes it", arguments.model.display()),
+        what: arguments.model.display().to_string(),
         source,
     })?;
     let model = model_file::decode(&bytes).map_err(|source| ServingError::Model {

@@ -9,6 +9,7 @@ use mlops_data::{Column, Contract, Table, Values, tables};
 use mlops_features::FeatureMatrix;
 use mlops_learning::Dataset;
 
+use super::needs;
 use crate::params::Split;
 use crate::{Failure, Outcome};
 
@@ -76,6 +77,7 @@ pub(crate) fn assemble(
 
 /// Reads a feature table; rows without a label are left out.
 pub(crate) fn read(path: &Path, contract: &Contract) -> Outcome<FeatureTable> {
+    needs(path, "features build")?;
     let table = tables::read_any(path)?;
     take_apart(&table, contract)
         .with_context(|| format!("{} is not a feature table of this project", path.display()))

@@ -93,6 +93,17 @@ fn start_logging(verbose: u8) {
         .try_init();
 }
 
+/// Names the command that writes a file, if the file isn't there.
+fn needs(path: &Path, command: &str) -> Outcome<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    Err(Failure::user(anyhow::anyhow!(
+        "{}: there is no such file; `{command}` writes it",
+        path.display()
+    )))
+}
+
 /// Reads observations from CSV, Parquet or JSON lines and says its warnings.
 fn read_table(path: &Path, contract: &Contract, label: tables::LabelNeed) -> Outcome<Table> {
     if path
