@@ -22,7 +22,15 @@ pub struct Lock {
     document: Map,
     /// Where each stage stands among the document's stages.
     places: HashMap<String, usize>,
-    stages: Vec<(String, Node)>,
+    stages: Vec<Entry>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    name: String,
+    node: Node,
+    /// Where it belongs among those that are new; 0 for what was read.
+    rank: usize,
 }
 
 /// What a stage was last made from, and what it made.
@@ -276,7 +284,11 @@ impl Lock {
                     return Err(fault(entry.line, "stages", "a name is expected".into()));
                 };
                 lock.places.insert(name.clone(), lock.stages.len());
-                lock.stages.push((name, entry.node));
+                lock.stages.push(Entry {
+                    name,
+                    node: entry.node,
+                    rank: 0,
+                });
             }
         }
         lock.document = document;
@@ -290,24 +302,32 @@ impl Lock {
     pub fn stage(&self, name: &str) -> Result<Option<LockedStage>> {
         self.places
             .get(name)
-            .map(|&at| LockedStage::read(&self.file, name, &self.stages[at].1))
+            .map(|&at| LockedStage::read(&self.file, name, &self.stages[at].node))
             .transpose()
     }
 
     /// Names of the stages in their order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.stages.iter().map(|(name, _)| name.as_str())
+        self.stages.iter().map(|entry| entry.name.as_str())
     }
 
-    /// Notes what a stage was made from; in its place, or at the end.
-    pub fn set(&mut self, name: &str, stage: &LockedStage) {
+    /// Notes what a stage was made from: in its place, or after all that were read and those new
+    /// ones of lower rank. So the order doesn't depend on which stage ends first.
+    pub fn set(&mut self, name: &str, stage: &LockedStage, rank: usize) {
         let node: Node = stage.to_map().into();
-        match self.places.get(name) {
-            Some(&at) => self.stages[at].1 = node,
-            None => {
-                self.places.insert(name.to_owned(), self.stages.len());
-                self.stages.push((name.to_owned(), node));
-            }
+        if let Some(&at) = self.places.get(name) {
+            self.stages[at].node = node;
+            return;
+        }
+        let entry = Entry {
+            name: name.to_owned(),
+            node,
+            rank: rank + 1,
+        };
+        let at = self.stages.partition_point(|had| had.rank <= entry.rank);
+        self.stages.insert(at, entry);
+        for (place, entry) in self.stages.iter().enumerate().skip(at) {
+            self.places.insert(entry.name.clone(), place);
         }
     }
 
@@ -320,8 +340,8 @@ impl Lock {
         }
         let stages: Map = {
             let mut map = Map::new();
-            for (name, node) in &self.stages {
-                map.push(Value::Text(name.clone()), 0, node.clone());
+            for entry in &self.stages {
+                map.push(Value::Text(entry.name.clone()), 0, entry.node.clone());
             }
             map
         };
@@ -391,10 +411,15 @@ stages:
         let mut lock = Lock::parse("dvc.lock", &text).unwrap();
         assert_eq!(lock.to_text(), text);
         let stage = lock.stage("train@1e-05").unwrap().unwrap();
-        lock.set("train@1e-05", &stage);
+        lock.set("train@1e-05", &stage, 7);
         assert_eq!(lock.to_text(), text, "through its parts");
-        lock.set("new", &stage);
+        lock.set("late", &stage, 3);
+        lock.set("early", &stage, 1);
+        lock.set("later", &stage, 9);
         assert!(lock.to_text().starts_with(&text));
+        let names: Vec<&str> = lock.names().collect();
+        assert_eq!(names, ["train@1e-05", "early", "late", "later"]);
+        assert_eq!(lock.stage("late").unwrap(), lock.stage("early").unwrap());
     }
 
     #[test]

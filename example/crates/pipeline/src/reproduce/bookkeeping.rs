@@ -1,6 +1,6 @@
 //! What is known before a stage runs, and what is noted after.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use mlops_store::disk;
@@ -26,6 +26,8 @@ pub(super) struct Books<'a> {
     run_cache: RunCache,
     fetch: Option<Fetch<'a>>,
     held: Option<RepositoryLock>,
+    /// Place of each stage, by its address, in the plan.
+    ranks: HashMap<String, usize>,
 }
 
 /// What is to be done about a vertex.
@@ -54,6 +56,7 @@ impl<'a> Books<'a> {
         options: &'a Options,
         fetch: Option<Fetch<'a>>,
         listener: Listener<'a>,
+        order: &[usize],
     ) -> Result<Self> {
         let repository = project.repository;
         Ok(Self {
@@ -65,6 +68,11 @@ impl<'a> Books<'a> {
             run_cache: RunCache::of(repository.cache().root()),
             fetch,
             held: Some(repository.lock()?),
+            ranks: order
+                .iter()
+                .enumerate()
+                .map(|(rank, &vertex)| (project.graph.name(vertex).to_owned(), rank))
+                .collect(),
         })
     }
 
@@ -435,7 +443,8 @@ impl<'a> Books<'a> {
         if lock.stage(&stage.name)?.as_ref().map(LockedStage::to_map) == Some(made.to_map()) {
             return Ok(());
         }
-        lock.set(&stage.name, &made);
+        let rank = self.ranks.get(&stage.address()).copied().unwrap_or(usize::MAX - 1);
+        lock.set(&stage.name, &made, rank);
         lock.write(self.project.repository.root())
     }
 

@@ -115,11 +115,16 @@ impl Interrupt {
     /// # Errors
     /// If the system refuses.
     pub fn on_signals() -> std::io::Result<Self> {
+        use signal_hook::consts::{SIGINT, SIGTERM};
+
         let interrupt = Self::default();
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-            let counter = Arc::clone(&interrupt.0);
-            signal_hook::flag::register_usize(signal, counter, 1)?;
-        }
+        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+        let counter = interrupt.clone();
+        std::thread::spawn(move || {
+            for _ in signals.forever() {
+                counter.raise();
+            }
+        });
         Ok(interrupt)
     }
 
@@ -147,7 +152,7 @@ pub fn reproduce(
 ) -> Result<Summary> {
     let plan = plan::plan(project, options)?;
     let locks = std::mem::take(&mut project.locks);
-    let mut books = bookkeeping::Books::open(project, locks, options, fetch, listener)?;
+    let mut books = bookkeeping::Books::open(project, locks, options, fetch, listener, &plan.order)?;
     let result = if options.dry {
         schedule::dry(&mut books, &plan)
     } else {
