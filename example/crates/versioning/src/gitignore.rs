@@ -6,6 +6,25 @@ use mlops_store::disk;
 
 use crate::{Repository, VersioningError};
 
+impl Repository {
+    /// Names paths in the `.gitignore` beside them, unless Git ignores them already; says which
+    /// files were changed.
+    ///
+    /// # Errors
+    /// If Git tracks one of them, or the system refuses.
+    pub fn keep_out_of_git(&self, paths: &[PathBuf]) -> Result<Vec<PathBuf>, VersioningError> {
+        if let Some(git) = self.git().filter(|_| !paths.is_empty())
+            && let Some(tracked) = git.tracked(paths)?.into_iter().next()
+        {
+            return Err(VersioningError::refused(
+                tracked,
+                "is tracked by Git: `git rm -r --cached` it and commit, so that the cache can hold it",
+            ));
+        }
+        add(self, paths)
+    }
+}
+
 /// Names the paths in the `.gitignore` of their folders, unless Git ignores them already; says
 /// which files were changed.
 pub(crate) fn add(

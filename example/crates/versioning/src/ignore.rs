@@ -70,7 +70,7 @@ impl DvcIgnore {
         let own = if ignored || !folder.starts_with(&self.root) {
             None
         } else {
-            read(&file, folder)?
+            read(&file, folder, self.file == FILE)?
         };
         let rules = match (own, above) {
             // Most folders have nothing to say: no longer chain for them.
@@ -129,28 +129,30 @@ impl Rules {
     }
 }
 
-fn read(file: &Path, folder: &Path) -> Result<Option<Gitignore>, VersioningError> {
-    let text = match std::fs::read_to_string(file) {
-        Ok(text) => text,
+/// Reads a file of patterns. Git takes lines as they are and passes over those that are no pattern,
+/// DVC takes white space at both ends away and is `strict`.
+fn read(file: &Path, folder: &Path, strict: bool) -> Result<Option<Gitignore>, VersioningError> {
+    let bytes = match std::fs::read(file) {
+        Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(VersioningError::io(file)(error)),
     };
+    let text = String::from_utf8_lossy(&bytes);
     let mut builder = GitignoreBuilder::new(folder);
     let mut patterns = 0;
     for (at, line) in text.lines().enumerate() {
-        // DVC takes the white space at both ends away, escaped or not.
-        let line = line.trim();
+        let line = if strict { line.trim() } else { line };
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
         patterns += 1;
-        builder.add_line(None, line).map_err(|error| {
-            VersioningError::file(
-                file,
-                Some(at + 1),
-                format!("{line:?} is no pattern: {error}"),
-            )
-        })?;
+        let added = builder.add_line(None, line).map(|_| ());
+        if let Err(error) = added.map_err(|error| error.to_string())
+            && strict
+        {
+            let message = format!("{line:?} is no pattern: {error}");
+            return Err(VersioningError::file(file, Some(at + 1), message));
+        }
     }
     if patterns == 0 {
         return Ok(None);
