@@ -76,9 +76,8 @@ impl Catalog {
 
 /// How the repository wants maps written as options.
 pub(crate) fn style(repository: &Repository) -> OptionStyle {
-    let is = |key: &str, value: &str| {
-        repository.config().get("parsing", key).as_deref() == Some(value)
-    };
+    let is =
+        |key: &str, value: &str| repository.config().get("parsing", key).as_deref() == Some(value);
     OptionStyle {
         negated: is("bool", "boolean_optional"),
         appended: is("list", "append"),

@@ -1,6 +1,7 @@
 //! Pipelines as DVC writes them: `dvc.yaml`, the graph, `dvc.lock`, run cache, parallel reproduction.
 
 mod catalog;
+pub mod compare;
 mod definition;
 mod error;
 pub mod graph;

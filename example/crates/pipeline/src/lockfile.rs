@@ -222,7 +222,10 @@ fn read_path(item: &Node, fault: &impl Fn(usize, &str) -> PipelineError) -> Resu
         id,
         size: number("size"),
         nfiles: number("nfiles"),
-        is_exec: matches!(map.get("isexec").map(|node| &node.value), Some(Value::Bool(true))),
+        is_exec: matches!(
+            map.get("isexec").map(|node| &node.value),
+            Some(Value::Bool(true))
+        ),
     })
 }
 
@@ -246,23 +249,26 @@ impl Lock {
     /// # Errors
     /// If it isn't YAML or has another schema.
     pub fn parse(file: &str, text: &str) -> Result<Self> {
-        let fault = |line: usize, key: &str, message: String| {
-            PipelineError::file(file, line, key, message)
-        };
+        let fault =
+            |line: usize, key: &str, message: String| PipelineError::file(file, line, key, message);
         if let Some(line) = text.lines().position(|line| line.starts_with("<<<<<<< ")) {
             return Err(fault(
                 line + 1,
                 "",
-                "a merge conflict: take either side, then run `repro`, which writes what is so".into(),
+                "a merge conflict: take either side, then run `repro`, which writes what is so"
+                    .into(),
             ));
         }
-        let node =
-            yaml::read(text).map_err(|error| fault(error.line, "", error.message))?;
+        let node = yaml::read(text).map_err(|error| fault(error.line, "", error.message))?;
         let mut document = match node.value {
             Value::Map(map) => map,
             Value::Null => Map::new(),
             other => {
-                return Err(fault(node.line, "", format!("a map is expected, not {}", other.kind())));
+                return Err(fault(
+                    node.line,
+                    "",
+                    format!("a map is expected, not {}", other.kind()),
+                ));
             }
         };
         let schema = document.get("schema");
@@ -277,7 +283,11 @@ impl Lock {
         if let Some(node) = document.get_mut("stages") {
             let stages = std::mem::replace(&mut node.value, Value::Null);
             let Value::Map(stages) = stages else {
-                return Err(fault(node.line, "stages", format!("a map is expected, not {}", stages.kind())));
+                return Err(fault(
+                    node.line,
+                    "stages",
+                    format!("a map is expected, not {}", stages.kind()),
+                ));
             };
             for entry in stages {
                 let Value::Text(name) = entry.key else {
@@ -354,7 +364,10 @@ impl Lock {
     /// # Errors
     /// If the system refuses.
     pub fn write(&self, root: &Path) -> Result<()> {
-        Ok(disk::write_whole(&root.join(&self.file), self.to_text().as_bytes())?)
+        Ok(disk::write_whole(
+            &root.join(&self.file),
+            self.to_text().as_bytes(),
+        )?)
     }
 }
 
@@ -454,12 +467,25 @@ stages:
             Err(error) => error.to_string(),
             Ok(lock) => lock.stage("s").unwrap_err().to_string(),
         };
-        assert_eq!(fault("schema: '3.0'\n"), "dvc.lock:1: schema: '2.0' is expected");
+        assert_eq!(
+            fault("schema: '3.0'\n"),
+            "dvc.lock:1: schema: '2.0' is expected"
+        );
         assert!(fault("stages: {}\n").contains("'2.0'"));
-        assert!(fault("schema: '2.0'\nstages:\n<<<<<<< HEAD\n").starts_with("dvc.lock:3: a merge conflict"));
-        assert!(fault("schema: '2.0'\nstages:\n  s: {outs: []}\n").contains("stages.s: the entry has no cmd"));
-        let text = "schema: '2.0'\nstages:\n  s:\n    cmd: x\n    outs:\n    - path: a\n      md5: zz\n";
-        assert_eq!(fault(text), "dvc.lock:6: stages.s: md5 must be 32 hex digits");
+        assert!(
+            fault("schema: '2.0'\nstages:\n<<<<<<< HEAD\n")
+                .starts_with("dvc.lock:3: a merge conflict")
+        );
+        assert!(
+            fault("schema: '2.0'\nstages:\n  s: {outs: []}\n")
+                .contains("stages.s: the entry has no cmd")
+        );
+        let text =
+            "schema: '2.0'\nstages:\n  s:\n    cmd: x\n    outs:\n    - path: a\n      md5: zz\n";
+        assert_eq!(
+            fault(text),
+            "dvc.lock:6: stages.s: md5 must be 32 hex digits"
+        );
     }
 
     #[test]

@@ -109,9 +109,8 @@ impl<'r> Project<'r> {
         let mut chosen: Vec<usize> = (0..self.catalog.stages.len())
             .filter(|&at| {
                 let stage = &self.catalog.stages[at];
-                let named = name.is_none_or(|name| {
-                    stage.name == name || stage.group.as_deref() == Some(name)
-                });
+                let named = name
+                    .is_none_or(|name| stage.name == name || stage.group.as_deref() == Some(name));
                 stage.file == file && named
             })
             .collect();

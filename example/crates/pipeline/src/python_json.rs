@@ -1,18 +1,27 @@
-//! JSON as Python's `json.dumps(…, sort_keys=True)` writes it: the run cache's names are hashes of it.
+//! JSON as Python's `json.dumps` writes it: the run cache's names are hashes of it, and what DVC prints
+//! for programs is it.
 
 use std::fmt::Write as _;
 
 use mlops_versioning::yaml::{Map, Value, float_text};
 
-/// The text of a value; of maps, at any depth, without the keys `left_out`.
+/// The text of a value, keys in their order.
 #[must_use]
-pub(crate) fn dumps(value: &Value, left_out: &[&str]) -> String {
+pub(crate) fn dumps(value: &Value) -> String {
     let mut text = String::new();
-    push(value, left_out, &mut text);
+    push(value, None, &mut text);
     text
 }
 
-fn push(value: &Value, left_out: &[&str], out: &mut String) {
+/// The text of a value, keys sorted; of maps, at any depth, without the keys `left_out`.
+#[must_use]
+pub(crate) fn dumps_sorted(value: &Value, left_out: &[&str]) -> String {
+    let mut text = String::new();
+    push(value, Some(left_out), &mut text);
+    text
+}
+
+fn push(value: &Value, left_out: Option<&[&str]>, out: &mut String) {
     match value {
         Value::List(items) => {
             out.push('[');
@@ -30,13 +39,15 @@ fn push(value: &Value, left_out: &[&str], out: &mut String) {
     }
 }
 
-fn push_map(map: &Map, left_out: &[&str], out: &mut String) {
+fn push_map(map: &Map, left_out: Option<&[&str]>, out: &mut String) {
     let mut entries: Vec<(String, &Value)> = map
         .iter()
         .map(|entry| (word(&entry.key), &entry.node.value))
-        .filter(|(key, _)| !left_out.contains(&key.as_str()))
         .collect();
-    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+    if let Some(left_out) = left_out {
+        entries.retain(|(key, _)| !left_out.contains(&key.as_str()));
+        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+    }
     out.push('{');
     for (number, (key, value)) in entries.into_iter().enumerate() {
         if number > 0 {
@@ -55,9 +66,12 @@ fn word(scalar: &Value) -> String {
         Value::Bool(yes) => yes.to_string(),
         Value::Integer(whole) => whole.to_string(),
         Value::Float(number) if number.is_nan() => "NaN".into(),
-        Value::Float(number) if number.is_infinite() => {
-            if *number > 0.0 { "Infinity" } else { "-Infinity" }.into()
+        Value::Float(number) if number.is_infinite() => if *number > 0.0 {
+            "Infinity"
+        } else {
+            "-Infinity"
         }
+        .into(),
         Value::Float(number) => float_text(*number),
         Value::Text(text) | Value::Timestamp(text) => text.clone(),
         Value::Null | Value::List(_) | Value::Map(_) => "null".into(),
@@ -90,7 +104,7 @@ fn push_text(text: &str, out: &mut String) {
 mod tests {
     use mlops_versioning::yaml;
 
-    use super::dumps;
+    use super::dumps_sorted;
 
     #[test]
     fn json_is_written_as_python_writes_it() {
@@ -101,7 +115,7 @@ mod tests {
         .unwrap()
         .value;
         assert_eq!(
-            dumps(&value, &["size"]),
+            dumps_sorted(&value, &["size"]),
             "{\"1\": \"x\", \"a\": {\"\\u00e9\": \"\u{7f}\\n\\\"\\ud83d\\ude00\\u0001\"}, \
              \"b\": [1, 1.0, 1e-05, true, null, Infinity]}"
         );

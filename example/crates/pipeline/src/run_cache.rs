@@ -116,12 +116,14 @@ pub fn value(stage: &LockedStage) -> String {
 
 fn name(map: Map) -> String {
     use std::fmt::Write as _;
-    let json = python_json::dumps(&Value::Map(map), &LEFT_OUT);
+    let json = python_json::dumps_sorted(&Value::Map(map), &LEFT_OUT);
     let digest = Sha256::digest(json.as_bytes());
-    digest.iter().fold(String::with_capacity(64), |mut name, byte| {
-        let _ = write!(name, "{byte:02x}");
-        name
-    })
+    digest
+        .iter()
+        .fold(String::with_capacity(64), |mut name, byte| {
+            let _ = write!(name, "{byte:02x}");
+            name
+        })
 }
 
 #[cfg(test)]
@@ -141,15 +143,27 @@ mod tests {
              - {path: dep, hash: md5, md5: 2254342becceafbd04538e0a38696791}\n\
              outs: [{path: out, hash: md5, md5: c68271a63ddbc431c307beb7d2918275}]\n",
         );
-        assert_eq!(key(&first), "c7a85d71de1912c43d9c5b6218c71630d6277e8fc11e4ccf5e12b3c202234838");
-        assert_eq!(value(&first), "5e2824029f8da9ef6c57131a638ceb65f27c02f16c85d71e85671c27daed0501");
+        assert_eq!(
+            key(&first),
+            "c7a85d71de1912c43d9c5b6218c71630d6277e8fc11e4ccf5e12b3c202234838"
+        );
+        assert_eq!(
+            value(&first),
+            "5e2824029f8da9ef6c57131a638ceb65f27c02f16c85d71e85671c27daed0501"
+        );
         let second = stage(
             "cmd: python script.py\n\
              params: {params.yaml: {foo: 1, bar: 2}, myparams.yaml: {baz: 3, qux: 4}}\n\
              outs: [{path: out, hash: md5, md5: c68271a63ddbc431c307beb7d2918275}]\n",
         );
-        assert_eq!(key(&second), "8fdb377d1b4c0a303b788771b122dfba9bbbbc43f14ce41d35715cf4fea08459");
-        assert_eq!(value(&second), "9ce1963a69beb1299800188647cd960b7afff101be19fd46226e32bb8be8ee44");
+        assert_eq!(
+            key(&second),
+            "8fdb377d1b4c0a303b788771b122dfba9bbbbc43f14ce41d35715cf4fea08459"
+        );
+        assert_eq!(
+            value(&second),
+            "9ce1963a69beb1299800188647cd960b7afff101be19fd46226e32bb8be8ee44"
+        );
     }
 
     #[test]

@@ -65,7 +65,10 @@ impl StageStatus {
             && !self.always
             && self.params.is_empty()
             && self.param_files.is_empty()
-            && self.deps.iter().all(|(_, change)| *change == Change::Deleted)
+            && self
+                .deps
+                .iter()
+                .all(|(_, change)| *change == Change::Deleted)
             && self.outs.iter().all(|(_, change)| gone(change))
     }
 
@@ -159,7 +162,10 @@ fn compare_params(
         return Ok(());
     };
     let known = locked.and_then(|locked| {
-        let known = locked.params.iter().find(|(name, _)| *name == file.at.written);
+        let known = locked
+            .params
+            .iter()
+            .find(|(name, _)| *name == file.at.written);
         known.map(|(_, values)| values)
     });
     let Some(known) = known else {

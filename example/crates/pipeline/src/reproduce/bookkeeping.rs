@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use mlops_store::disk;
-use mlops_versioning::{DvcFile, HashKind, PathLock, Repository, RepositoryLock, VersioningError, silent};
+use mlops_versioning::{
+    DvcFile, HashKind, PathLock, Repository, RepositoryLock, VersioningError, silent,
+};
 
 use super::shell::Job;
 use super::{Event, Fetch, Interrupt, Listener, Options};
@@ -325,13 +327,24 @@ impl<'a> Books<'a> {
         let name: String = stage
             .address()
             .chars()
-            .map(|char| if char.is_alphanumeric() || "@-_.".contains(char) { char } else { '_' })
+            .map(|char| {
+                if char.is_alphanumeric() || "@-_.".contains(char) {
+                    char
+                } else {
+                    '_'
+                }
+            })
             .take(200)
             .collect();
         Ok(Prepared {
             job: Job {
                 stage: stage.address(),
-                commands: stage.command.lines().into_iter().map(str::to_owned).collect(),
+                commands: stage
+                    .command
+                    .lines()
+                    .into_iter()
+                    .map(str::to_owned)
+                    .collect(),
                 folder,
                 root: repository.root().to_owned(),
                 timeout: stage.timeout,
@@ -443,7 +456,11 @@ impl<'a> Books<'a> {
         if lock.stage(&stage.name)?.as_ref().map(LockedStage::to_map) == Some(made.to_map()) {
             return Ok(());
         }
-        let rank = self.ranks.get(&stage.address()).copied().unwrap_or(usize::MAX - 1);
+        let rank = self
+            .ranks
+            .get(&stage.address())
+            .copied()
+            .unwrap_or(usize::MAX - 1);
         lock.set(&stage.name, &made, rank);
         lock.write(self.project.repository.root())
     }
@@ -468,7 +485,10 @@ impl<'a> Books<'a> {
                 }
                 return Err(PipelineError::Missing {
                     stage: self.repository().inside(&file.path)?,
-                    message: format!("{} is not there: run `checkout` or `pull`", out.full.display()),
+                    message: format!(
+                        "{} is not there: run `checkout` or `pull`",
+                        out.full.display()
+                    ),
                 });
             };
             if out.id == Some(content.saved.id) || file.is_import {
@@ -510,7 +530,9 @@ impl<'a> Books<'a> {
             Err(PipelineError::Missing { .. }) => return Ok(false),
             Err(error) => return Err(error),
         };
-        Ok(self.known_result(stage, &inputs, locked.as_ref())?.is_some())
+        Ok(self
+            .known_result(stage, &inputs, locked.as_ref())?
+            .is_some())
     }
 }
 

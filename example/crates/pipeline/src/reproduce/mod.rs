@@ -152,7 +152,8 @@ pub fn reproduce(
 ) -> Result<Summary> {
     let plan = plan::plan(project, options)?;
     let locks = std::mem::take(&mut project.locks);
-    let mut books = bookkeeping::Books::open(project, locks, options, fetch, listener, &plan.order)?;
+    let mut books =
+        bookkeeping::Books::open(project, locks, options, fetch, listener, &plan.order)?;
     let result = if options.dry {
         schedule::dry(&mut books, &plan)
     } else {

@@ -36,14 +36,21 @@ struct Run<'p> {
 
 impl<'p> Run<'p> {
     fn new(plan: &'p Plan) -> Self {
-        let place: BTreeMap<usize, usize> =
-            plan.order.iter().enumerate().map(|(at, &vertex)| (vertex, at)).collect();
+        let place: BTreeMap<usize, usize> = plan
+            .order
+            .iter()
+            .enumerate()
+            .map(|(at, &vertex)| (vertex, at))
+            .collect();
         let waits_for: BTreeMap<usize, usize> = plan
             .order
             .iter()
             .map(|&vertex| {
                 let needed = plan.graph.upstream(vertex).iter();
-                (vertex, needed.filter(|above| place.contains_key(above)).count())
+                (
+                    vertex,
+                    needed.filter(|above| place.contains_key(above)).count(),
+                )
             })
             .collect();
         let ready = waits_for
@@ -80,7 +87,8 @@ impl<'p> Run<'p> {
         (books.listener)(Event::Failed(&name, &error));
         if books.options.keep_going {
             for below in self.plan.graph.with_downstream(&[vertex]) {
-                if below != vertex && self.place.contains_key(&below) && self.given_up.insert(below) {
+                if below != vertex && self.place.contains_key(&below) && self.given_up.insert(below)
+                {
                     (books.listener)(Event::Skipped(self.plan.graph.name(below), &name));
                 }
             }
@@ -205,7 +213,11 @@ fn ended_one(
         Ok(Ended::Interrupted) => return None,
         Ok(Ended::Badly(failure)) if active.tries_left > 0 && !run.stops(books, interrupt) => {
             active.tries_left -= 1;
-            (books.listener)(Event::Retry(&failure.stage, &failure.how, active.tries_left));
+            (books.listener)(Event::Retry(
+                &failure.stage,
+                &failure.how,
+                active.tries_left,
+            ));
             match books.clear(stage) {
                 Ok(()) => {
                     let job = active.prepared.job.clone();
@@ -266,7 +278,11 @@ pub(super) fn dry(books: &mut Books<'_>, plan: &Plan) -> Result<Summary> {
     let mut open: BTreeSet<usize> = BTreeSet::new();
     for &vertex in &plan.order {
         let name = plan.graph.name(vertex).to_owned();
-        let after_open = plan.graph.upstream(vertex).iter().any(|above| open.contains(above));
+        let after_open = plan
+            .graph
+            .upstream(vertex)
+            .iter()
+            .any(|above| open.contains(above));
         let Some(stage) = stage_of(books, vertex) else {
             match books.decide(vertex)? {
                 Decision::Verified => {
@@ -298,7 +314,11 @@ pub(super) fn dry(books: &mut Books<'_>, plan: &Plan) -> Result<Summary> {
             summary.restored.push(name);
             continue;
         }
-        let reasons = if forced { vec!["it is forced to".to_owned()] } else { status.reasons() };
+        let reasons = if forced {
+            vec!["it is forced to".to_owned()]
+        } else {
+            status.reasons()
+        };
         listener(Event::WouldRun(&name, &reasons));
         open.insert(vertex);
         summary.would_run.push(name);

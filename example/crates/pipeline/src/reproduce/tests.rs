@@ -53,7 +53,11 @@ impl Scratch {
     }
 
     fn saw(&self, part: &str) -> bool {
-        self.events.lock().unwrap().iter().any(|event| event.contains(part))
+        self.events
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|event| event.contains(part))
     }
 }
 
@@ -129,7 +133,10 @@ fn the_order_of_the_lock_does_not_depend_on_who_ends_first() {
     );
     scratch.run().unwrap();
     let lock = scratch.read("dvc.lock");
-    assert!(lock.find("slow:").unwrap() < lock.find("quick:").unwrap(), "{lock}");
+    assert!(
+        lock.find("slow:").unwrap() < lock.find("quick:").unwrap(),
+        "{lock}"
+    );
 }
 
 #[test]
@@ -157,7 +164,10 @@ fn a_failure_shows_the_command_and_its_last_lines() {
          after: {cmd: cat x > y, deps: [x], outs: [y]}\n  other: {cmd: echo > z, outs: [z]}\n",
     );
     let error = scratch.run().unwrap_err().to_string();
-    assert!(error.starts_with("stage \"bad\" failed: exit code 3\n  command: echo oops >&2; exit 3"), "{error}");
+    assert!(
+        error.starts_with("stage \"bad\" failed: exit code 3\n  command: echo oops >&2; exit 3"),
+        "{error}"
+    );
     assert!(error.contains("    oops\n"), "{error}");
     assert!(error.lines().count() < 25);
     let log = scratch.read(".dvc/tmp/repro/bad.log");
@@ -190,10 +200,16 @@ fn a_timeout_ends_the_command_and_what_it_started() {
     );
     let start = std::time::Instant::now();
     let error = scratch.run().unwrap_err().to_string();
-    assert!(error.contains("stopped after 0.3 s, its timeout"), "{error}");
+    assert!(
+        error.contains("stopped after 0.3 s, its timeout"),
+        "{error}"
+    );
     assert!(start.elapsed() < Duration::from_secs(9));
     std::thread::sleep(Duration::from_millis(2200));
-    assert!(!scratch.path("late").exists(), "the child's child was ended too");
+    assert!(
+        !scratch.path("late").exists(),
+        "the child's child was ended too"
+    );
 }
 
 #[test]
@@ -210,7 +226,10 @@ fn an_interrupt_ends_children_and_leaves_a_lock_of_what_is_done() {
         run.join().unwrap()
     });
     let error = result.unwrap_err().to_string();
-    assert_eq!(error, "interrupted: 1 of 2 stages are done, dvc.lock says which");
+    assert_eq!(
+        error,
+        "interrupted: 1 of 2 stages are done, dvc.lock says which"
+    );
     let lock = scratch.read("dvc.lock");
     assert!(lock.contains("first:") && !lock.contains("long:"), "{lock}");
     assert!(!scratch.path("b").exists());
@@ -232,10 +251,16 @@ fn the_repository_is_free_while_a_command_runs() {
 fn what_is_missing_is_told() {
     let scratch = Scratch::new("stages:\n  s: {cmd: echo, deps: [no], outs: [o]}\n");
     let error = scratch.run().unwrap_err().to_string();
-    assert!(error.contains("stage \"s\": it reads no, which is not there"), "{error}");
+    assert!(
+        error.contains("stage \"s\": it reads no, which is not there"),
+        "{error}"
+    );
     scratch.write("no", "");
     let error = scratch.run().unwrap_err().to_string();
-    assert!(error.contains("didn't make o: let it, or take it out of dvc.yaml:2"), "{error}");
+    assert!(
+        error.contains("didn't make o: let it, or take it out of dvc.yaml:2"),
+        "{error}"
+    );
     assert!(!scratch.path("dvc.lock").exists());
     scratch.write("dvc.yaml", "stages:\n  s: {cmd: echo, params: [x.y]}\n");
     scratch.write("params.yaml", "x: 1\n");
@@ -246,7 +271,10 @@ fn what_is_missing_is_told() {
         ..Options::default()
     };
     let error = scratch.run_with(&unknown).unwrap_err().to_string();
-    assert_eq!(error, "\"t\" is no stage and no file of stages; there are s");
+    assert_eq!(
+        error,
+        "\"t\" is no stage and no file of stages; there are s"
+    );
 }
 
 #[test]
@@ -266,7 +294,10 @@ fn flags_of_stages_and_outputs_are_heeded() {
     assert_eq!(scratch.read("log"), "a\na\n");
     assert_eq!(scratch.read("keep"), "kept", "not removed before the run");
     let lock = scratch.read("dvc.lock");
-    assert!(lock.contains("path: l\n"), "uncached outputs are noted: {lock}");
+    assert!(
+        lock.contains("path: l\n"),
+        "uncached outputs are noted: {lock}"
+    );
     let l = lock.split("path: l\n").nth(1).unwrap();
     let md5 = l.split("md5: ").nth(1).unwrap().lines().next().unwrap();
     let object = scratch.path(&format!(".dvc/cache/files/md5/{}/{}", &md5[..2], &md5[2..]));
@@ -307,9 +338,27 @@ fn targets_choose_what_comes_before_after_or_only_them() {
     };
     assert_eq!(run(of("b")), ["a", "b"]);
     assert_eq!(run(of("a.txt")), ["a"]);
-    assert_eq!(run(Options { downstream: true, ..of("a") }), ["a", "b"]);
-    assert_eq!(run(Options { single_item: true, ..of("b") }), ["b"]);
-    assert_eq!(run(Options { pipeline: true, ..of("a") }), ["a", "b"]);
+    assert_eq!(
+        run(Options {
+            downstream: true,
+            ..of("a")
+        }),
+        ["a", "b"]
+    );
+    assert_eq!(
+        run(Options {
+            single_item: true,
+            ..of("b")
+        }),
+        ["b"]
+    );
+    assert_eq!(
+        run(Options {
+            pipeline: true,
+            ..of("a")
+        }),
+        ["a", "b"]
+    );
     assert_eq!(run(of("dvc.yaml:alone")), ["alone"]);
 }
 
@@ -318,9 +367,23 @@ fn data_that_somebody_changed_is_saved_before_it_is_used() {
     let scratch = Scratch::new("stages:\n  s: {cmd: cp data o, deps: [data], outs: [o]}\n");
     scratch.write("data", "2");
     // The pin of "1".
-    scratch.write("data.dvc", "outs:\n- md5: c4ca4238a0b923820dcc509a6f75849b\n  size: 1\n  hash: md5\n  path: data\n");
+    scratch.write(
+        "data.dvc",
+        "outs:\n- md5: c4ca4238a0b923820dcc509a6f75849b\n  size: 1\n  hash: md5\n  path: data\n",
+    );
     let summary = scratch.run().unwrap();
-    assert_eq!((summary.verified, summary.ran), (vec!["data.dvc".into()], vec!["s".into()]));
-    assert!(scratch.read("data.dvc").contains("c81e728d9d4c2f636f067f89cc14862c"));
-    assert!(scratch.path(".dvc/cache/files/md5/c8/1e728d9d4c2f636f067f89cc14862c").exists());
+    assert_eq!(
+        (summary.verified, summary.ran),
+        (vec!["data.dvc".into()], vec!["s".into()])
+    );
+    assert!(
+        scratch
+            .read("data.dvc")
+            .contains("c81e728d9d4c2f636f067f89cc14862c")
+    );
+    assert!(
+        scratch
+            .path(".dvc/cache/files/md5/c8/1e728d9d4c2f636f067f89cc14862c")
+            .exists()
+    );
 }
