@@ -10,10 +10,15 @@ impl Comparison {
         let (real, generated) = (&self.real, &self.generated);
         let wet = |month: &RainMonth| 100.0 * month.wet;
         let (mean, high) = (|m: &RainMonth| m.mean, |m: &RainMonth| m.p95);
-        let days = by_month("Wet days", "Days with more than 1 mm, %")
-            .line(line("real", real, wet))
-            .line(line("generated", generated, wet));
-        let amounts = by_month("Rain a day", "mm")
+        let wettest = real.rain.iter().chain(&generated.rain).map(wet);
+        let tens = (wettest.fold(0.0, f64::max) / 10.0).ceil() * 10.0;
+        let days = by_month(
+            "Wet days",
+            Axis::new("Days with more than 1 mm, %").range(0.0, tens),
+        )
+        .line(line("real", real, wet))
+        .line(line("generated", generated, wet));
+        let amounts = by_month("Rain a day", Axis::new("mm"))
             .line(line("real, mean", real, mean))
             .line(line("generated, mean", generated, mean))
             .line(line("real, 95th percentile", real, high))
@@ -25,10 +30,10 @@ impl Comparison {
     }
 }
 
-fn by_month(title: &str, label: &str) -> Chart {
+fn by_month(title: &str, height: Axis) -> Chart {
     Chart::new(title)
         .x_axis(Axis::new("Month").range(1.0, 12.0))
-        .y_axis(Axis::new(label))
+        .y_axis(height)
 }
 
 fn line(name: &str, statistics: &Statistics, value: impl Fn(&RainMonth) -> f64) -> Line {
