@@ -24,5 +24,5 @@ pub use definition::{
 pub use error::{Failure, PipelineError, Result};
 pub use interpolation::OptionStyle;
 pub use project::{Project, Work};
-pub use source::Source;
-pub use status::{Change, StageStatus};
+pub use source::{Source, revisions};
+pub use status::{Change, StageStatus, changes};

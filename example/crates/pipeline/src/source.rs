@@ -132,6 +132,33 @@ impl Source {
     }
 }
 
+/// Names of revisions: of branches, of tags, or all commits that these or HEAD lead to.
+///
+/// # Errors
+/// If Git refuses.
+pub fn revisions(root: &Path, branches: bool, tags: bool, commits: bool) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    let mut add = |arguments: &[&str]| -> Result<()> {
+        let printed = git(root, arguments)?;
+        for name in String::from_utf8_lossy(&printed).lines() {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        Ok(())
+    };
+    if branches {
+        add(&["for-each-ref", "--format=%(refname:short)", "refs/heads"])?;
+    }
+    if tags {
+        add(&["for-each-ref", "--format=%(refname:short)", "refs/tags"])?;
+    }
+    if commits {
+        add(&["rev-list", "--branches", "--tags", "HEAD"])?;
+    }
+    Ok(names)
+}
+
 /// What a Git command prints, run in a folder.
 pub(crate) fn git(folder: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
     let fault = |message: String| PipelineError::Git {

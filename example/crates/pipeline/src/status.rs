@@ -7,6 +7,7 @@ use crate::definition::{Output, ParameterFile, Stage};
 use crate::error::{PipelineError, Result};
 use crate::lockfile::{LockedPath, LockedStage};
 use crate::params;
+use crate::project::{Project, Work};
 use crate::workspace::Workspace;
 
 /// How something differs from what the lock says.
@@ -88,6 +89,37 @@ impl StageStatus {
         }
         reasons
     }
+}
+
+/// What changed in each stage, by its address; stages in which nothing did are left out.
+/// `targets` are as [`Project::select`] takes them; without any, all stages.
+///
+/// # Errors
+/// If a target names nothing, or what is there can't be read.
+pub fn changes(
+    project: &Project<'_>,
+    targets: &[String],
+    folder: &str,
+) -> Result<Vec<(String, StageStatus)>> {
+    let mut chosen = Vec::new();
+    for target in targets {
+        chosen.extend(project.select(target, folder)?);
+    }
+    if targets.is_empty() {
+        chosen = (0..project.catalog.stages.len()).collect();
+    }
+    let workspace = Workspace::new(project.repository, &project.source);
+    let mut changed = Vec::new();
+    for vertex in chosen {
+        let Work::Stage(stage) = project.work(vertex) else {
+            continue;
+        };
+        let status = status(&workspace, stage, project.locked(stage)?.as_ref())?;
+        if !status.is_unchanged() {
+            changed.push((stage.address(), status));
+        }
+    }
+    Ok(changed)
 }
 
 /// Compares a stage with what the lock says of it.

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use mlops_store::disk;
+use mlops_versioning::operations::transfer::{self, TransferOptions};
 use mlops_versioning::{
     DvcFile, HashKind, PathLock, Repository, RepositoryLock, VersioningError, silent,
 };
 
 use super::shell::Job;
-use super::{Event, Fetch, Interrupt, Listener, Options};
+use super::{Event, Interrupt, Listener, Options};
 use crate::definition::{Output, OutputKind, Stage};
 use crate::error::{PipelineError, Result};
 use crate::lockfile::{Lock, LockedPath, LockedStage};
@@ -26,7 +27,6 @@ pub(super) struct Books<'a> {
     locks: BTreeMap<String, Lock>,
     workspace: Workspace<'a>,
     run_cache: RunCache,
-    fetch: Option<Fetch<'a>>,
     held: Option<RepositoryLock>,
     /// Place of each stage, by its address, in the plan.
     ranks: HashMap<String, usize>,
@@ -56,7 +56,6 @@ impl<'a> Books<'a> {
         project: &'a Project<'a>,
         locks: BTreeMap<String, Lock>,
         options: &'a Options,
-        fetch: Option<Fetch<'a>>,
         listener: Listener<'a>,
         order: &[usize],
     ) -> Result<Self> {
@@ -68,7 +67,6 @@ impl<'a> Books<'a> {
             locks,
             workspace: Workspace::new(repository, &project.source),
             run_cache: RunCache::of(repository.cache().root()),
-            fetch,
             held: Some(repository.lock()?),
             ranks: order
                 .iter()
@@ -135,11 +133,11 @@ impl<'a> Books<'a> {
             if status.is_unchanged() {
                 return Ok(Decision::Unchanged);
             }
-            if let Some(fetch) = self.fetch {
-                if status.is_only_missing() && self.pull(stage, fetch)? {
+            if self.options.pull {
+                if status.is_only_missing() && self.pull(stage)? {
                     return Ok(Decision::Restored);
                 }
-                self.pull_deps(stage, fetch)?;
+                self.pull_deps(stage)?;
             }
         }
         if stage.frozen {
@@ -167,23 +165,13 @@ impl<'a> Books<'a> {
     }
 
     /// Gets a stage's outputs from the remote, if the lock names them and the remote has them.
-    fn pull(&mut self, stage: &Stage, fetch: Fetch<'_>) -> Result<bool> {
+    fn pull(&mut self, stage: &Stage) -> Result<bool> {
         let Some(locked) = self.locked(stage)? else {
             return Ok(false);
         };
-        let paths: Vec<String> = stage
-            .outs
-            .iter()
-            .filter(|out| out.cache)
-            .map(|out| out.at.path.clone())
-            .collect();
-        match fetch(&paths) {
-            Ok(()) => {}
-            Err(VersioningError::Missing { .. } | VersioningError::Transfer { .. }) => {
-                return Ok(false);
-            }
-            Err(error) => return Err(error.into()),
-        }
+        let outs = stage.outs.iter().filter(|out| out.cache);
+        let paths: Vec<PathBuf> = outs.map(|out| self.workspace.full(&out.at)).collect();
+        self.fetch(&paths)?;
         if !self.is_whole(stage, &locked)? {
             return Ok(false);
         }
@@ -192,22 +180,45 @@ impl<'a> Books<'a> {
         Ok(true)
     }
 
-    fn pull_deps(&mut self, stage: &Stage, fetch: Fetch<'_>) -> Result<()> {
-        let missing: Vec<String> = stage
+    /// Gets what the remote has of these paths; what it lacks shows later.
+    fn fetch(&self, paths: &[PathBuf]) -> Result<()> {
+        let pins = self.repository().pins()?;
+        for path in paths {
+            let tracked = match pins.select(std::slice::from_ref(path), false) {
+                Ok(tracked) => tracked,
+                // Nothing tracks it, so no remote has it.
+                Err(VersioningError::Refused { .. }) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            match transfer::fetch(
+                self.repository(),
+                &tracked,
+                &TransferOptions::default(),
+                &silent,
+            ) {
+                Ok(_) | Err(VersioningError::Missing { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn pull_deps(&mut self, stage: &Stage) -> Result<()> {
+        let missing: Vec<PathBuf> = stage
             .deps
             .iter()
-            .filter(|dep| dep.at.is_inside() && !self.workspace.full(&dep.at).exists())
-            .map(|dep| dep.at.path.clone())
+            .filter(|dep| dep.at.is_inside())
+            .map(|dep| self.workspace.full(&dep.at))
+            .filter(|path| !path.exists())
             .collect();
         if missing.is_empty() {
             return Ok(());
         }
-        fetch(&missing)?;
+        self.fetch(&missing)?;
         for file in &self.project.data {
             for out in &file.outs {
-                let inside = self.repository().inside(&out.full)?;
                 if let Some(id) = out.id
-                    && missing.contains(&inside)
+                    && missing.contains(&out.full)
                     && self.workspace.is_cached(&id)?
                 {
                     let target = mlops_versioning::Target {

@@ -15,8 +15,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use mlops_versioning::VersioningError;
-
 use crate::error::{PipelineError, Result};
 use crate::project::Project;
 
@@ -46,14 +44,13 @@ pub struct Options {
     pub keep_going: bool,
     /// Data that isn't there doesn't count as changed.
     pub allow_missing: bool,
+    /// Get data that isn't there from the remote.
+    pub pull: bool,
     /// Don't take results of earlier runs.
     pub no_run_cache: bool,
     /// Don't put outputs into the cache.
     pub no_commit: bool,
 }
-
-/// Gets objects from a remote into the cache: the paths, from the repository's root, that lack them.
-pub type Fetch<'a> = &'a dyn Fn(&[String]) -> Result<(), VersioningError>;
 
 /// What happens.
 #[derive(Debug)]
@@ -146,14 +143,12 @@ impl Interrupt {
 pub fn reproduce(
     project: &mut Project<'_>,
     options: &Options,
-    fetch: Option<Fetch<'_>>,
     interrupt: &Interrupt,
     listener: Listener<'_>,
 ) -> Result<Summary> {
     let plan = plan::plan(project, options)?;
     let locks = std::mem::take(&mut project.locks);
-    let mut books =
-        bookkeeping::Books::open(project, locks, options, fetch, listener, &plan.order)?;
+    let mut books = bookkeeping::Books::open(project, locks, options, listener, &plan.order)?;
     let result = if options.dry {
         schedule::dry(&mut books, &plan)
     } else {

@@ -45,7 +45,7 @@ impl Scratch {
         let mut project = Project::open(&self.repository)?;
         self.events.lock().unwrap().clear();
         let listener = |event: Event<'_>| self.events.lock().unwrap().push(format!("{event:?}"));
-        reproduce(&mut project, options, None, &self.interrupt, &listener)
+        reproduce(&mut project, options, &self.interrupt, &listener)
     }
 
     fn run(&self) -> Result<Summary> {
