@@ -3,6 +3,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 
+use crate::commands::pipeline::PipelineCommand;
+use crate::commands::versioning::{StatusArguments, VersioningCommand};
+
 /// Carries a model through its whole life.
 #[derive(Debug, Parser)]
 #[command(
@@ -47,6 +50,12 @@ pub(crate) enum Command {
     Serve(ServeArguments),
     /// Compare two tables column by column; exit code 1 if they differ
     Drift(DriftArguments),
+    /// Say what changed in data and pipeline, or what a remote lacks
+    Status(StatusArguments),
+    #[command(flatten)]
+    Versioning(VersioningCommand),
+    #[command(flatten)]
+    Pipeline(PipelineCommand),
     /// Write the completions of a shell to standard output
     Completions {
         /// The shell
