@@ -43,16 +43,22 @@ DRAW_DIAGRAMS = """async () => {
 }"""
 INSPECT = """() => {
     const problems = [];
-    const root = document.documentElement;
-    if (root.scrollWidth > root.clientWidth) {
-        // What scrolls by itself isn't to blame for the page.
-        const scrolls = (element) => element && element !== root &&
+    // The window, and the frames that mdBook lays a page out in: they may scroll down, not sideways.
+    const frames = [document.documentElement, document.body,
+        ...document.querySelectorAll('body > div, .page-wrapper, .page, .content, main')];
+    for (const frame of frames.filter((frame) => frame.scrollWidth > frame.clientWidth + 1)) {
+        // What scrolls by itself isn't to blame.
+        const scrolls = (element) => !frames.includes(element) &&
             (getComputedStyle(element).overflowX !== 'visible' || scrolls(element.parentElement));
-        const wide = [...document.querySelectorAll('main *, header *, nav *')]
-            .filter((element) => element.getBoundingClientRect().right > root.clientWidth + 1)
-            .filter((element) => !scrolls(element.parentElement));
-        const names = wide.slice(0, 3).map((e) => e.outerHTML.slice(0, 80)).join(' | ');
-        problems.push(`is ${root.scrollWidth} wide in a window of ${root.clientWidth}: ${names}`);
+        const edge = frame.getBoundingClientRect().left + frame.clientWidth;
+        const wide = [...frame.querySelectorAll('*')]
+            .filter((element) => element.getBoundingClientRect().right > edge + 1)
+            .filter((element) => !frames.includes(element) && !scrolls(element.parentElement));
+        if (wide.length > 0) {
+            const names = wide.slice(0, 3).map((element) => element.outerHTML.slice(0, 80));
+            problems.push(`is ${frame.scrollWidth} wide where ${frame.clientWidth} are: ${names}`);
+            break;
+        }
     }
     const diagrams = [...document.querySelectorAll('pre.mermaid')];
     for (const diagram of diagrams) {
