@@ -135,11 +135,12 @@ impl Here {
             }
         };
         let text = if arguments.dot {
-            graph::dot(graph, &of)
+            // With an empty line after it, as DVC prints it.
+            format!("{}\n", graph::dot(graph, &of))
         } else if arguments.mermaid {
-            graph::mermaid(graph, &of)
+            format!("{}\n", graph::mermaid(graph, &of))
         } else if arguments.md {
-            format!("```mermaid\n{}\n```", graph::mermaid(graph, &of))
+            format!("```mermaid\n{}\n```\n", graph::mermaid(graph, &of))
         } else {
             graph::tree(graph, &of)
         };
@@ -156,7 +157,10 @@ impl Here {
                 json!({ "name": graph.name(at), "needs": needs })
             })
             .collect();
-        Ok(context.output.show(&nodes, text)?)
+        if context.output.is_json() {
+            return Ok(context.output.show(&nodes, "")?);
+        }
+        print(&text)
     }
 
     fn metrics(&self, arguments: &MetricsShowArguments, context: &Context) -> Outcome<()> {
