@@ -1,17 +1,20 @@
 //! The bucket and the calls on it.
 
 mod failure;
+mod fetch;
 mod open;
 #[cfg(feature = "s3")]
 mod s3;
-mod transfer;
+mod source;
+mod types;
+mod upload;
 
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::TryStreamExt;
@@ -25,46 +28,8 @@ use tokio::sync::Semaphore;
 use crate::retry::{Failed, is_transient};
 use crate::{Retry, StoreError, StoreResult};
 
-pub use transfer::Sent;
-
-/// Whether something that must not exist yet was created.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub enum Created {
-    /// It is ours.
-    Yes,
-    /// Something was there already, and stays.
-    Exists,
-}
-
-/// What is known of an object without reading it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Meta {
-    /// Bytes.
-    pub size: u64,
-    /// When it was written, by the clock of the store.
-    pub modified: SystemTime,
-    /// The store's name for this content. On S3, for what went up in one part, the MD5 in quotes.
-    pub etag: Option<String>,
-}
-
-/// An object in a listing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Its name below the bucket's URL.
-    pub key: String,
-    /// What is known of it.
-    pub meta: Meta,
-}
-
-/// One level of names: see [`Bucket::list_folder`].
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Listing {
-    /// Names, below the bucket's URL, that have objects below them.
-    pub folders: Vec<String>,
-    /// The objects of this level.
-    pub entries: Vec<Entry>,
-}
+use types::describe;
+pub use types::{Created, Entry, Listing, Meta, Sent};
 
 /// A place for objects: a folder, a prefix in an S3 bucket, or memory.
 ///
@@ -417,11 +382,3 @@ impl Bucket {
 const MIB: u64 = 1 << 20;
 /// What uploads of one bucket hold in memory at most.
 const MEMORY_MIB: u64 = 64;
-
-fn describe(meta: &ObjectMeta) -> Meta {
-    Meta {
-        size: meta.size,
-        modified: meta.last_modified.into(),
-        etag: meta.e_tag.clone(),
-    }
-}

@@ -62,6 +62,7 @@ struct Held {
     file_systems: BTreeMap<u64, (PathBuf, File)>,
     /// How many entries have content to flush.
     contents: usize,
+    closed: bool,
 }
 
 #[derive(Debug)]
@@ -211,14 +212,9 @@ impl Batch {
         let mut content = content;
         if matches!(content, Content::File(_)) {
             held.contents += 1;
-            if held.by_file_system(held.contents) {
-                // Closed only now: what is written after this is watched through its file system.
+            if by_file_system(held.contents) {
+                held.close_files();
                 content = Content::Closed;
-                for entry in &mut held.entries {
-                    if matches!(entry.content, Content::File(_)) {
-                        entry.content = Content::Closed;
-                    }
-                }
             }
         }
         held.entries.push(Entry {
@@ -234,9 +230,21 @@ impl Batch {
     }
 }
 
+fn by_file_system(count: usize) -> bool {
+    cfg!(target_os = "linux") && count > ONE_BY_ONE
+}
+
 impl Held {
-    fn by_file_system(&self, count: usize) -> bool {
-        cfg!(target_os = "linux") && count > ONE_BY_ONE
+    /// Too many to be kept open: from now on they are flushed with their file systems.
+    fn close_files(&mut self) {
+        if std::mem::replace(&mut self.closed, true) {
+            return;
+        }
+        for entry in &mut self.entries {
+            if matches!(entry.content, Content::File(_)) {
+                entry.content = Content::Closed;
+            }
+        }
     }
 
     fn flush_contents(&self) -> StoreResult<()> {
@@ -245,11 +253,7 @@ impl Held {
                 step("flush", &entry.dest, || file.sync_all())?;
             }
         }
-        if self
-            .entries
-            .iter()
-            .any(|e| matches!(e.content, Content::Closed))
-        {
+        if self.closed {
             self.flush_file_systems()?;
         }
         Ok(())
@@ -263,7 +267,7 @@ impl Held {
             .map(PathBuf::as_path)
             .chain(above)
             .collect();
-        if self.by_file_system(folders.len()) {
+        if by_file_system(folders.len()) {
             return self.flush_file_systems();
         }
         folders.into_iter().try_for_each(sync_folder)
