@@ -5,13 +5,13 @@ mod repro;
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use mlops_pipeline::compare::{self, Comparison, Metrics, Picture, Plot, Show};
-use mlops_pipeline::{Project, graph, path, revisions};
+use mlops_pipeline::{Project, Work, graph, path, revisions};
 use mlops_versioning::Repository;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(crate) use arguments::PipelineCommand;
 use arguments::{
@@ -67,6 +67,37 @@ pub(crate) fn run(command: PipelineCommand, context: &Context) -> Outcome<ExitCo
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What changed in stages, in the shape of `dvc status --json`. Targets that name stages are taken
+/// out of `targets`; without targets, all stages are meant.
+pub(crate) fn changed_stages(
+    targets: &mut Vec<PathBuf>,
+) -> Outcome<serde_json::Map<String, Value>> {
+    let here = Here::new()?;
+    let project = Project::open(&here.repository)?;
+    let all = targets.is_empty();
+    let mut stages = Vec::new();
+    targets.retain(|target| {
+        let name = target.display().to_string();
+        let is_stage = project.select(&name, &here.folder).is_ok_and(|found| {
+            found
+                .iter()
+                .all(|&at| matches!(project.work(at), Work::Stage(_)))
+        });
+        if is_stage {
+            stages.push(name);
+        }
+        !is_stage
+    });
+    if stages.is_empty() && !all {
+        return Ok(serde_json::Map::new());
+    }
+    let changed = mlops_pipeline::changes(&project, &stages, &here.folder)?;
+    Ok(changed
+        .into_iter()
+        .map(|(stage, status)| (stage, status.json(&here.folder)))
+        .collect())
 }
 
 /// The repository, and the folder a command is given in: paths are seen from there.

@@ -53,7 +53,7 @@ pub(crate) struct StatusArguments {
     pub revisions: RevisionArguments,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Targets {
     /// .dvc files, tracked paths or parts of them; without, all
     #[arg(value_hint = ValueHint::AnyPath)]

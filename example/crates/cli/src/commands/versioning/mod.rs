@@ -428,12 +428,17 @@ pub(crate) fn status(arguments: &StatusArguments, context: &Context) -> Outcome<
         let options = arguments.remote.options();
         Shown::cloud(transfer::cloud_status(&repository, &tracked, &options)?)
     } else {
-        let mut tracked = here.select(&repository, &arguments.targets)?;
-        tracked.retain(|pin| pin.stage.is_none());
-        let bar = Bar::new(arguments.quiet);
-        let report = |progress| bar.tell(progress);
-        let found = status::status(&repository, &tracked, &report)?;
-        Shown::local(&found, |path| here.shown(path))
+        let mut targets = arguments.targets.clone();
+        let stages = super::pipeline::changed_stages(&mut targets.targets)?;
+        let mut found = status::Status::default();
+        if arguments.targets.targets.is_empty() || !targets.targets.is_empty() {
+            let mut tracked = here.select(&repository, &targets)?;
+            tracked.retain(|pin| pin.stage.is_none());
+            let bar = Bar::new(arguments.quiet);
+            let report = |progress| bar.tell(progress);
+            found = status::status(&repository, &tracked, &report)?;
+        }
+        Shown::local(&found, stages, |path| here.shown(path))
     };
     if arguments.quiet {
         return Ok(ExitCode::from(u8::from(!shown.is_empty())));

@@ -20,8 +20,12 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    pub(super) fn local(status: &Status, shown: impl Fn(&Path) -> String) -> Shown {
-        let mut object = Map::new();
+    pub(super) fn local(
+        status: &Status,
+        stages: Map<String, Value>,
+        shown: impl Fn(&Path) -> String,
+    ) -> Shown {
+        let mut object = stages;
         for (file, outs) in status {
             let outs: Map<String, Value> = outs
                 .iter()
