@@ -33,13 +33,12 @@ impl RunCache {
     /// Whether a stage's results can be known by what they are made from.
     #[must_use]
     pub fn takes(stage: &Stage) -> bool {
-        !stage.always_changed
-            && !(stage.deps.is_empty() && stage.params.is_empty())
-            && !stage.outs.is_empty()
-            && stage
-                .outs
-                .iter()
-                .all(|out| !out.persist && out.at.is_inside())
+        let reads = !stage.deps.is_empty() || !stage.params.is_empty();
+        let mut outs = stage.outs.iter();
+        reads
+            && !stage.always_changed
+            && outs.len() > 0
+            && outs.all(|out| !out.persist && out.at.is_inside())
     }
 
     fn key_folder(&self, key: &str) -> PathBuf {

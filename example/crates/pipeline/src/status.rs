@@ -73,6 +73,42 @@ impl StageStatus {
             && self.outs.iter().all(|(_, change)| gone(change))
     }
 
+    /// In the shape of `dvc status --json`; paths are shown from `folder`.
+    #[must_use]
+    pub fn json(&self, folder: &str) -> serde_json::Value {
+        use serde_json::{Map, Value, json};
+
+        let shown = |path: &str| crate::path::relative(path, folder);
+        let states = |changes: &[(String, Change)]| -> Map<String, Value> {
+            changes
+                .iter()
+                .map(|(path, change)| (shown(path), json!(change.to_string())))
+                .collect()
+        };
+        let mut parts = Vec::new();
+        let mut deps = states(&self.deps);
+        deps.extend(states(&self.param_files));
+        for (file, key, change) in &self.params {
+            let keys = deps.entry(shown(file)).or_insert_with(|| json!({}));
+            if let Value::Object(keys) = keys {
+                keys.insert(key.clone(), json!(change.to_string()));
+            }
+        }
+        if !deps.is_empty() {
+            parts.push(json!({ "changed deps": deps }));
+        }
+        if !self.outs.is_empty() {
+            parts.push(json!({ "changed outs": states(&self.outs) }));
+        }
+        if self.always {
+            parts.push(json!("always changed"));
+        }
+        if self.command {
+            parts.push(json!("changed command"));
+        }
+        Value::Array(parts)
+    }
+
     /// What changed, in a few words.
     #[must_use]
     pub fn reasons(&self) -> Vec<String> {

@@ -16,7 +16,7 @@ use mlops_versioning::yaml::{Map, Value};
 pub use metrics::{Metrics, metrics_diff, metrics_show};
 pub use page::{Picture, page};
 pub use params::params_diff;
-pub use plots::{Plot, Series, Shape, plots};
+pub use plots::{Faults, Plot, Series, Shape, plots};
 pub use table::Table;
 
 use crate::python_json;
@@ -38,7 +38,7 @@ pub struct Comparison {
     /// By file, from the repository's root, and by key.
     pub files: BTreeMap<String, BTreeMap<String, Difference>>,
     /// What couldn't be read: revision and reason.
-    pub unreadable: Vec<(String, String)>,
+    pub unreadable: Faults,
 }
 
 /// How a comparison is shown.

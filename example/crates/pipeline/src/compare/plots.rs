@@ -49,6 +49,9 @@ pub struct Plot {
     pub series: Vec<Series>,
 }
 
+/// What couldn't be read: state and reason.
+pub type Faults = Vec<(String, String)>;
+
 /// What is asked for: files with the columns to draw.
 #[derive(Debug, Default)]
 struct Wanted {
@@ -74,9 +77,9 @@ pub fn plots(
     repository: &Repository,
     revisions: &[String],
     targets: &[String],
-) -> Result<(Vec<Plot>, Vec<(String, String)>)> {
+) -> Result<(Vec<Plot>, Faults)> {
     let mut plots: Vec<Plot> = Vec::new();
-    let mut faults = Vec::new();
+    let mut faults = Faults::new();
     for revision in revisions {
         let state = State::open(repository, revision)?;
         for wanted in wanted(&state)? {
@@ -241,7 +244,7 @@ fn read(
     state: &State<'_>,
     wanted: &Wanted,
     revision: &str,
-    faults: &mut Vec<(String, String)>,
+    faults: &mut Faults,
 ) -> Vec<Series> {
     let mut all = Vec::new();
     let several_files = wanted.files.len() > 1;
@@ -304,7 +307,7 @@ fn last_column(rows: &[Map], x: Option<&String>) -> Vec<String> {
     let names = names.filter_map(|entry| entry.key.as_text());
     names
         .filter(|name| x.is_none_or(|x| x != name))
-        .last()
+        .next_back()
         .map(str::to_owned)
         .into_iter()
         .collect()

@@ -138,7 +138,7 @@ proptest! {
         let source = Source::workspace("/nowhere");
         let loading = Loading { source: &source, file: "f", key: "vars", folder: "" };
         let root: Node = Value::Map([("v", Node::from(value))].into_iter().collect()).into();
-        variables.load(&loading, &[root.clone()]).unwrap();
+        variables.load(&loading, std::slice::from_ref(&root)).unwrap();
         let scope = Scope::new(&variables, OptionStyle::default());
         let mut found = Vec::new();
         leaves(root.value.as_map().unwrap().get("v").unwrap(), "v".into(), &mut found);

@@ -285,11 +285,9 @@ fn folds_at_space(text: &[char], start: usize, end: usize) -> bool {
     if text[at] == '\n' && next != ' ' {
         return false;
     }
-    !text[end..at].contains(&'"')
-        && !text[end..at].contains(&'\'')
-        && !matches!(next, ' ' | '\n')
-        && !(text[end - 1] == ' ' && text[end] == ' ')
-        && start != end
+    let has_quote = text[end..at].iter().any(|char| matches!(char, '"' | '\''));
+    let in_spaces = text[end - 1] == ' ' && text[end] == ' ';
+    !has_quote && !in_spaces && !matches!(next, ' ' | '\n') && start != end
 }
 
 fn is_simple_key(key: &Value) -> bool {

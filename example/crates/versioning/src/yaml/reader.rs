@@ -318,16 +318,16 @@ fn shorten(text: &str) -> String {
 }
 
 fn scalar_value(
-    text: &Cow<'_, str>,
+    text: &str,
     style: ScalarStyle,
     tag: Option<&Tag>,
     span: &Span,
 ) -> Result<Value, YamlError> {
     let plain = match tag {
         None if style == ScalarStyle::Plain => scalar::resolve(text),
-        None => return Ok(Value::Text(text.to_string())),
+        None => return Ok(Value::Text(text.to_owned())),
         Some(tag) => match tag.core_suffix() {
-            Some("str") => return Ok(Value::Text(text.to_string())),
+            Some("str") => return Ok(Value::Text(text.to_owned())),
             Some("float") => match scalar::resolve(text) {
                 #[allow(clippy::cast_precision_loss)]
                 Plain::Value(Value::Integer(whole)) => Plain::Value(Value::Float(whole as f64)),
@@ -335,7 +335,7 @@ fn scalar_value(
             },
             Some("int" | "bool" | "null") => scalar::resolve(text),
             _ if tag.handle() == "!" && tag.suffix().is_empty() => {
-                return Ok(Value::Text(text.to_string()));
+                return Ok(Value::Text(text.to_owned()));
             }
             _ => return Err(unknown_tag(tag, span)),
         },

@@ -165,7 +165,11 @@ fn is_integer(text: &str) -> bool {
 fn is_timestamp(text: &str) -> bool {
     let mut rest = Cursor(text.as_bytes());
     let digit = |byte: u8| byte.is_ascii_digit();
-    let one_or_two = |rest: &mut Cursor| rest.one(digit) && (rest.one(digit) || true);
+    let one_or_two = |rest: &mut Cursor| {
+        let first = rest.one(digit);
+        rest.one(digit);
+        first
+    };
     let two = |rest: &mut Cursor| rest.one(digit) && rest.one(digit);
     let is = |wanted: u8| move |byte: u8| byte == wanted;
     if !(two(&mut rest) && two(&mut rest) && rest.one(is(b'-'))) {
