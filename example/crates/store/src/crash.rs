@@ -1,7 +1,7 @@
 //! Points at which a test may kill the process, to see what a power cut would leave.
 //!
 //! Every step of [`crate::disk`] passes a point before and after it, and so does whatever else calls
-//! [`point`]. Without the cargo feature `faults` a point is nothing. With it:
+//! [`point`]. In a release build a point is nothing. With debug assertions:
 //!
 //! | variable | effect |
 //! |---|---|
@@ -10,17 +10,17 @@
 //! | `MLOPS_CRASH_TRACE=file` | one line for each point: number and name |
 
 /// Passes a crash point.
-#[cfg(not(feature = "faults"))]
+#[cfg(not(debug_assertions))]
 #[inline(always)]
 pub fn point(_name: &str) {}
 
 /// Passes a crash point.
-#[cfg(feature = "faults")]
+#[cfg(debug_assertions)]
 pub fn point(name: &str) {
     on::point(name);
 }
 
-#[cfg(feature = "faults")]
+#[cfg(debug_assertions)]
 mod on {
     use std::io::Write;
     use std::sync::{LazyLock, Mutex, PoisonError};

@@ -5,13 +5,13 @@
 //! - [`Bucket`] is the same for a place named by a URL: a folder, `s3://bucket/prefix`, or memory.
 //!   It is asynchronous; [`Runtime`] is for callers that are not.
 //! - [`StoreError`] says what failed, where, and what to do about it.
-//! - [`crash`] and `faults` (cargo feature `faults`) break all of this on purpose, for tests.
+//! - [`crash`] and `faults` (with debug assertions only) break all of this on purpose, for tests.
 
 mod bucket;
 pub mod crash;
 pub mod disk;
 mod error;
-#[cfg(feature = "faults")]
+#[cfg(debug_assertions)]
 pub mod faults;
 mod local;
 #[cfg(feature = "s3")]

@@ -1,6 +1,6 @@
 //! One suite, for every kind of bucket, each also with faults: what is promised holds on all of them.
 //!
-//! The places with faults need `--features faults`; the server of somebody else needs MLOPS_S3_ENDPOINT.
+//! The places with faults need debug assertions; the server of somebody else needs MLOPS_S3_ENDPOINT.
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests too
 
@@ -297,7 +297,7 @@ fn run<F: Future<Output = ()>>(place: Option<Place>, check: impl FnOnce(Bucket) 
 }
 
 /// The same with faults that a second try sets right; says how many there were.
-#[cfg(feature = "faults")]
+#[cfg(debug_assertions)]
 fn run_faulty<F: Future<Output = ()>>(
     place: Option<Place>,
     torn: bool,
@@ -326,7 +326,7 @@ macro_rules! suite {
                 super::run(super::common::$place(), super::$check);
             })*
 
-            #[cfg(feature = "faults")]
+            #[cfg(debug_assertions)]
             mod with_faults {
                 $(#[test]
                 fn $check() {

@@ -2,7 +2,7 @@
 //! finishes. The children are this test, called again with a task.
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests too
-#![cfg(feature = "faults")]
+#![cfg(debug_assertions)]
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;

@@ -1,7 +1,7 @@
 //! Faults do what they say, and a bucket with them fails as it should.
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests too
-#![cfg(feature = "faults")]
+#![cfg(debug_assertions)]
 
 mod common;
 

@@ -105,7 +105,7 @@ impl Bucket {
 
     /// The same bucket with faults, and the place where they are counted. It is no folder to those who ask
     /// ([`Bucket::folder`]): everything goes through the faults.
-    #[cfg(feature = "faults")]
+    #[cfg(debug_assertions)]
     pub fn with_faults(&self, faults: crate::faults::Faults) -> (Self, Arc<crate::faults::Faulty>) {
         let inner = &self.inner;
         let faulty = Arc::new(crate::faults::Faulty::new(
