@@ -137,7 +137,8 @@ impl<'a> Grower<'a> {
             nodes[at.node] = self.split_node(&split, at.count, child);
             nodes.extend([self.leaf(left), self.leaf(right)]);
             let depth = at.depth + 1;
-            let [goes_on_left, goes_on_right] = [left, right].map(|count| self.goes_on(depth, count));
+            let [goes_on_left, goes_on_right] =
+                [left, right].map(|count| self.goes_on(depth, count));
             if !(goes_on_left || goes_on_right) {
                 continue;
             }
