@@ -126,11 +126,11 @@ fn evaluate(
     let test = table.dataset(&parted.test)?;
     let probabilities = model.predictor.probabilities(&test.features);
     let today = [&parted.train, &parted.test].map(|keep| FeatureTable::pick(&table.today, keep));
-    let entity_months: Vec<(&str, u32)> = table
+    let entity_months: Vec<(u32, u32)> = table
         .entities
         .iter()
         .zip(&table.days)
-        .map(|(entity, day)| (entity.as_str(), calendar::month(*day)))
+        .map(|(entity, day)| (*entity, calendar::month(*day)))
         .collect();
     let months = [&parted.train, &parted.test].map(|keep| FeatureTable::pick(&entity_months, keep));
     let baselines = BaselineInputs {
