@@ -100,12 +100,6 @@ fn columns_come_in_the_contracts_order_and_its_words_first() {
 }
 
 #[test]
-fn the_md5_is_that_of_the_bytes() {
-    // `printf 'Day,Shop,Price,Door,More\n' | md5sum`
-    assert_eq!(read(HEADER).md5, "72dd1273dcd2b74310f5ab8ad71c8ac8");
-}
-
-#[test]
 fn line_ends_a_byte_order_mark_quotes_and_blank_lines_make_no_difference() {
     let plain = format!(
         "{HEADER}2020-01-01,\"a, b\",1,open,Yes\n2020-01-02,\"say \"\"no\"\"\",\"2\",shut,No\n"
