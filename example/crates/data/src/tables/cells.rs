@@ -1,41 +1,16 @@
 //! Cells as values of their column's type.
 
+use crate::Values;
 use crate::calendar::{self, Day};
 use crate::contract::Kind;
-use crate::error::SHOWN;
-use crate::table::{MISSING_CODE, MISSING_DAY};
-use crate::{Problem, Values};
+use crate::table::MISSING_DAY;
 
-use super::decimal;
-use super::scan::{Block, Cells, Faults};
+use super::decimal::decimal;
+use super::octets::Word;
+use super::scan::{Cells, Faults};
 use super::words::Words;
 
-/// A column on its way from text.
-pub(super) struct Target<'a> {
-    pub name: &'a str,
-    /// Its place in the file.
-    pub place: usize,
-    pub slots: Slots<'a>,
-}
-
-/// The rows of a column that are to be filled.
-pub(super) enum Slots<'a> {
-    Number(&'a mut [f64]),
-    Category(&'a mut [u32]),
-    Date(&'a mut [Day]),
-}
-
-/// What came of the cells of a block beside their values.
-#[derive(Default)]
-pub(super) struct Filled {
-    pub faults: Faults,
-    /// The first date written `yyyy-mm-dd` (or as no date at all), and the first with slashes.
-    pub notations: [Option<Problem>; 2],
-    /// The words of each column; none where it is no category.
-    pub words: Vec<Vec<String>>,
-}
-
-/// An empty column; the memory is touched by those who fill it.
+/// An empty column; the memory is touched first by those who fill it.
 pub(super) fn empty(kind: Kind, rows: usize) -> Values {
     match kind {
         Kind::Number => Values::Number(vec![0.0; rows]),
@@ -45,6 +20,13 @@ pub(super) fn empty(kind: Kind, rows: usize) -> Values {
         },
         Kind::Date => Values::Date(vec![0; rows]),
     }
+}
+
+/// The rows of a column that are to be filled.
+pub(super) enum Slots<'a> {
+    Number(&'a mut [f64]),
+    Category(&'a mut [u32]),
+    Date(&'a mut [Day]),
 }
 
 impl<'a> Slots<'a> {
@@ -60,105 +42,124 @@ impl<'a> Slots<'a> {
 
     /// The first rows, which are taken off.
     pub fn take(&mut self, rows: usize) -> Slots<'a> {
-        fn cut<'a, T>(slots: &mut &'a mut [T], rows: usize) -> &'a mut [T] {
-            slots.split_off_mut(..rows).unwrap_or_default()
-        }
         match self {
-            Slots::Number(values) => Slots::Number(cut(values, rows)),
-            Slots::Category(codes) => Slots::Category(cut(codes, rows)),
-            Slots::Date(days) => Slots::Date(cut(days, rows)),
+            Slots::Number(values) => Slots::Number(take(values, rows)),
+            Slots::Category(codes) => Slots::Category(take(codes, rows)),
+            Slots::Date(days) => Slots::Date(take(days, rows)),
         }
     }
 }
 
-/// Reads the cells of a block into their columns.
-pub(super) fn fill(
-    block: &Block<'_>,
-    cells: &Cells<'_>,
-    columns: Vec<Target<'_>>,
-    missing: &[String],
-) -> Filled {
-    let mut filled = Filled::default();
-    let mut faults = Vec::new();
-    for Target { name, place, slots } in columns {
-        let mut words = Words::new();
-        let mut refused = Faults::default();
-        let text = |(start, end): (usize, usize)| &cells.text[start..end];
-        let known = |text: &&str| !text.is_empty() && !missing.iter().any(|word| word == text);
-        let lines = block.first_line..;
-        match slots {
+fn take<'a, T>(slots: &mut &'a mut [T], rows: usize) -> &'a mut [T] {
+    slots.split_off_mut(..rows).unwrap_or_default()
+}
+
+/// A column of a block on its way from text, and what came of it beside the values.
+pub(super) struct Column<'a> {
+    /// Its place in the file.
+    pub place: usize,
+    slots: Slots<'a>,
+    name: &'a str,
+    missing: &'a [String],
+    /// The short ones of them, and the empty one.
+    missing_keys: Vec<u64>,
+    /// The words of a category by their codes.
+    pub words: Words,
+    /// Line and text of the first date written `yyyy-mm-dd` (or as none at all)
+    /// and of the first with slashes.
+    pub notations: [Option<(usize, String)>; 2],
+    pub faults: Faults,
+}
+
+impl<'a> Column<'a> {
+    pub fn new(name: &'a str, place: usize, slots: Slots<'a>, missing: &'a [String]) -> Column<'a> {
+        let words = missing.iter().map(String::as_str).chain([""]);
+        Column {
+            place,
+            slots,
+            name,
+            missing,
+            missing_keys: words.filter_map(Word::new).map(Word::key).collect(),
+            words: Words::new(missing),
+            notations: [None, None],
+            faults: Faults::default(),
+        }
+    }
+
+    /// Reads the cells of the next rows, the first of which is in this line.
+    pub fn fill(&mut self, cells: &Cells<'_>, first_line: usize) {
+        let cell = cells.column(self.place);
+        let text = &*cells.text;
+        match self.slots.take(cells.rows()) {
             Slots::Number(values) => {
-                let bytes = cells.text.as_bytes();
-                for ((value, at), line) in values.iter_mut().zip(cells.column(place)).zip(lines) {
-                    *value = decimal::short(bytes, at.0, at.1).unwrap_or_else(|| {
-                        let number = Some(text(at)).filter(known).map(number);
-                        number.unwrap_or(Ok(f64::NAN)).unwrap_or_else(|message| {
-                            refused.note(line, Some(name), message);
-                            f64::NAN
-                        })
-                    });
+                for (row, (value, (start, end))) in values.iter_mut().zip(cell).enumerate() {
+                    *value = match self.short_number(text, start, end) {
+                        Some(number) => number,
+                        None => self.number(&text[start..end], first_line + row),
+                    };
                 }
             }
             Slots::Category(codes) => {
-                for (code, at) in codes.iter_mut().zip(cells.column(place)) {
-                    let word = Some(text(at)).filter(known);
-                    *code = word.map_or(MISSING_CODE, |word| words.code(word));
+                for (code, (start, end)) in codes.iter_mut().zip(cell) {
+                    *code = self.words.code_in(text, start, end);
                 }
             }
             Slots::Date(days) => {
-                for ((day, at), line) in days.iter_mut().zip(cells.column(place)).zip(lines) {
-                    let Some(text) = Some(text(at)).filter(known) else {
-                        *day = MISSING_DAY;
-                        continue;
-                    };
-                    let slashes = text.contains('/');
-                    let first = &mut filled.notations[usize::from(slashes)];
-                    first.get_or_insert_with(|| Problem {
-                        line,
-                        column: None,
-                        message: text.into(),
-                    });
-                    *day = date(text, slashes).unwrap_or_else(|message| {
-                        refused.note(line, Some(name), message);
-                        MISSING_DAY
-                    });
+                for (row, (day, (start, end))) in days.iter_mut().zip(cell).enumerate() {
+                    *day = self.date(&text[start..end], first_line + row);
                 }
             }
         }
-        filled.words.push(words.into_levels());
-        filled.faults.count += refused.count;
-        faults.extend(
-            refused
-                .first
-                .into_iter()
-                .map(|fault| (fault.line, place, fault)),
-        );
     }
-    faults.sort_unstable_by_key(|(line, place, _)| (*line, *place));
-    faults.truncate(SHOWN);
-    filled.faults.first = faults.into_iter().map(|(.., fault)| fault).collect();
-    filled
-}
 
-/// A finite number; blanks alone are missing.
-fn number(text: &str) -> Result<f64, String> {
-    match text.trim_start_matches([' ', '\t']) {
-        "" => Ok(f64::NAN),
-        digits => match digits.parse::<f64>() {
-            Ok(value) if value.is_finite() => Ok(value),
-            Ok(_) => Err(format!("{text:?} is not a finite number")),
-            Err(_) => Err(format!("{text:?} is not a number")),
-        },
+    /// What [`number`](Self::number) gives, if it is to be had quickly.
+    #[inline]
+    fn short_number(&self, text: &str, start: usize, end: usize) -> Option<f64> {
+        let word = Word::within(text, start, end)?;
+        let (number, plain) = decimal(word);
+        let is_missing = |missing, key: &u64| missing | (*key == word.key());
+        let missing = self.missing_keys.iter().fold(false, is_missing);
+        (plain | missing).then_some(if missing { f64::NAN } else { number })
     }
-}
 
-fn date(text: &str, slashes: bool) -> Result<Day, String> {
-    if slashes {
-        calendar::parse_day_first(text).ok_or_else(|| {
-            format!("{text:?} is not a date written dd/mm/yyyy (the month never comes first)")
+    /// A finite number, or NaN if it is missing, as blanks alone are, or refused.
+    fn number(&mut self, text: &str, line: usize) -> f64 {
+        let digits = text.trim_start_matches([' ', '\t']);
+        if digits.is_empty() || self.is_missing(text) {
+            return f64::NAN;
+        }
+        match digits.parse::<f64>() {
+            Ok(value) if value.is_finite() => return value,
+            Ok(_) => self.refuse(line, format!("{text:?} is not a finite number")),
+            Err(_) => self.refuse(line, format!("{text:?} is not a number")),
+        }
+        f64::NAN
+    }
+
+    fn date(&mut self, text: &str, line: usize) -> Day {
+        if text.is_empty() || self.is_missing(text) {
+            return MISSING_DAY;
+        }
+        let iso = calendar::parse_iso(text);
+        let slashes = iso.is_none() && text.contains('/');
+        self.notations[usize::from(slashes)].get_or_insert_with(|| (line, text.into()));
+        let day = match slashes {
+            false => iso.ok_or("yyyy-mm-dd"),
+            true => {
+                calendar::parse_day_first(text).ok_or("dd/mm/yyyy (the month never comes first)")
+            }
+        };
+        day.unwrap_or_else(|notation| {
+            self.refuse(line, format!("{text:?} is not a date written {notation}"));
+            MISSING_DAY
         })
-    } else {
-        calendar::parse_iso(text)
-            .ok_or_else(|| format!("{text:?} is not a date written yyyy-mm-dd"))
+    }
+
+    fn is_missing(&self, text: &str) -> bool {
+        self.missing.iter().any(|word| word == text)
+    }
+
+    fn refuse(&mut self, line: usize, message: String) {
+        self.faults.note(line, Some(self.name), message);
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn days(column: &StringChunked) -> Vec<Day> {
 
 /// Words; an empty text is missing, as null is.
 pub(super) fn category(column: &StringChunked, declared: Option<&[String]>) -> Values {
-    let mut words = Words::new();
+    let mut words = Words::new(&[]);
     let codes: Vec<u32> = column
         .iter()
         .map(|text| words.code(text.unwrap_or_default()))

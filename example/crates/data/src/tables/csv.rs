@@ -6,11 +6,12 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use crate::contract::{ColumnRule, Contract};
+use crate::error::SHOWN;
 use crate::{Column, DataError, Problem, Result, Table, Values};
 
-use super::cells::{self, Filled, Slots, Target};
+use super::cells::{self, Slots};
 use super::header::plan;
-use super::scan::{self, Cells, Faults, Text};
+use super::scan::{self, Block, Cells, Faults, Text};
 use super::{Found, ReadOptions, words};
 
 pub(super) fn read(
@@ -53,41 +54,38 @@ fn fill(
     rules: &[(&ColumnRule, usize)],
     contract: &Contract,
 ) -> Result<Vec<Column>> {
-    let mut columns: Vec<Values> = rules
+    let mut values: Vec<Values> = rules
         .iter()
         .map(|(rule, _)| cells::empty(rule.kind, text.rows))
         .collect();
-    let mut slots: Vec<Slots<'_>> = columns.iter_mut().map(Slots::of).collect();
-    let mut parts = Vec::new();
+    let mut slots: Vec<Slots<'_>> = values.iter_mut().map(Slots::of).collect();
+    let mut blocks = Vec::new();
     for block in &text.blocks {
-        let targets = rules
-            .iter()
-            .zip(&mut slots)
-            .map(|((rule, place), slots)| Target {
-                name: &rule.name,
-                place: *place,
-                slots: slots.take(block.rows),
-            });
-        parts.push((block, targets.collect::<Vec<_>>()));
+        let slots = slots.iter_mut().map(|slots| slots.take(block.rows));
+        blocks.push((block, slots.collect::<Vec<_>>()));
     }
-    let filled: Vec<Result<Filled, Faults>> = parts
+    let blocks = blocks
         .into_par_iter()
-        .map(|(block, targets)| {
-            let cells = Cells::new(block, text.header.len())?;
-            Ok(cells::fill(block, &cells, targets, &contract.missing))
+        .map(|(block, slots)| {
+            let columns = rules.iter().zip(slots).map(|((rule, place), slots)| {
+                cells::Column::new(&rule.name, *place, slots, &contract.missing)
+            });
+            fill_block(block, text.header.len(), columns.collect())
         })
         .collect();
-    let filled = accepted(path, text, filled, contract)?;
-
-    let mut words: Vec<Vec<(usize, Vec<String>)>> = vec![Vec::new(); rules.len()];
-    for (block, filled) in text.blocks.iter().zip(filled) {
-        for (words, found) in words.iter_mut().zip(filled.words) {
-            words.push((block.rows, found));
+    let mut words = vec![Vec::new(); rules.len()];
+    for (block, columns) in text
+        .blocks
+        .iter()
+        .zip(accepted(path, text, blocks, contract)?)
+    {
+        for (words, column) in words.iter_mut().zip(columns) {
+            words.push((block.rows, column.words.into_levels()));
         }
     }
     Ok(rules
         .par_iter()
-        .zip(columns)
+        .zip(values)
         .zip(words)
         .map(|(((rule, _), values), words)| Column {
             name: rule.name.clone(),
@@ -101,52 +99,79 @@ fn fill(
         .collect())
 }
 
-/// What was read, if none of it was refused; a line that doesn't split is worse
-/// than two notations of dates, and that is worse than a cell that doesn't fit.
-fn accepted(
+fn fill_block<'a>(
+    block: &Block<'_>,
+    width: usize,
+    mut columns: Vec<cells::Column<'a>>,
+) -> Result<Vec<cells::Column<'a>>, Faults> {
+    let mut ragged = Faults::default();
+    for part in block.parts() {
+        match Cells::new(&part, width) {
+            Ok(cells) => columns
+                .iter_mut()
+                .for_each(|column| column.fill(&cells, part.first_line)),
+            Err(faults) => ragged.append(faults),
+        }
+    }
+    match ragged.count {
+        0 => Ok(columns),
+        _ => Err(ragged),
+    }
+}
+
+/// The columns of all blocks, if nothing was refused: a line that doesn't split
+/// is worse than two notations of dates, and that is worse than a cell that
+/// doesn't fit.
+fn accepted<'a>(
     path: &Path,
     text: &Text<'_>,
-    blocks: Vec<Result<Filled, Faults>>,
+    blocks: Vec<Result<Vec<cells::Column<'a>>, Faults>>,
     contract: &Contract,
-) -> Result<Vec<Filled>> {
+) -> Result<Vec<Vec<cells::Column<'a>>>> {
     let mut accepted = Vec::new();
     let mut ragged = Faults::default();
-    let mut wrong = Faults::default();
-    let mut notations = [None, None];
     for block in blocks {
         match block {
+            Ok(columns) => accepted.push(columns),
             Err(faults) => ragged.append(faults),
-            Ok(mut filled) => {
-                wrong.append(std::mem::take(&mut filled.faults));
-                for (first, later) in notations.iter_mut().zip(&mut filled.notations) {
-                    *first = first.take().or(later.take());
-                }
-                accepted.push(filled);
-            }
         }
+    }
+    let mut notations = [None, None];
+    let mut count = 0;
+    let mut wrong = Vec::new();
+    for column in accepted.iter().flatten() {
+        for (first, found) in notations.iter_mut().zip(&column.notations) {
+            *first = [*first, found.as_ref()].into_iter().flatten().min();
+        }
+        count += column.faults.count;
+        let placed = |fault: &Problem| (fault.line, column.place, fault.clone());
+        wrong.extend(column.faults.first.iter().map(placed));
     }
     if ragged.count > 0 {
         return Err(scan::refused(path, text, ragged));
     }
     // `01/02/2015` beside `2015-02-01` means that two sources were mixed, and
     // nobody can say what the first one meant.
-    if let [Some(iso), Some(slashes)] = notations {
-        let place = |date: Problem| format!("line {} has {:?}", date.line, date.message);
+    if let [Some((iso_line, iso)), Some((line, slashes))] = notations {
         return Err(DataError::File {
             path: path.into(),
             message: format!(
-                "dates stand in two notations: {}, {}; write all of them as yyyy-mm-dd",
-                place(iso),
-                place(slashes)
+                "dates stand in two notations: line {iso_line} has {iso:?}, line {line} has {slashes:?}; \
+                 write all of them as yyyy-mm-dd"
             ),
         });
     }
-    if wrong.count > 0 {
+    if count > 0 {
+        wrong.sort_unstable();
         return Err(DataError::Lines {
             path: path.into(),
             unit: "line",
-            problems: wrong.first,
-            count: wrong.count,
+            problems: wrong
+                .into_iter()
+                .take(SHOWN)
+                .map(|(.., fault)| fault)
+                .collect(),
+            count,
             advice: format!(
                 "Correct the values; a word that stands for \"missing\" belongs under `missing` in {}.",
                 contract.path.display()

@@ -1,53 +1,36 @@
-//! Short decimals, as measurements are, eight characters at a time.
+//! Short decimals, as measurements are, read from eight characters at once.
 
-/// The number in `text[start..end]` if it is a plain decimal of at most eight
-/// characters beside its sign. `None` says nothing: [`str::parse`] knows.
+use super::octets::{Word, each, equal, first};
+
+/// The number that a word is, and whether it is a plain decimal at all: digits,
+/// at most one point, a minus before them. If it isn't, [`str::parse`] knows better.
 ///
 /// The result is the one that [`str::parse`] gives: mantissa and power of ten
-/// are exact as `f64`, so that their quotient is rounded once.
+/// are exact as `f64`, so that their quotient is rounded once. No step
+/// branches: whether a cell has a sign or a point can't be foreseen.
 #[inline]
-pub(super) fn short(text: &[u8], start: usize, end: usize) -> Option<f64> {
-    let negative = text.get(start) == Some(&b'-');
-    let length = end.checked_sub(start + usize::from(negative))?;
-    if !(1..=8).contains(&length) {
-        return None;
-    }
-    // The first character is the lowest byte and the last one the highest.
-    let bytes = text.get(..end)?.last_chunk::<8>()?;
-    let mut used = u64::MAX << (8 * (8 - length));
-    let mut word = u64::from_le_bytes(*bytes) & used;
-    let mut after = 0;
-    let point = zero_bytes(word ^ each(b'.'));
-    if point != 0 {
-        let at = point.trailing_zeros() / 8;
-        let before = (1 << (8 * at)) - 1;
-        word = (word & !(before << 8 | 0xFF)) | (word & before) << 8;
-        used <<= 8;
-        after = 7 - at as usize;
-    }
+pub(super) fn decimal(word: Word) -> (f64, bool) {
+    let negative = word.first() == b'-';
+    let (word, digits_of) = word.without(negative);
+
+    let point = equal(word, b'.');
+    let pointed = u32::from(point != 0);
+    let before = ((point & point.wrapping_neg()) >> 7).wrapping_sub(1);
+    let after = 8 - first(point) - pointed;
+    let word = (word & !(before << 8 | 0xFF)) | (word & before) << (8 * pointed);
+    let used = digits_of << (8 * pointed);
+
     let digits = (word ^ each(b'0')) & used;
     let above_nine = (digits.wrapping_add(each(0x76)) | digits) & each(0x80);
-    if above_nine != 0 || used == 0 {
-        return None;
-    }
     let pairs = digits.wrapping_mul(10 << 8 | 1) >> 8 & 0x00FF_00FF_00FF_00FF;
     let fours = pairs.wrapping_mul(100 << 16 | 1) >> 16 & 0x0000_FFFF_0000_FFFF;
     let mantissa = fours.wrapping_mul(10_000 << 32 | 1) >> 32;
-    let value = mantissa as f64 / POWERS[after];
-    Some(if negative { -value } else { value })
+    let value = mantissa as f64 / POWERS[after as usize % 8];
+    let signed = f64::from_bits(value.to_bits() | u64::from(negative) << 63);
+    (signed, above_nine == 0 && used != 0)
 }
 
 const POWERS: [f64; 8] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7];
-
-/// The same byte eight times.
-const fn each(byte: u8) -> u64 {
-    u64::from_le_bytes([byte; 8])
-}
-
-/// Not 0 if any byte is 0; its lowest bit is then the highest one of the first such byte.
-const fn zero_bytes(word: u64) -> u64 {
-    word.wrapping_sub(each(1)) & !word & each(0x80)
-}
 
 #[cfg(test)]
 mod tests {
@@ -55,30 +38,18 @@ mod tests {
 
     use super::*;
 
-    /// As it stands between other cells of a line.
-    fn in_a_line(text: &str) -> Option<f64> {
-        let line = format!("2020-01-01,{text},9.99");
-        short(line.as_bytes(), 11, 11 + text.len())
+    fn read(text: &str) -> Option<f64> {
+        let (value, plain) = decimal(Word::new(text)?);
+        plain.then_some(value)
     }
 
     #[test]
-    fn measurements_take_the_short_way() {
+    fn measurements_are_plain_decimals() {
         for text in [
-            "0",
-            "-0",
-            "7",
-            "-3.2",
-            "13.4",
-            "1007.7",
-            ".5",
-            "5.",
-            "0.05",
-            "12345678",
-            "123456.7",
-            "-1234.567",
-            "00012.50",
+            "0", "-0", "7", "-3.2", "13.4", "1007.7", ".5", "5.", "0.05", "12345678", "123456.7",
+            "-1234.56", "00012.50", "-.5", "-1234567",
         ] {
-            let value = in_a_line(text).map(f64::to_bits);
+            let value = read(text).map(f64::to_bits);
             assert_eq!(
                 value,
                 Some(text.parse::<f64>().unwrap().to_bits()),
@@ -88,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_no_plain_decimal_does_not() {
+    fn whatever_else_there_is_in_a_cell_is_none() {
         for text in [
             "",
             "-",
@@ -108,24 +79,22 @@ mod tests {
             "é",
             "1\u{b2}",
         ] {
-            assert_eq!(in_a_line(text), None, "{text}");
+            assert_eq!(read(text), None, "{text}");
         }
-        assert_eq!(short(b"1.5,", 0, 3), None, "too near the start of the text");
     }
 
     proptest! {
         #[test]
-        fn the_short_way_gives_the_bits_of_the_general_one(text in "-?[0-9]{0,8}\\.?[0-9]{0,8}") {
-            if let Some(value) = in_a_line(&text) {
-                prop_assert_eq!(value.to_bits(), text.parse::<f64>().unwrap().to_bits());
-            } else {
-                prop_assert!(text.len() > 8 || !text.contains(|c: char| c.is_ascii_digit()));
+        fn plain_decimals_are_read_as_the_library_reads_them(text in "-?[0-9]{0,8}\\.?[0-9]{0,8}") {
+            match read(&text) {
+                Some(value) => prop_assert_eq!(value.to_bits(), text.parse::<f64>().unwrap().to_bits()),
+                None => prop_assert!(text.len() > 8 || text.parse::<f64>().is_err()),
             }
         }
 
         #[test]
-        fn nothing_else_is_taken_for_a_number(text in "[-+.0-9eE/:, \u{e9}]{0,10}") {
-            if let Some(value) = in_a_line(&text) {
+        fn nothing_is_a_number_here_that_is_none_to_the_library(text in "[-+.0-9eE/:, \u{e9}]{0,10}") {
+            if let Some(value) = read(&text) {
                 prop_assert_eq!(Ok(value.to_bits()), text.parse::<f64>().map(f64::to_bits));
             }
         }

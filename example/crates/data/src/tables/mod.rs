@@ -9,6 +9,7 @@ mod columns;
 mod csv;
 mod decimal;
 mod header;
+mod octets;
 mod parquet;
 mod scan;
 pub(crate) mod staged;

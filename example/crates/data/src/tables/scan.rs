@@ -12,11 +12,13 @@ use rayon::prelude::*;
 use crate::error::SHOWN;
 use crate::{DataError, Problem, Result};
 
+use super::octets;
+
 /// A file that begins as a table does.
 pub(super) struct Text<'a> {
     /// The fields of the first line.
     pub header: Vec<String>,
-    /// The lines after it, some thousand together.
+    /// The lines after it, thousands together.
     pub blocks: Vec<Block<'a>>,
     /// Number of lines in all blocks.
     pub rows: usize,
@@ -33,9 +35,34 @@ pub(super) struct Block<'a> {
     pub first_line: usize,
 }
 
-/// Bytes that a thread reads in one go: with what is noted of them they stay in
-/// its cache.
-const BLOCK: usize = 1 << 17;
+/// Bytes of a block, which one thread reads.
+const BLOCK: usize = 1 << 19;
+/// Bytes that are read in one go: with what is noted of them they stay in the
+/// core's own cache.
+const PART: usize = 1 << 15;
+
+impl<'a> Block<'a> {
+    fn new(bytes: &'a [u8]) -> Block<'a> {
+        let ends = memchr::memchr_iter(b'\n', bytes).count();
+        Block {
+            bytes,
+            rows: ends + usize::from(!bytes.ends_with(b"\n")),
+            first_line: 0,
+        }
+    }
+
+    /// The block, some lines at a time.
+    pub fn parts(&self) -> impl Iterator<Item = Block<'a>> {
+        cut(self.bytes, PART).scan(self.first_line, |line, bytes| {
+            let part = Block {
+                first_line: *line,
+                ..Block::new(bytes)
+            };
+            *line += part.rows;
+            Some(part)
+        })
+    }
+}
 
 /// What is wrong with some lines: how often, and the first of it.
 #[derive(Default)]
@@ -74,14 +101,8 @@ pub(super) fn open<'a>(path: &Path, bytes: &'a [u8]) -> Result<Text<'a>> {
         lines_error(path, faults)
     })?;
     let body = trim_blank_lines(bytes.get(end + 1..).unwrap_or_default());
-    let mut blocks: Vec<Block<'_>> = cut(body)
-        .into_par_iter()
-        .map(|bytes| Block {
-            bytes,
-            rows: memchr::memchr_iter(b'\n', bytes).count() + usize::from(!bytes.ends_with(b"\n")),
-            first_line: 0,
-        })
-        .collect();
+    let blocks: Vec<&[u8]> = cut(body, BLOCK).collect();
+    let mut blocks: Vec<Block<'_>> = blocks.into_par_iter().map(Block::new).collect();
     let mut rows = 0;
     for block in &mut blocks {
         block.first_line = rows + 2;
@@ -128,17 +149,15 @@ fn known_binary(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Pieces of about [`BLOCK`] bytes that end as lines do.
-fn cut(mut body: &[u8]) -> Vec<&[u8]> {
-    let mut pieces = Vec::new();
-    while !body.is_empty() {
-        let least = BLOCK.min(body.len());
+/// Pieces of about that many bytes that end as lines do.
+fn cut(mut body: &[u8], bytes: usize) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let least = bytes.min(body.len());
         let end = memchr::memchr(b'\n', &body[least..]).map_or(body.len(), |at| least + at + 1);
         let (piece, rest) = body.split_at(end);
-        pieces.push(piece);
         body = rest;
-    }
-    pieces
+        (!piece.is_empty()).then_some(piece)
+    })
 }
 
 /// The cells of a block, as long as there is nothing wrong with its lines.
@@ -152,19 +171,16 @@ pub(super) struct Cells<'a> {
 impl<'a> Cells<'a> {
     /// Cuts each line into as many cells as the header has.
     pub fn new(block: &Block<'a>, width: usize) -> Result<Cells<'a>, Faults> {
-        match std::str::from_utf8(block.bytes) {
-            Ok(text) if memchr::memchr3(0, b'\r', b'"', block.bytes).is_none() => {
-                let starts = starts(block.bytes);
-                if is_regular(block, width, &starts) {
-                    let text = text.into();
-                    return Ok(Cells {
-                        text,
-                        width,
-                        starts,
-                    });
-                }
-            }
-            _ => {}
+        if let Ok(text) = std::str::from_utf8(block.bytes)
+            && memchr::memchr3(0, b'\r', b'"', block.bytes).is_none()
+            && let Some(starts) = starts(block, width)
+        {
+            let text = text.into();
+            return Ok(Cells {
+                text,
+                width,
+                starts,
+            });
         }
         Cells::line_by_line(block, width)
     }
@@ -198,36 +214,61 @@ impl<'a> Cells<'a> {
         })
     }
 
+    /// Number of lines.
+    pub fn rows(&self) -> usize {
+        self.starts.len() / self.width
+    }
+
     /// Start and end of each cell of a column.
     pub fn column(&self, at: usize) -> impl Iterator<Item = (usize, usize)> {
-        let starts = self.starts.iter().skip(at).step_by(self.width);
-        let next = self.starts.iter().skip(at + 1).step_by(self.width);
-        starts.zip(next).map(|(start, next)| (*start, next - 1))
+        (at..self.starts.len() - 1)
+            .step_by(self.width)
+            .map(|at| (self.starts[at], self.starts[at + 1] - 1))
     }
 }
 
-/// Where a cell starts if commas and line ends are all there is.
-fn starts(bytes: &[u8]) -> Vec<usize> {
-    let mut starts = vec![0; bytes.len() + 2];
-    let mut cells = 1;
-    for (at, byte) in bytes.iter().enumerate() {
-        // Written at each byte and kept at few: quicker than a branch that can't be foreseen.
-        starts[cells] = at + 1;
-        cells += usize::from(matches!(byte, b',' | b'\n'));
+/// Where each cell starts, if commas and line ends are all there is and each
+/// line has as many cells as it should.
+fn starts(block: &Block<'_>, width: usize) -> Option<Vec<usize>> {
+    let cells = block.rows * width;
+    let mut starts = vec![0; 1 + cells + 8];
+    let mut count = 1;
+    let (octets, rest) = block.bytes.as_chunks();
+    for (at, octets) in octets.iter().enumerate() {
+        let octets = u64::from_le_bytes(*octets);
+        let mut ends = octets::equal(octets, b',') | octets::equal(octets, b'\n');
+        let slots: &mut [usize; 8] = starts.get_mut(count..)?.first_chunk_mut()?;
+        count += octets::count(ends);
+        // Mostly there are up to 4: to note always 4 is quicker than to branch on
+        // how many there are.
+        for slot in &mut slots[..4] {
+            *slot = at * 8 + octets::first(ends) as usize + 1;
+            ends &= ends.wrapping_sub(1);
+        }
+        if ends != 0 {
+            for slot in &mut slots[4..] {
+                *slot = at * 8 + octets::first(ends) as usize + 1;
+                ends &= ends.wrapping_sub(1);
+            }
+        }
     }
-    if !bytes.ends_with(b"\n") {
-        starts[cells] = bytes.len() + 1;
-        cells += 1;
+    for (at, byte) in (block.bytes.len() - rest.len()..).zip(rest) {
+        if matches!(byte, b',' | b'\n') {
+            *starts.get_mut(count)? = at + 1;
+            count += 1;
+        }
     }
-    starts.truncate(cells);
-    starts
-}
-
-/// Whether there are as many cells as there should be, and line ends where they should be.
-fn is_regular(block: &Block<'_>, width: usize, starts: &[usize]) -> bool {
-    starts.len() == block.rows * width + 1
-        && (starts.iter().skip(width).step_by(width))
-            .all(|next| matches!(block.bytes.get(next - 1), None | Some(b'\n')))
+    if !block.bytes.ends_with(b"\n") {
+        *starts.get_mut(count)? = block.bytes.len() + 1;
+        count += 1;
+    }
+    let line_ends = starts[..count].iter().skip(width).step_by(width);
+    let regular = count == 1 + cells
+        && line_ends
+            .into_iter()
+            .all(|next| matches!(block.bytes.get(next - 1), None | Some(b'\n')));
+    starts.truncate(count);
+    regular.then_some(starts)
 }
 
 fn ragged(found: usize, expected: usize) -> String {
@@ -345,6 +386,9 @@ fn trim_blank_lines(mut body: &[u8]) -> &[u8] {
 }
 
 fn text(line: &[u8]) -> Result<&str, String> {
+    if line.contains(&0) {
+        return Err("a byte is 0".into());
+    }
     std::str::from_utf8(line).map_err(|error| {
         let at = error.valid_up_to();
         let byte = line.get(at).copied().unwrap_or_default();

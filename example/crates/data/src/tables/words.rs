@@ -5,35 +5,49 @@ use std::collections::HashMap;
 use crate::Values;
 use crate::table::MISSING_CODE;
 
+use super::octets::Word;
+
 /// The words seen so far, each with its number.
 pub(super) struct Words {
     levels: Vec<String>,
     known: HashMap<String, u32>,
-    /// Most words were seen a moment ago: looked for by a few of their bytes first.
-    recent: [u32; 256],
+    /// Short words seen a moment ago, by their keys; 0 is that of the empty word.
+    recent: [(u64, u32); 64],
+    latest: u32,
 }
 
 impl Words {
-    pub fn new() -> Words {
+    /// None yet but those that stand for "missing", beside the empty one.
+    pub fn new(missing: &[String]) -> Words {
+        let missing = missing.iter().cloned().chain([String::new()]);
         Words {
             levels: Vec::new(),
-            known: HashMap::new(),
-            recent: [0; 256],
+            known: missing.map(|word| (word, MISSING_CODE)).collect(),
+            recent: [(0, MISSING_CODE); 64],
+            latest: MISSING_CODE,
         }
     }
 
-    /// The number of a word; the empty one is missing.
-    pub fn code(&mut self, word: &str) -> u32 {
-        let bytes = word.as_bytes();
-        let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
-            return MISSING_CODE;
+    /// The number of the word `text[start..end]`.
+    pub fn code_in(&mut self, text: &str, start: usize, end: usize) -> u32 {
+        let Some(word) = Word::within(text, start, end) else {
+            return self.code(&text[start..end]);
         };
-        let middle = bytes[bytes.len() / 2];
-        let slot =
-            first.wrapping_mul(31) ^ middle.wrapping_mul(7) ^ last.wrapping_add(bytes.len() as u8);
-        let code = &mut self.recent[usize::from(slot)];
-        if self.levels.get(*code as usize).map(String::as_str) != Some(word) {
-            *code = match self.known.get(word) {
+        // All bits of the key have a part in the upper ones of such a product.
+        let place = (word.key().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize;
+        let (known, code) = self.recent[place];
+        if known == word.key() {
+            return code;
+        }
+        let code = self.code(&text[start..end]);
+        self.recent[place] = (word.key(), code);
+        code
+    }
+
+    /// The number of a word.
+    pub fn code(&mut self, word: &str) -> u32 {
+        if self.levels.get(self.latest as usize).map(String::as_str) != Some(word) {
+            self.latest = match self.known.get(word) {
                 Some(code) => *code,
                 None => {
                     let code = self.levels.len() as u32;
@@ -43,7 +57,7 @@ impl Words {
                 }
             };
         }
-        *code
+        self.latest
     }
 
     /// The words by their numbers.
