@@ -63,6 +63,8 @@ pub(super) struct Column<'a> {
     missing: &'a [String],
     /// The short ones of them, and the empty one.
     missing_keys: Vec<u64>,
+    /// Whether one of them looks like a number.
+    numbers_missing: bool,
     /// The words of a category by their codes.
     pub words: Words,
     /// Line and text of the first date written `yyyy-mm-dd` (or as none at all)
@@ -79,6 +81,7 @@ impl<'a> Column<'a> {
             slots,
             name,
             missing,
+            numbers_missing: missing.iter().any(|word| word.parse::<f64>().is_ok()),
             missing_keys: words.filter_map(Word::new).map(Word::key).collect(),
             words: Words::new(missing),
             notations: [None, None],
@@ -116,10 +119,11 @@ impl<'a> Column<'a> {
     #[inline]
     fn short_number(&self, text: &str, start: usize, end: usize) -> Option<f64> {
         let word = Word::within(text, start, end)?;
-        let (number, plain) = decimal(word);
-        let is_missing = |missing, key: &u64| missing | (*key == word.key());
-        let missing = self.missing_keys.iter().fold(false, is_missing);
-        (plain | missing).then_some(if missing { f64::NAN } else { number })
+        match decimal(word) {
+            Some(number) if !self.numbers_missing => Some(number),
+            _ if self.missing_keys.contains(&word.key()) => Some(f64::NAN),
+            number => number,
+        }
     }
 
     /// A finite number, or NaN if it is missing, as blanks alone are, or refused.

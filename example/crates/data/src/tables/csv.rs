@@ -105,11 +105,15 @@ fn fill_block<'a>(
     mut columns: Vec<cells::Column<'a>>,
 ) -> Result<Vec<cells::Column<'a>>, Faults> {
     let mut ragged = Faults::default();
+    let mut room = Vec::new();
     for part in block.parts() {
-        match Cells::new(&part, width) {
-            Ok(cells) => columns
-                .iter_mut()
-                .for_each(|column| column.fill(&cells, part.first_line)),
+        match Cells::new(&part, width, std::mem::take(&mut room)) {
+            Ok(cells) => {
+                for column in &mut columns {
+                    column.fill(&cells, part.first_line);
+                }
+                room = cells.starts;
+            }
             Err(faults) => ragged.append(faults),
         }
     }

@@ -2,32 +2,33 @@
 
 use super::octets::{Word, each, equal, first};
 
-/// The number that a word is, and whether it is a plain decimal at all: digits,
-/// at most one point, a minus before them. If it isn't, [`str::parse`] knows better.
+/// The number that a word is, if it is a plain decimal: digits, at most one
+/// point, a minus before them. If not, [`str::parse`] may know better.
 ///
 /// The result is the one that [`str::parse`] gives: mantissa and power of ten
-/// are exact as `f64`, so that their quotient is rounded once. No step
-/// branches: whether a cell has a sign or a point can't be foreseen.
+/// are exact as `f64`, so that their quotient is rounded once. The steps don't
+/// branch on what can't be foreseen: sign, point, number of digits.
 #[inline]
-pub(super) fn decimal(word: Word) -> (f64, bool) {
-    let negative = word.first() == b'-';
-    let (word, digits_of) = word.without(negative);
+pub(super) fn decimal(word: Word) -> Option<f64> {
+    let (negative, word, used) = word.unsigned()?;
 
     let point = equal(word, b'.');
     let pointed = u32::from(point != 0);
     let before = ((point & point.wrapping_neg()) >> 7).wrapping_sub(1);
     let after = 8 - first(point) - pointed;
     let word = (word & !(before << 8 | 0xFF)) | (word & before) << (8 * pointed);
-    let used = digits_of << (8 * pointed);
+    let used = used << (8 * pointed);
 
     let digits = (word ^ each(b'0')) & used;
     let above_nine = (digits.wrapping_add(each(0x76)) | digits) & each(0x80);
+    if above_nine != 0 || used == 0 {
+        return None;
+    }
     let pairs = digits.wrapping_mul(10 << 8 | 1) >> 8 & 0x00FF_00FF_00FF_00FF;
     let fours = pairs.wrapping_mul(100 << 16 | 1) >> 16 & 0x0000_FFFF_0000_FFFF;
     let mantissa = fours.wrapping_mul(10_000 << 32 | 1) >> 32;
     let value = mantissa as f64 / POWERS[after as usize % 8];
-    let signed = f64::from_bits(value.to_bits() | u64::from(negative) << 63);
-    (signed, above_nine == 0 && used != 0)
+    Some(f64::from_bits(value.to_bits() | u64::from(negative) << 63))
 }
 
 const POWERS: [f64; 8] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7];
@@ -39,8 +40,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Option<f64> {
-        let (value, plain) = decimal(Word::new(text)?);
-        plain.then_some(value)
+        decimal(Word::new(text)?)
     }
 
     #[test]

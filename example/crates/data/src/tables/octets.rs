@@ -57,21 +57,14 @@ impl Word {
         self.octets.unbounded_shl(self.unused)
     }
 
-    /// Its first character; of an empty word, the one after it.
+    /// Whether a minus comes first, the other characters at the upper end with 0
+    /// before them, and all bits of theirs; `None` if there are no others.
     #[inline]
-    pub fn first(self) -> u8 {
-        self.octets as u8
-    }
-
-    /// The characters at the upper end, with 0 before them, the first one left out
-    /// if so asked; and all bits of theirs.
-    #[inline]
-    pub fn without(self, first: bool) -> (u64, u64) {
-        let first = 8 * u32::from(first);
-        let unused = self.unused + first;
-        (
-            (self.octets >> first).unbounded_shl(unused),
-            u64::MAX.unbounded_shl(unused),
-        )
+    pub fn unsigned(self) -> Option<(bool, u64, u64)> {
+        let negative = self.octets as u8 == b'-';
+        let sign = 8 * u32::from(negative);
+        let unused = self.unused + sign;
+        let octets = (self.octets >> sign).checked_shl(unused)?;
+        Some((negative, octets, u64::MAX << (unused % 64)))
     }
 }

@@ -165,24 +165,30 @@ pub(super) struct Cells<'a> {
     pub text: Cow<'a, str>,
     width: usize,
     /// Where each cell starts in the text, after a byte that belongs to none.
-    starts: Vec<usize>,
+    pub starts: Vec<usize>,
 }
 
 impl<'a> Cells<'a> {
-    /// Cuts each line into as many cells as the header has.
-    pub fn new(block: &Block<'a>, width: usize) -> Result<Cells<'a>, Faults> {
-        if let Ok(text) = std::str::from_utf8(block.bytes)
-            && memchr::memchr3(0, b'\r', b'"', block.bytes).is_none()
-            && let Some(starts) = starts(block, width)
-        {
-            let text = text.into();
-            return Ok(Cells {
-                text,
-                width,
-                starts,
-            });
+    /// Cuts each line into as many cells as the header has; `starts` is room from before.
+    pub fn new(
+        block: &Block<'a>,
+        width: usize,
+        mut starts: Vec<usize>,
+    ) -> Result<Cells<'a>, Faults> {
+        match std::str::from_utf8(block.bytes) {
+            Ok(text)
+                if memchr::memchr3(0, b'\r', b'"', block.bytes).is_none()
+                    && cut_all(block, width, &mut starts).is_some() =>
+            {
+                let text = text.into();
+                Ok(Cells {
+                    text,
+                    width,
+                    starts,
+                })
+            }
+            _ => Cells::line_by_line(block, width),
         }
-        Cells::line_by_line(block, width)
     }
 
     /// For lines with quotes or carriage returns, and to find out which are wrong.
@@ -221,17 +227,17 @@ impl<'a> Cells<'a> {
 
     /// Start and end of each cell of a column.
     pub fn column(&self, at: usize) -> impl Iterator<Item = (usize, usize)> {
-        (at..self.starts.len() - 1)
-            .step_by(self.width)
-            .map(|at| (self.starts[at], self.starts[at + 1] - 1))
+        let cells = self.starts[at..].windows(2).step_by(self.width);
+        cells.map(|starts| (starts[0], starts[1] - 1))
     }
 }
 
-/// Where each cell starts, if commas and line ends are all there is and each
-/// line has as many cells as it should.
-fn starts(block: &Block<'_>, width: usize) -> Option<Vec<usize>> {
+/// Notes where each cell starts, if commas and line ends are all there is and
+/// each line has as many cells as it should.
+fn cut_all(block: &Block<'_>, width: usize, starts: &mut Vec<usize>) -> Option<()> {
     let cells = block.rows * width;
-    let mut starts = vec![0; 1 + cells + 8];
+    starts.resize(1 + cells + 8, 0);
+    starts[0] = 0;
     let mut count = 1;
     let (octets, rest) = block.bytes.as_chunks();
     for (at, octets) in octets.iter().enumerate() {
@@ -268,7 +274,7 @@ fn starts(block: &Block<'_>, width: usize) -> Option<Vec<usize>> {
             .into_iter()
             .all(|next| matches!(block.bytes.get(next - 1), None | Some(b'\n')));
     starts.truncate(count);
-    regular.then_some(starts)
+    regular.then_some(())
 }
 
 fn ragged(found: usize, expected: usize) -> String {
