@@ -6,12 +6,16 @@
 use std::path::Path;
 
 use mlops_data::tables::{self, Format, ReadOptions};
-use mlops_data::{Cell, Contract, Table, Values};
+use mlops_data::{Cell, Contract, Table, Values, calendar};
 
 fn contract() -> Contract {
+    contract_with("[NA, n/a]")
+}
+
+fn contract_with(missing: &str) -> Contract {
     let text = r#"
 table: shop
-missing: [NA, n/a]
+missing: MISSING
 key: [Day, Shop]
 time: Day
 entity: Shop
@@ -25,7 +29,8 @@ columns:
 forbidden:
   - { column: Takings, reason: it is the label in money }
 "#;
-    Contract::parse(text, Path::new("contract.yaml")).unwrap()
+    let text = text.replace("MISSING", missing);
+    Contract::parse(&text, Path::new("contract.yaml")).unwrap()
 }
 
 const HEADER: &str = "Day,Shop,Price,Door,More\n";
@@ -97,12 +102,6 @@ fn columns_come_in_the_contracts_order_and_its_words_first() {
     assert_eq!(reading.format, Format::Csv);
     assert_eq!(reading.bytes, 96);
     assert!(reading.warnings.is_empty(), "{:?}", reading.warnings);
-}
-
-#[test]
-fn the_md5_is_that_of_the_bytes() {
-    // `printf 'Day,Shop,Price,Door,More\n' | md5sum`
-    assert_eq!(read(HEADER).md5, "72dd1273dcd2b74310f5ab8ad71c8ac8");
 }
 
 #[test]
@@ -244,6 +243,7 @@ fn a_file_that_is_no_table_is_refused() {
         b"\x1f\x8b\x08".to_vec(),
         b"\xff\xfeD\0a\0y\0".to_vec(),
         b"Day,Shop\n\0\x01".to_vec(),
+        [HEADER.as_bytes(), b"2020-01-01,a\0,1,open,Yes\n"].concat(),
         b"D\xe9y,Shop\n".to_vec(),
         [
             HEADER.as_bytes(),
@@ -265,6 +265,8 @@ fn a_file_that_is_no_table_is_refused() {
     shop.csv: this is UTF-16 text; save it as UTF-8
     ---
     shop.csv: byte 10 is 0, so this is a binary file and no CSV; give a CSV or Parquet file
+    ---
+    shop.csv: byte 38 is 0, so this is a binary file and no CSV; give a CSV or Parquet file
     ---
     shop.csv, line 1: byte 2 of the line is 0xE9, which is not UTF-8; save the file as UTF-8
     The file is damaged or no CSV with commas; repair these lines or export it again.
@@ -368,6 +370,33 @@ fn a_value_of_the_wrong_type_is_named_with_line_and_column() {
 }
 
 #[test]
+fn a_word_for_missing_may_look_like_a_number() {
+    let contract = contract_with("[\"-99\", \"999999999\"]");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.csv");
+    let row = |price: &str| format!("2020-01-01,a,{price},open,Yes\n");
+    let rows = ["-99", "99", "999999999", "-999", "-99.0"]
+        .map(row)
+        .concat();
+    std::fs::write(&path, format!("{HEADER}{rows}")).unwrap();
+    let table = tables::read(&path, &contract, ReadOptions::default())
+        .unwrap()
+        .table;
+    let price = table.get("Price").unwrap();
+    let prices: Vec<Cell> = (0..5).map(|row| price.cell(row)).collect();
+    assert_eq!(
+        prices,
+        [
+            Cell::Missing,
+            Cell::Number(99.0),
+            Cell::Missing,
+            Cell::Number(-999.0),
+            Cell::Number(-99.0)
+        ]
+    );
+}
+
+#[test]
 fn a_long_file_keeps_its_line_numbers_and_its_rows() {
     let row = "2020-01-01,a,1.25,open,Yes\n";
     let mut text = format!("{HEADER}{}", row.repeat(100_000));
@@ -385,4 +414,37 @@ fn a_long_file_keeps_its_line_numbers_and_its_rows() {
     let end = bytes.len() - 3;
     bytes[end] = 0xFF;
     assert!(error(&bytes).contains("line 100003: byte 18 of the line is 0xFF"));
+}
+
+#[test]
+fn words_and_dates_of_a_long_file_are_the_same_whatever_block_they_stand_in() {
+    // Two megabytes: a word that comes late sorts first, and a quote that comes
+    // late makes its part of the file a slower one to read.
+    let row = |day: usize, shop: &str| {
+        format!(
+            "{},{shop},{}.5,shut,No\n",
+            calendar::format_iso(day as i32),
+            day % 1000
+        )
+    };
+    let mut text = String::from(HEADER);
+    for day in 0..80_000 {
+        text += &row(day, ["m", "a long name of a shop", "k"][day % 3]);
+    }
+    text += &row(80_000, "\"a, b\"");
+    text += &row(80_001, "b");
+    let table = read(&text).table;
+    let Some(Values::Category { codes, levels }) = table.get("Shop") else {
+        panic!("no words");
+    };
+    assert_eq!(levels, &["a long name of a shop", "a, b", "b", "k", "m"]);
+    assert_eq!((codes[0], codes[1], codes[79_997]), (4, 0, 3));
+    assert_eq!(codes[80_000..], [1, 2]);
+    for row in [0, 4321, 79_999, 80_001] {
+        assert_eq!(table.get("Day").unwrap().cell(row), Cell::Date(row as i32));
+        let price = (row % 1000) as f64 + 0.5;
+        assert_eq!(table.get("Price").unwrap().cell(row), Cell::Number(price));
+    }
+    text += "01/02/2020,c,1,open,Yes\n";
+    assert!(error(&text).contains("line 2 has \"1970-01-01\", line 80004 has \"01/02/2020\""));
 }

@@ -48,10 +48,10 @@ impl Checker<'_> {
         findings.extend(self.missing(rule, missing));
         match values {
             Values::Number(values) => {
-                findings.extend(self.numbers(rule, known, |row| values[row]));
+                findings.extend(self.numbers(rule, known, values));
             }
             Values::Single(values) => {
-                findings.extend(self.numbers(rule, known, |row| f64::from(values[row])));
+                findings.extend(self.numbers(rule, known, values));
             }
             Values::Category { codes, levels } => {
                 findings.extend(self.words(rule, known, codes, levels));
@@ -76,33 +76,36 @@ impl Checker<'_> {
         Some(draft.total(missing, rows))
     }
 
-    fn numbers(
+    fn numbers<T: Copy + Into<f64>>(
         &self,
         rule: &ColumnRule,
         known: usize,
-        value: impl Fn(usize) -> f64,
+        values: &[T],
     ) -> Vec<Finding> {
         let unit = rule.unit.as_ref().map(|unit| format!(" {unit}"));
         let unit = unit.unwrap_or_default();
-        let [least, greatest] = rule.range.unwrap_or([f64::MIN, f64::MAX]);
-        let impossible = |row| !(least..=greatest).contains(&value(row)) && !value(row).is_nan();
+        let range = rule.range.unwrap_or([f64::MIN, f64::MAX]);
+        let impossible = |row: usize| outside(values[row], range);
         let reason = match rule.range {
-            Some(_) => format!("outside {least} to {greatest}{unit}, which is impossible"),
+            Some([least, greatest]) => {
+                format!("outside {least} to {greatest}{unit}, which is impossible")
+            }
             None => "not a finite number".into(),
         };
         let name = rule.name.as_str();
-        let range = self
-            .finding("range", Some(name), Level::Error, reason)
-            .rows(known, &[name], impossible);
-        let usual = rule.usual.and_then(|[low, high]| {
+        let found = any_outside(values, range).then(|| {
+            self.finding("range", Some(name), Level::Error, reason)
+                .rows(known, &[name], impossible)
+        });
+        let usual = rule.usual.filter(|usual| any_outside(values, *usual));
+        let unusual = usual.map(|[low, high]| {
             let reason = format!("outside {low} to {high}{unit}, which is unusual");
             self.finding("usual", Some(name), Level::Warning, reason)
                 .rows(known, &[name], |row| {
-                    let value = value(row);
-                    !(low..=high).contains(&value) && !value.is_nan() && !impossible(row)
+                    outside(values[row], [low, high]) && !impossible(row)
                 })
         });
-        range.into_iter().chain(usual).collect()
+        found.into_iter().chain(unusual).flatten().collect()
     }
 
     fn words(
@@ -142,6 +145,18 @@ impl Checker<'_> {
         finding.reason = format!("{}; allowed are {}", words.join(", "), allowed.join(", "));
         Some(finding)
     }
+}
+
+/// Whether a number is known and not in a range.
+fn outside<T: Into<f64>>(value: T, [low, high]: [f64; 2]) -> bool {
+    let value = value.into();
+    (value < low) | (value > high)
+}
+
+/// Whether any is: mostly none, and to ask only that is quick.
+fn any_outside<T: Copy + Into<f64>>(values: &[T], range: [f64; 2]) -> bool {
+    let outside = |any, value: &T| any | outside(*value, range);
+    values.iter().fold(false, outside)
 }
 
 pub(super) fn missing(values: &Values) -> usize {

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::Table;
-use crate::contract::{Contract, Level};
+use crate::contract::{Contract, Level, Rule};
 use crate::expression::{Expression, Outcome};
 use crate::json::cell_to_json;
 use crate::neighbours::Neighbours;
@@ -97,49 +97,31 @@ impl Report {
 /// Checks everything the contract says about a table.
 pub fn check(table: &Table, contract: &Contract) -> Report {
     let checker = Checker { table, contract };
-    let neighbours = Neighbours::new(table, contract);
+    let columns = || {
+        let columns = contract.columns.par_iter();
+        columns.flat_map_iter(|rule| checker.column(rule)).collect()
+    };
+    let rows = || {
+        let neighbours = Neighbours::new(table, contract);
+        rayon::join(
+            || {
+                let mut findings = checker.keys(&neighbours);
+                findings.extend(checker.label());
+                findings.extend(checker.days(&neighbours));
+                findings
+            },
+            || {
+                let rules = contract.rules.par_iter();
+                rules.map(|rule| checker.rule(rule, &neighbours)).collect()
+            },
+        )
+    };
+    let (columns, (rows, asked)): (Vec<_>, (Vec<_>, Vec<_>)) = rayon::join(columns, rows);
+    let (rules, broken): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
     let mut findings = checker.whole();
-    findings.par_extend(
-        contract
-            .columns
-            .par_iter()
-            .flat_map_iter(|rule| checker.column(rule)),
-    );
-    findings.extend(checker.keys(&neighbours));
-    findings.extend(checker.label());
-    findings.extend(checker.days(&neighbours));
-    let mut rules = Vec::new();
-    for rule in &contract.rules {
-        let mut asked = Asked {
-            rule: rule.name.clone(),
-            evaluated: 0,
-            broken: 0,
-        };
-        match Expression::parse(&rule.holds, contract) {
-            Ok(expression) => {
-                let outcomes = expression.evaluate(table, &neighbours).unwrap_or_default();
-                let count = |which| outcomes.iter().filter(|o| **o == which).count();
-                asked.broken = count(Outcome::Broken);
-                asked.evaluated = asked.broken + count(Outcome::Holds);
-                let reason = match rule.reason.trim() {
-                    "" => rule.holds.clone(),
-                    reason => format!("{}: {reason}", rule.holds),
-                };
-                findings.extend(checker.finding(&rule.name, None, rule.level, reason).rows(
-                    asked.evaluated,
-                    &expression.columns().collect::<Vec<_>>(),
-                    |row| outcomes.get(row) == Some(&Outcome::Broken),
-                ));
-            }
-            // A contract that was read has had its rules parsed already.
-            Err(error) => findings.push(
-                checker
-                    .finding(&rule.name, None, Level::Error, error.to_string())
-                    .total(0, 0),
-            ),
-        }
-        rules.push(asked);
-    }
+    findings.extend(columns);
+    findings.extend(rows);
+    findings.extend(broken.into_iter().flatten());
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     Report {
         table: contract.table.clone(),
@@ -177,6 +159,42 @@ impl Checker<'_> {
                 first: Vec::new(),
             },
         }
+    }
+
+    /// One of the contract's own rules.
+    fn rule(&self, rule: &Rule, neighbours: &Neighbours) -> (Asked, Option<Finding>) {
+        let mut asked = Asked {
+            rule: rule.name.clone(),
+            evaluated: 0,
+            broken: 0,
+        };
+        let expression = match Expression::parse(&rule.holds, self.contract) {
+            Ok(expression) => expression,
+            Err(error) => {
+                // A contract that was read has had its rules parsed already.
+                let draft = self.finding(&rule.name, None, Level::Error, error.to_string());
+                return (asked, Some(draft.total(0, 0)));
+            }
+        };
+        let outcomes = expression
+            .evaluate(self.table, neighbours)
+            .unwrap_or_default();
+        let count = |which| outcomes.iter().filter(|o| **o == which).count();
+        asked.broken = count(Outcome::Broken);
+        asked.evaluated = asked.broken + count(Outcome::Holds);
+        if asked.broken == 0 {
+            return (asked, None);
+        }
+        let reason = match rule.reason.trim() {
+            "" => rule.holds.clone(),
+            reason => format!("{}: {reason}", rule.holds),
+        };
+        let finding = self.finding(&rule.name, None, rule.level, reason).rows(
+            asked.evaluated,
+            &expression.columns().collect::<Vec<_>>(),
+            |row| outcomes.get(row) == Some(&Outcome::Broken),
+        );
+        (asked, finding)
     }
 
     fn place(&self, row: usize, columns: &[&str]) -> Place {

@@ -2,15 +2,14 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::HashMap;
 
 use rayon::prelude::*;
 
+use crate::Values;
 use crate::calendar::{Day, format_iso};
 use crate::contract::Level;
 use crate::neighbours::Neighbours;
 use crate::table::{MISSING_CODE, MISSING_DAY};
-use crate::{Cell, Values};
 
 use super::{Checker, Finding};
 
@@ -23,14 +22,10 @@ impl Checker<'_> {
             return Vec::new();
         };
         let rows = self.table.rows();
-        let keyless: Vec<bool> = (0..rows)
-            .into_par_iter()
-            .map(|row| {
-                columns
-                    .iter()
-                    .any(|values| values.cell(row) == Cell::Missing)
-            })
-            .collect();
+        let mut keyless = vec![false; rows];
+        for values in &columns {
+            mark_missing(values, &mut keyless);
+        }
         let compare = |one: &u32, other: &u32| compare(&columns, *one as usize, *other as usize);
         let contract = self.contract;
         let order =
@@ -99,13 +94,14 @@ impl Checker<'_> {
     /// Days without a row between an entity's first and last, and rows that come
     /// after a later day of their entity.
     pub(super) fn days(&self, neighbours: &Neighbours) -> Vec<Finding> {
-        let (Some(Values::Category { codes, .. }), Some(Values::Date(days))) = (
+        let (Some(Values::Category { codes, levels }), Some(Values::Date(days))) = (
             self.table.get(&self.contract.entity),
             self.table.get(&self.contract.time),
         ) else {
             return Vec::new();
         };
-        let mut gaps = HashMap::new();
+        // The last absent day after a row.
+        let mut gaps = vec![MISSING_DAY; days.len()];
         let mut absent = 0;
         let mut followed = 0;
         for pair in neighbours.order().windows(2) {
@@ -115,30 +111,29 @@ impl Checker<'_> {
                 let between = i64::from(days[other]) - i64::from(days[one]) - 1;
                 if between > 0 {
                     absent += between;
-                    gaps.insert(one, (days[one] + 1, days[other] - 1));
+                    gaps[one] = days[other] - 1;
                 }
             }
         }
         let reason = format!("{absent} days are absent between an entity's rows");
         let gap = self
             .finding("gaps", None, Level::Warning, reason)
-            .rows(followed, &[], |row| gaps.contains_key(&row))
+            .rows(followed, &[], |row| gaps[row] != MISSING_DAY)
             .map(|mut finding| {
                 for place in &mut finding.first {
-                    if let Some((from, to)) = gaps.get(&(place.line - 2)) {
-                        place
-                            .values
-                            .insert("absent".into(), span(*from, *to).into());
-                    }
+                    let row = place.line - 2;
+                    let absent = span(days[row] + 1, gaps[row]);
+                    place.values.insert("absent".into(), absent.into());
                 }
                 finding
             });
 
-        let mut latest: HashMap<u32, Day> = HashMap::new();
+        let mut latest = vec![MISSING_DAY; levels.len()];
         let mut late = vec![false; days.len()];
         for (row, (code, day)) in codes.iter().zip(days).enumerate() {
-            if *code != MISSING_CODE && *day != MISSING_DAY {
-                let latest = latest.entry(*code).or_insert(*day);
+            if let Some(latest) = latest.get_mut(*code as usize)
+                && *day != MISSING_DAY
+            {
                 late[row] = *day < *latest;
                 *latest = (*latest).max(*day);
             }
@@ -152,6 +147,20 @@ impl Checker<'_> {
             )
             .rows(neighbours.order().len(), &[], |row| late[row]);
         gap.into_iter().chain(order).collect()
+    }
+}
+
+fn mark_missing(values: &Values, marks: &mut [bool]) {
+    fn mark<T>(values: &[T], marks: &mut [bool], missing: impl Fn(&T) -> bool) {
+        for (mark, value) in marks.iter_mut().zip(values) {
+            *mark |= missing(value);
+        }
+    }
+    match values {
+        Values::Number(values) => mark(values, marks, |value| value.is_nan()),
+        Values::Single(values) => mark(values, marks, |value| value.is_nan()),
+        Values::Category { codes, .. } => mark(codes, marks, |code| *code == MISSING_CODE),
+        Values::Date(days) => mark(days, marks, |day| *day == MISSING_DAY),
     }
 }
 

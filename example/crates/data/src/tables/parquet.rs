@@ -12,7 +12,7 @@ use crate::error::SHOWN;
 use crate::table::MISSING_DAY;
 use crate::{Column, DataError, Problem, Result, Table, Values};
 
-use super::columns::{self, Dates, REFUSED_DAY};
+use super::columns::{self, REFUSED_DAY};
 use super::header::plan;
 use super::{Found, PARQUET_MAGIC, ReadOptions};
 
@@ -117,7 +117,7 @@ fn values(series: &Series, rule: Option<&ColumnRule>) -> PolarsResult<Option<Val
             )))
         }
         (Some(Kind::Date), DataType::String) => {
-            Ok(Some(Values::Date(columns::days(series.str()?, Dates::Iso))))
+            Ok(Some(Values::Date(columns::days(series.str()?))))
         }
         _ => Ok(None),
     }

@@ -1,0 +1,169 @@
+//! Cells as values of their column's type.
+
+use crate::Values;
+use crate::calendar::{self, Day};
+use crate::contract::Kind;
+use crate::table::MISSING_DAY;
+
+use super::decimal::decimal;
+use super::octets::Word;
+use super::scan::{Cells, Faults};
+use super::words::Words;
+
+/// An empty column; the memory is touched first by those who fill it.
+pub(super) fn empty(kind: Kind, rows: usize) -> Values {
+    match kind {
+        Kind::Number => Values::Number(vec![0.0; rows]),
+        Kind::Category => Values::Category {
+            codes: vec![0; rows],
+            levels: Vec::new(),
+        },
+        Kind::Date => Values::Date(vec![0; rows]),
+    }
+}
+
+/// The rows of a column that are to be filled.
+pub(super) enum Slots<'a> {
+    Number(&'a mut [f64]),
+    Category(&'a mut [u32]),
+    Date(&'a mut [Day]),
+}
+
+impl<'a> Slots<'a> {
+    /// All rows of a column; numbers of 32 bits don't come from text.
+    pub fn of(values: &'a mut Values) -> Slots<'a> {
+        match values {
+            Values::Number(values) => Slots::Number(values),
+            Values::Single(_) => Slots::Number(&mut []),
+            Values::Category { codes, .. } => Slots::Category(codes),
+            Values::Date(days) => Slots::Date(days),
+        }
+    }
+
+    /// The first rows, which are taken off.
+    pub fn take(&mut self, rows: usize) -> Slots<'a> {
+        match self {
+            Slots::Number(values) => Slots::Number(take(values, rows)),
+            Slots::Category(codes) => Slots::Category(take(codes, rows)),
+            Slots::Date(days) => Slots::Date(take(days, rows)),
+        }
+    }
+}
+
+fn take<'a, T>(slots: &mut &'a mut [T], rows: usize) -> &'a mut [T] {
+    slots.split_off_mut(..rows).unwrap_or_default()
+}
+
+/// A column of a block on its way from text, and what came of it beside the values.
+pub(super) struct Column<'a> {
+    /// Its place in the file.
+    pub place: usize,
+    slots: Slots<'a>,
+    name: &'a str,
+    missing: &'a [String],
+    /// The short ones of them, and the empty one.
+    missing_keys: Vec<u64>,
+    /// Whether one of them looks like a number.
+    numbers_missing: bool,
+    /// The words of a category by their codes.
+    pub words: Words,
+    /// Line and text of the first date written `yyyy-mm-dd` (or as none at all)
+    /// and of the first with slashes.
+    pub notations: [Option<(usize, String)>; 2],
+    pub faults: Faults,
+}
+
+impl<'a> Column<'a> {
+    pub fn new(name: &'a str, place: usize, slots: Slots<'a>, missing: &'a [String]) -> Column<'a> {
+        let words = missing.iter().map(String::as_str).chain([""]);
+        Column {
+            place,
+            slots,
+            name,
+            missing,
+            numbers_missing: missing.iter().any(|word| word.parse::<f64>().is_ok()),
+            missing_keys: words.filter_map(Word::new).map(Word::key).collect(),
+            words: Words::new(missing),
+            notations: [None, None],
+            faults: Faults::default(),
+        }
+    }
+
+    /// Reads the cells of the next rows, the first of which is in this line.
+    pub fn fill(&mut self, cells: &Cells<'_>, first_line: usize) {
+        let cell = cells.column(self.place);
+        let text = &*cells.text;
+        match self.slots.take(cells.rows()) {
+            Slots::Number(values) => {
+                for (row, (value, (start, end))) in values.iter_mut().zip(cell).enumerate() {
+                    *value = match self.short_number(text, start, end) {
+                        Some(number) => number,
+                        None => self.number(&text[start..end], first_line + row),
+                    };
+                }
+            }
+            Slots::Category(codes) => {
+                for (code, (start, end)) in codes.iter_mut().zip(cell) {
+                    *code = self.words.code_in(text, start, end);
+                }
+            }
+            Slots::Date(days) => {
+                for (row, (day, (start, end))) in days.iter_mut().zip(cell).enumerate() {
+                    *day = self.date(&text[start..end], first_line + row);
+                }
+            }
+        }
+    }
+
+    /// What [`number`](Self::number) gives, if it is to be had quickly.
+    #[inline]
+    fn short_number(&self, text: &str, start: usize, end: usize) -> Option<f64> {
+        let word = Word::within(text, start, end)?;
+        match decimal(word) {
+            Some(number) if !self.numbers_missing => Some(number),
+            _ if self.missing_keys.contains(&word.key()) => Some(f64::NAN),
+            number => number,
+        }
+    }
+
+    /// A finite number, or NaN if it is missing, as blanks alone are, or refused.
+    fn number(&mut self, text: &str, line: usize) -> f64 {
+        let digits = text.trim_start_matches([' ', '\t']);
+        if digits.is_empty() || self.is_missing(text) {
+            return f64::NAN;
+        }
+        match digits.parse::<f64>() {
+            Ok(value) if value.is_finite() => return value,
+            Ok(_) => self.refuse(line, format!("{text:?} is not a finite number")),
+            Err(_) => self.refuse(line, format!("{text:?} is not a number")),
+        }
+        f64::NAN
+    }
+
+    fn date(&mut self, text: &str, line: usize) -> Day {
+        if text.is_empty() || self.is_missing(text) {
+            return MISSING_DAY;
+        }
+        let iso = calendar::parse_iso(text);
+        let slashes = iso.is_none() && text.contains('/');
+        self.notations[usize::from(slashes)].get_or_insert_with(|| (line, text.into()));
+        let day = match slashes {
+            false => iso.ok_or("yyyy-mm-dd"),
+            true => {
+                calendar::parse_day_first(text).ok_or("dd/mm/yyyy (the month never comes first)")
+            }
+        };
+        day.unwrap_or_else(|notation| {
+            self.refuse(line, format!("{text:?} is not a date written {notation}"));
+            MISSING_DAY
+        })
+    }
+
+    fn is_missing(&self, text: &str) -> bool {
+        self.missing.iter().any(|word| word == text)
+    }
+
+    fn refuse(&mut self, line: usize, message: String) {
+        self.faults.note(line, Some(self.name), message);
+    }
+}
