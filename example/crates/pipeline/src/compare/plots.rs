@@ -240,12 +240,7 @@ impl Wanted {
     }
 }
 
-fn read(
-    state: &State<'_>,
-    wanted: &Wanted,
-    revision: &str,
-    faults: &mut Faults,
-) -> Vec<Series> {
+fn read(state: &State<'_>, wanted: &Wanted, revision: &str, faults: &mut Faults) -> Vec<Series> {
     let mut all = Vec::new();
     let several_files = wanted.files.len() > 1;
     for (file, columns) in &wanted.files {
@@ -304,10 +299,9 @@ fn read(
 
 fn last_column(rows: &[Map], x: Option<&String>) -> Vec<String> {
     let names = rows.first().into_iter().flatten();
-    let names = names.filter_map(|entry| entry.key.as_text());
+    let mut names = names.filter_map(|entry| entry.key.as_text());
     names
-        .filter(|name| x.is_none_or(|x| x != name))
-        .next_back()
+        .rfind(|name| x.is_none_or(|x| x != name))
         .map(str::to_owned)
         .into_iter()
         .collect()

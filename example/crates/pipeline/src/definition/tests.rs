@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use mlops_versioning::yaml;
 
 use super::*;
@@ -267,3 +269,63 @@ fn a_parse_survives_any_shape_of_value() {
     }
     assert_eq!(yaml::read("a: 1").unwrap().line, 1);
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn a_damaged_definition_is_refused_or_taken(
+        at in 0..2000_usize,
+        text in "[a-z${}\\[\\]:,&*! \n'\"#-]{1,12}",
+        gone in 0..20_usize,
+    ) {
+        let mut damaged: Vec<char> = SOUND.chars().collect();
+        let at = at % damaged.len();
+        let end = (at + gone).min(damaged.len());
+        damaged.splice(at..end, text.chars());
+        let damaged: String = damaged.into_iter().collect();
+        if let Err(error) = stages(&damaged, &[("params.yaml", "a: {b: [1, x]}\nl: [us, uk]\n")]) {
+            let told = error.to_string();
+            prop_assert!(told.lines().count() < 25, "at most one screen: {told}");
+            prop_assert!(told.contains(".yaml:"), "names the place: {told}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_lock_is_refused_or_taken(at in 0..2000_usize, text in "[a-z0-9:\\[ \n'-]{0,8}", gone in 0..20_usize) {
+        let sound = "schema: '2.0'\nstages:\n  s:\n    cmd: x\n    deps:\n    - path: a\n      hash: md5\n      md5: 5ea40360f5b4ec688df672a4db9c17d1.dir\n      size: 6\n    params:\n      params.yaml:\n        lr: 1e-05\n";
+        let mut damaged: Vec<char> = sound.chars().collect();
+        let at = at % damaged.len();
+        let end = (at + gone).min(damaged.len());
+        damaged.splice(at..end, text.chars());
+        let damaged: String = damaged.into_iter().collect();
+        if let Ok(lock) = crate::lockfile::Lock::parse("dvc.lock", &damaged) {
+            for name in lock.names() {
+                let _ = lock.stage(name);
+            }
+            // What was read is written and read again as the same.
+            let text = lock.to_text();
+            let again = crate::lockfile::Lock::parse("dvc.lock", &text).unwrap();
+            prop_assert_eq!(again.to_text(), text);
+        }
+    }
+}
+
+const SOUND: &str = "vars: [{v: 1}]
+stages:
+  each:
+    foreach: ${l}
+    do: {cmd: 'x ${item} ${a.b[0]}', deps: [a, b], outs: ['${item}': {cache: false}]}
+  cross:
+    matrix: {p: [1, 2], q: ${l}}
+    cmd: y ${item.p} ${key}
+    params: [a.b, {other.json: [c]}]
+  one:
+    cmd: [a, b]
+    wdir: w
+    vars: [{local: 2}]
+    metrics: [m.json]
+    plots: [{p.csv: {x: a, y: b}}]
+    meta: {timeout: 5m, retries: 1}
+plots: [{id: {x: {f: c}, y: {f: [d, e]}}}]
+";

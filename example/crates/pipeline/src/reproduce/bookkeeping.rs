@@ -303,7 +303,9 @@ impl<'a> Books<'a> {
             if same.is_some_and(|saved| saved.id == id) {
                 continue;
             }
-            self.remove(&path)?;
+            if path.is_dir() {
+                self.remove(&path)?;
+            }
             if let Some(folder) = path.parent() {
                 disk::create_dir_all(folder)?;
             }
@@ -562,9 +564,7 @@ fn unprotect(path: &Path) -> Result<()> {
     }
     if metadata.is_symlink() || metadata.nlink() > 1 {
         let real = path.canonicalize().map_err(PipelineError::io(path))?;
-        let staged = path.with_extension("rain-unprotected");
-        disk::copy(&real, &staged)?;
-        disk::rename(&staged, path)?;
+        disk::copy(&real, path)?;
     }
     disk::set_mode(path, metadata.mode() & 0o777 | 0o644)?;
     Ok(())
