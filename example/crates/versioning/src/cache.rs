@@ -1,16 +1,16 @@
 //! The objects of a repository: contents under the names of their hashes, as DVC lays them out.
 
 use std::collections::HashSet;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use mlops_store::disk::{self, Link};
 use rayon::prelude::*;
 
+use crate::VersioningError;
 use crate::config::Config;
 use crate::hash::{self, Checksum, HashKind, ObjectId};
 use crate::manifest::Manifest;
-use crate::VersioningError;
 
 /// Objects that are whole and verified have this mode; DVC trusts it, and so do we.
 pub const PROTECTED: u32 = 0o444;
@@ -81,7 +81,8 @@ impl Cache {
         if ids.len() < LIST_FROM {
             return ids.iter().map(|id| self.has(id)).collect();
         }
-        let mut prefixes: Vec<(HashKind, u8)> = ids.iter().map(|id| (id.kind, id.checksum.0[0])).collect();
+        let mut prefixes: Vec<(HashKind, u8)> =
+            ids.iter().map(|id| (id.kind, id.checksum.0[0])).collect();
         prefixes.sort_unstable();
         prefixes.dedup();
         let there: HashSet<ObjectId> = prefixes
@@ -89,6 +90,41 @@ impl Cache {
             .flat_map_iter(|(kind, prefix)| self.list_prefix(kind, prefix))
             .collect();
         ids.par_iter().map(|id| there.contains(id)).collect()
+    }
+
+    /// The names of all files' contents of one kind.
+    pub(crate) fn checksums(&self, kind: HashKind) -> HashSet<Checksum> {
+        (0..=u8::MAX)
+            .into_par_iter()
+            .flat_map_iter(|prefix| self.list_prefix(kind, prefix))
+            .filter(|id| !id.dir)
+            .map(|id| id.checksum)
+            .collect()
+    }
+
+    /// A number that changes whenever an object comes or goes; none while that can't be told, since
+    /// the last change is too short ago.
+    pub(crate) fn presence(&self, kind: HashKind) -> Option<u64> {
+        let now = crate::state::now();
+        let folder = self.folder(kind);
+        let mut sum = 0u64;
+        for prefix in 0..=u8::MAX {
+            let metadata = std::fs::metadata(folder.join(format!("{prefix:02x}")));
+            let (time, inode) = match metadata {
+                Ok(metadata) => (
+                    metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec(),
+                    metadata.ino(),
+                ),
+                Err(_) => (0, 0),
+            };
+            if inode != 0 && !crate::state::is_settled(time, now) {
+                return None;
+            }
+            for part in [time.cast_unsigned(), inode] {
+                sum = (sum.rotate_left(5) ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            }
+        }
+        Some(sum.max(1))
     }
 
     /// All objects of one kind.
@@ -216,13 +252,25 @@ mod tests {
         let (_folder, cache) = cache();
         let path = |kind, text| {
             let path = cache.path(&ObjectId::parse(kind, text).unwrap());
-            path.strip_prefix(cache.root()).unwrap().display().to_string()
+            path.strip_prefix(cache.root())
+                .unwrap()
+                .display()
+                .to_string()
         };
         let foo = "acbd18db4cc2f85cedef654fccc4a4d8";
-        assert_eq!(path(HashKind::Md5, foo), "files/md5/ac/bd18db4cc2f85cedef654fccc4a4d8");
-        assert_eq!(path(HashKind::Md5Dos2Unix, foo), "ac/bd18db4cc2f85cedef654fccc4a4d8");
+        assert_eq!(
+            path(HashKind::Md5, foo),
+            "files/md5/ac/bd18db4cc2f85cedef654fccc4a4d8"
+        );
+        assert_eq!(
+            path(HashKind::Md5Dos2Unix, foo),
+            "ac/bd18db4cc2f85cedef654fccc4a4d8"
+        );
         let dir = "5ea40360f5b4ec688df672a4db9c17d1.dir";
-        assert_eq!(path(HashKind::Md5, dir), "files/md5/5e/a40360f5b4ec688df672a4db9c17d1.dir");
+        assert_eq!(
+            path(HashKind::Md5, dir),
+            "files/md5/5e/a40360f5b4ec688df672a4db9c17d1.dir"
+        );
     }
 
     #[test]
@@ -237,7 +285,10 @@ mod tests {
         let found = cache.has_each(&ids);
         let few: Vec<bool> = ids.iter().map(|id| cache.has(id)).collect();
         assert_eq!(found, few);
-        assert_eq!(cache.list(HashKind::Md5).len(), few.iter().filter(|has| **has).count());
+        assert_eq!(
+            cache.list(HashKind::Md5).len(),
+            few.iter().filter(|has| **has).count()
+        );
     }
 
     #[test]
@@ -245,10 +296,16 @@ mod tests {
         let (_folder, cache) = cache();
         let good = put(&cache, HashKind::Md5, b"foo", b"foo", false);
         cache.check_unprotected(&good).unwrap();
-        let mode = std::fs::metadata(cache.path(&good)).unwrap().permissions().mode();
+        let mode = std::fs::metadata(cache.path(&good))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, PROTECTED);
         let bad = put(&cache, HashKind::Md5, b"foo", b"bar", false);
-        assert!(matches!(cache.check_unprotected(&bad), Err(VersioningError::Corrupt { .. })));
+        assert!(matches!(
+            cache.check_unprotected(&bad),
+            Err(VersioningError::Corrupt { .. })
+        ));
         cache.protect(&cache.path(&bad));
         cache.check_unprotected(&bad).unwrap();
         cache.check(&bad).unwrap_err();
@@ -258,7 +315,10 @@ mod tests {
     fn a_torn_manifest_is_not_believed() {
         let (_folder, cache) = cache();
         let id = put(&cache, HashKind::Md5, b"[", b"[]", true);
-        assert!(matches!(cache.manifest(&id), Err(VersioningError::Corrupt { .. })));
+        assert!(matches!(
+            cache.manifest(&id),
+            Err(VersioningError::Corrupt { .. })
+        ));
         let id = put(&cache, HashKind::Md5, b"[]", b"[]", true);
         assert_eq!(cache.manifest(&id).unwrap(), Manifest::default());
     }

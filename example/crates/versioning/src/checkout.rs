@@ -102,23 +102,23 @@ impl Repository {
             return Err(link_in_the_way(&target.path));
         }
         let now = self.hash(&target.path, target.id.kind, report)?;
-        self.plan_against(target, manifest, now, relink)
+        self.plan_against(target, manifest, now.as_ref(), relink)
     }
 
     pub(crate) fn plan_against(
         &self,
         target: &Target,
         manifest: Option<Manifest>,
-        now: Option<Content>,
+        now: Option<&Content>,
         relink: bool,
     ) -> Result<Plan, VersioningError> {
         let kind = target.id.kind;
         let mut plan = Plan {
             is_new: now.is_none(),
-            set_exec: target.is_exec && now.as_ref().is_none_or(|now| !now.saved.is_exec),
+            set_exec: target.is_exec && now.is_none_or(|now| !now.saved.is_exec),
             ..Plan::default()
         };
-        let there = now.as_ref().map(|now| list(now)).unwrap_or_default();
+        let there = now.map(list).unwrap_or_default();
         let single = [ManifestEntry {
             path: String::new(),
             checksum: target.id.checksum,
@@ -130,7 +130,10 @@ impl Repository {
             let id = ObjectId::file(kind, entry.checksum);
             let full = join(&target.path, &entry.path);
             while let Some(gone) = left.next_if(|file| file.path < entry.path.as_str()) {
-                replaced.push((join(&target.path, gone.path), ObjectId::file(kind, gone.checksum)));
+                replaced.push((
+                    join(&target.path, gone.path),
+                    ObjectId::file(kind, gone.checksum),
+                ));
                 plan.remove.push(join(&target.path, gone.path));
             }
             match left.next_if(|file| file.path == entry.path) {
@@ -147,7 +150,10 @@ impl Repository {
             }
         }
         for gone in left {
-            replaced.push((join(&target.path, gone.path), ObjectId::file(kind, gone.checksum)));
+            replaced.push((
+                join(&target.path, gone.path),
+                ObjectId::file(kind, gone.checksum),
+            ));
             plan.remove.push(join(&target.path, gone.path));
         }
         let ids: Vec<ObjectId> = replaced.iter().map(|(_, id)| *id).collect();
@@ -191,18 +197,23 @@ impl Repository {
                 bytes: 0,
             });
         }
+        let links = self.possible_links(target);
         for chunk in objects.chunks(BATCH_FILES) {
             let batch = Batch::new();
-            chunk.par_iter().with_max_len(64).try_for_each(|(path, id)| {
-                self.cache().check_unprotected(id)?;
-                self.link(&batch, id, path, target.is_exec)?;
-                report(Progress::Done { files: 1, bytes: 0 });
-                Ok::<_, VersioningError>(())
-            })?;
+            chunk
+                .par_iter()
+                .with_max_len(64)
+                .try_for_each(|(path, id)| {
+                    self.cache().check_unprotected(id)?;
+                    self.link(&batch, id, path, &links)?;
+                    report(Progress::Done { files: 1, bytes: 0 });
+                    Ok::<_, VersioningError>(())
+                })?;
             batch.commit()?;
         }
         if plan.set_exec {
-            let metadata = std::fs::metadata(&target.path).map_err(VersioningError::io(&target.path))?;
+            let metadata =
+                std::fs::metadata(&target.path).map_err(VersioningError::io(&target.path))?;
             disk::set_mode(&target.path, metadata.permissions().mode() & 0o7777 | 0o100)?;
         }
         if plan.is_done() && plan.relink.is_empty() && !plan.set_exec {
@@ -211,19 +222,37 @@ impl Repository {
         self.remember_target(target, plan.manifest.as_ref())
     }
 
+    /// The kinds of link to be tried. The right to execute is the file's, not the object's; and a
+    /// reflink that can't succeed costs as much as a copy.
+    fn possible_links(&self, target: &Target) -> Vec<Link> {
+        let sharing = may_reflink(self.root());
+        let own = [Link::Reflink, Link::Copy];
+        let links = if target.is_exec {
+            &own[..]
+        } else {
+            self.cache().links()
+        };
+        let possible = links.iter().copied();
+        possible
+            .filter(|link| sharing || *link != Link::Reflink || links == [Link::Reflink])
+            .collect()
+    }
+
     /// Puts an object at a path, in the batch.
     fn link(
         &self,
         batch: &Batch,
         id: &ObjectId,
         path: &Path,
-        own: bool,
+        links: &[Link],
     ) -> Result<(), VersioningError> {
         let object = self.cache().path(id);
-        // An empty object would soon have more names than a file may have; and the right to execute
-        // is the file's, not the object's.
-        let own = own || std::fs::metadata(&object).is_ok_and(|metadata| metadata.len() == 0);
-        let links = if own { &[Link::Reflink, Link::Copy] } else { self.cache().links() };
+        // An empty object would soon have more names than a file may have.
+        let is_link = links
+            .first()
+            .is_some_and(|link| matches!(link, Link::Hard | Link::Symbolic));
+        let is_empty = is_link && std::fs::metadata(&object).is_ok_and(|object| object.len() == 0);
+        let links = if is_empty { &[Link::Copy] } else { links };
         batch.link(links, &object, path, None, Existing::Replace)?;
         Ok(())
     }
@@ -236,24 +265,40 @@ impl Repository {
     ) -> Result<(), VersioningError> {
         // Else a change within the same step of the clock would go unseen.
         std::thread::sleep(SETTLE);
-        let now = state::now();
+        let seen = state::now();
         let kind = target.id.kind;
-        let (scope, files, checksums): (String, Vec<ScannedFile>, Vec<Checksum>) = match manifest {
-            None => {
-                let path = &target.path;
-                let metadata = std::fs::metadata(path).map_err(VersioningError::io(path))?;
-                let file = ScannedFile::of(self.inside(path)?, path, &metadata, false)?;
-                (SINGLE.into(), vec![file], vec![target.id.checksum])
-            }
-            Some(manifest) => {
-                let mut files = scan(&target.path, self.ignore())?;
-                files.retain(|file| manifest.get(&file.path).is_some());
-                let checksums = files.iter().filter_map(|file| manifest.get(&file.path)).collect();
-                (self.inside(&target.path)?, files, checksums)
-            }
+        let Some(manifest) = manifest else {
+            let path = &target.path;
+            let metadata = std::fs::metadata(path).map_err(VersioningError::io(path))?;
+            let file = ScannedFile::of(self.inside(path)?, path, &metadata, false)?;
+            let table = StateTable::load(&self.state_folder(), SINGLE, kind);
+            return self.remember_single(kind, seen, &table, &[file], &[target.id.checksum]);
         };
-        let table = StateTable::load(&self.state_folder(), &scope, kind);
-        self.remember(&scope, kind, now, &table, &files, &checksums)
+        let mut files = scan(&target.path, self.ignore())?;
+        let before = files.len();
+        files.retain(|file| manifest.get(&file.path).is_some());
+        let checksums: Vec<Checksum> = files
+            .iter()
+            .filter_map(|file| manifest.get(&file.path))
+            .collect();
+        let is_whole = before == files.len() && before == manifest.entries().len();
+        let content = Content {
+            saved: crate::Saved {
+                // Without all of its files, the table is none of that manifest.
+                id: ObjectId {
+                    dir: is_whole,
+                    ..target.id
+                },
+                size: None,
+                nfiles: None,
+                is_exec: false,
+            },
+            files,
+            checksums,
+            is_present: false,
+            seen,
+        };
+        self.remember_folder(&self.inside(&target.path)?, &content, None)
     }
 
     /// Saves what lies at a path into the cache, and links it as the configuration says.
@@ -270,13 +315,22 @@ impl Repository {
         let Some(content) = self.store(path, kind, report)? else {
             return Ok(None);
         };
-        if relink {
+        // Files of their own are what reflinks and copies are.
+        let is_linked = content
+            .files
+            .iter()
+            .all(|file| !file.is_link && file.names == 1)
+            && matches!(
+                self.cache().links().first(),
+                Some(Link::Reflink | Link::Copy)
+            );
+        if relink && !is_linked {
             let target = Target {
                 path: path.to_path_buf(),
                 id: content.saved.id,
                 is_exec: content.saved.is_exec,
             };
-            let plan = self.plan_against(&target, content.manifest.clone(), Some(content.clone()), true)?;
+            let plan = self.plan_against(&target, content.manifest(), Some(&content), true)?;
             self.apply(&target, plan, report)?;
         }
         Ok(Some(content))
@@ -297,31 +351,22 @@ struct There<'a> {
 
 /// The files of a content, as seen from its path; a file is one with an empty name.
 fn list(content: &Content) -> Vec<There<'_>> {
-    match &content.manifest {
-        None => content
-            .files
-            .iter()
-            .map(|file| There {
-                path: "",
-                checksum: content.saved.id.checksum,
-                file,
-            })
-            .collect(),
-        Some(manifest) => manifest
-            .entries()
-            .iter()
-            .zip(&content.files)
-            .map(|(entry, file)| There {
-                path: &entry.path,
-                checksum: entry.checksum,
-                file,
-            })
-            .collect(),
-    }
+    let files = content.files.iter().zip(&content.checksums);
+    files
+        .map(|(file, checksum)| There {
+            path: if content.saved.id.dir { &file.path } else { "" },
+            checksum: *checksum,
+            file,
+        })
+        .collect()
 }
 
 fn join(folder: &Path, path: &str) -> PathBuf {
-    if path.is_empty() { folder.to_path_buf() } else { folder.join(path) }
+    if path.is_empty() {
+        folder.to_path_buf()
+    } else {
+        folder.join(path)
+    }
 }
 
 /// Whether a file has another kind of link than the configuration's first that fits.
@@ -367,7 +412,10 @@ fn check_folders<'a>(
 }
 
 fn link_in_the_way(path: &Path) -> VersioningError {
-    VersioningError::refused(path, "is a symbolic link where a folder of data belongs: remove the link")
+    VersioningError::refused(
+        path,
+        "is a symbolic link where a folder of data belongs: remove the link",
+    )
 }
 
 /// Removes files, and the folders that are empty then; not the target's own.
@@ -416,7 +464,13 @@ pub(crate) fn may_reflink(path: &Path) -> bool {
     {
         // Btrfs, XFS, bcachefs, OCFS2, ZFS, NFS, overlay (over any of them).
         const SHARING: [u64; 7] = [
-            0x9123_683e, 0x5846_5342, 0xca45_1a4e, 0x7461_636f, 0x2fc1_2fc1, 0x6969, 0x794c_7630,
+            0x9123_683e,
+            0x5846_5342,
+            0xca45_1a4e,
+            0x7461_636f,
+            0x2fc1_2fc1,
+            0x6969,
+            0x794c_7630,
         ];
         rustix::fs::statfs(path).is_ok_and(|system| SHARING.contains(&(system.f_type as u64)))
     }

@@ -1,27 +1,22 @@
 //! From what lies in the workspace to its name, and into the cache.
 
 use std::collections::HashSet;
-use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::fs::Metadata;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError, mpsc};
 
-use mlops_store::disk::{self, Batch, Existing, Link, Staged};
+use mlops_store::disk::{Batch, Existing};
 use rayon::prelude::*;
 
-use crate::cache::{Cache, PROTECTED};
-use crate::hash::{self, Checksum, HashKind, Hasher, ObjectId};
-use crate::manifest::{Manifest, ManifestEntry};
-use crate::progress::{Progress, Report};
+use crate::cache::PROTECTED;
+use crate::hash::{Checksum, HashKind, ObjectId};
+use crate::hashing::{Job, Purpose, to_store};
+use crate::manifest::{self, Manifest, ManifestEntry};
+use crate::progress::Report;
 use crate::scan::{ScannedFile, scan};
-use crate::state::{self, Known, Signature, StateTable};
-use crate::{Repository, Saved, VersioningError};
+use crate::state::{self, Facts, Known, StateTable};
+use crate::{Repository, Saved, VersioningError, path};
 
-/// Files up to this size are read whole.
-const SMALL: u64 = 1 << 20;
-/// So many files, or bytes, are made durable together; what is killed loses at most these.
-const BATCH_FILES: usize = 20_000;
-const BATCH_BYTES: u64 = 4 << 30;
 /// The scope of files that are tracked one by one.
 pub(crate) const SINGLE: &str = "";
 
@@ -30,17 +25,46 @@ pub(crate) const SINGLE: &str = "";
 pub struct Content {
     /// Its name and size.
     pub saved: Saved,
-    /// The files of a folder, in the order of their paths; none for a file.
+    /// The files of a folder in the order of their paths; a file is its own only one.
     pub files: Vec<ScannedFile>,
-    /// A folder's manifest.
-    pub manifest: Option<Manifest>,
+    /// Their hashes.
+    pub checksums: Vec<Checksum>,
+    /// Whether nothing has left the cache since all of it was found there.
+    pub(crate) is_present: bool,
+    /// When it was looked at, in ns since 1970.
+    pub(crate) seen: i64,
 }
 
-/// What becomes of files while they are hashed.
-#[derive(Clone, Copy)]
-enum Purpose<'a> {
-    Name,
-    Store(&'a Cache),
+impl Content {
+    /// A folder's manifest; none for a file.
+    pub fn manifest(&self) -> Option<Manifest> {
+        self.saved.id.dir.then(|| {
+            // They were checked when they were hashed.
+            Manifest::of_checked(
+                entries(&self.files, &self.checksums).map(|(path, checksum)| ManifestEntry {
+                    path: path.to_string(),
+                    checksum,
+                }),
+            )
+        })
+    }
+
+    /// The contents of the files.
+    pub fn objects(&self) -> Vec<ObjectId> {
+        let kind = self.saved.id.kind;
+        self.checksums
+            .iter()
+            .map(|checksum| ObjectId::file(kind, *checksum))
+            .collect()
+    }
+}
+
+/// The hashes of a scope's files.
+struct Hashed {
+    checksums: Vec<Checksum>,
+    /// The manifest's name, if the table knew it.
+    id: Option<Checksum>,
+    is_present: bool,
 }
 
 impl Repository {
@@ -111,6 +135,7 @@ impl Repository {
         purpose: Purpose<'_>,
         report: Report<'_>,
     ) -> Result<Vec<Option<Content>>, VersioningError> {
+        let now = state::now();
         let seen = paths
             .par_iter()
             .with_min_len(256)
@@ -136,8 +161,8 @@ impl Repository {
         for same in single.chunk_by(|a, b| a.1 == b.1) {
             let kind = same[0].1;
             let files: Vec<ScannedFile> = same.iter().map(|(_, _, file, _)| file.clone()).collect();
-            let checksums = self.checksums(self.root(), SINGLE, &files, kind, purpose, report)?;
-            for ((at, _, file, is_exec), checksum) in same.iter().zip(checksums) {
+            let hashed = self.checksums(self.root(), SINGLE, &files, kind, now, purpose, report)?;
+            for ((at, _, file, is_exec), checksum) in same.iter().zip(hashed.checksums) {
                 contents[*at] = Some(Content {
                     saved: Saved {
                         id: ObjectId::file(kind, checksum),
@@ -146,7 +171,9 @@ impl Repository {
                         is_exec: *is_exec,
                     },
                     files: vec![file.clone()],
-                    manifest: None,
+                    checksums: vec![checksum],
+                    is_present: false,
+                    seen: now,
                 });
             }
         }
@@ -160,19 +187,33 @@ impl Repository {
         purpose: Purpose<'_>,
         report: Report<'_>,
     ) -> Result<Content, VersioningError> {
+        let now = state::now();
         let files = scan(folder, self.ignore())?;
         let scope = self.inside(folder)?;
-        let checksums = self.checksums(folder, &scope, &files, kind, purpose, report)?;
-        let entries = files.iter().zip(checksums).map(|(file, checksum)| ManifestEntry {
-            path: file.path.clone(),
+        let hashed = self.checksums(folder, &scope, &files, kind, now, purpose, report)?;
+        let known = hashed.id.map(|checksum| ObjectId {
+            kind,
             checksum,
+            dir: true,
         });
-        let manifest = Manifest::new(entries.collect(), folder)?;
-        let id = match purpose {
-            Purpose::Name => manifest.id(kind),
-            Purpose::Store(_) => self.store_manifest(&manifest, kind)?,
+        let (id, is_new) = match (purpose, known) {
+            (Purpose::Name, Some(id)) => (id, false),
+            (Purpose::Store(cache), Some(id)) if cache.has(&id) => (id, false),
+            _ => {
+                for file in &files {
+                    path::check_inside(&file.path).map_err(|why| {
+                        VersioningError::refused(folder.join(&file.path), format!("its path {why}"))
+                    })?;
+                }
+                let bytes = manifest::encode(entries(&files, &hashed.checksums));
+                let id = Manifest::id_of(&bytes, kind);
+                if let Purpose::Store(_) = purpose {
+                    self.store_bytes(&id, &bytes)?;
+                }
+                (id, true)
+            }
         };
-        Ok(Content {
+        let content = Content {
             saved: Saved {
                 id,
                 size: Some(files.iter().map(|file| file.signature.size).sum()),
@@ -180,8 +221,14 @@ impl Repository {
                 is_exec: false,
             },
             files,
-            manifest: Some(manifest),
-        })
+            checksums: hashed.checksums,
+            is_present: hashed.is_present,
+            seen: now,
+        };
+        if is_new {
+            self.remember_folder(&scope, &content, None)?;
+        }
+        Ok(content)
     }
 
     /// Puts a manifest into the cache; its files should be there before.
@@ -195,351 +242,144 @@ impl Repository {
     ) -> Result<ObjectId, VersioningError> {
         let bytes = manifest.to_bytes();
         let id = Manifest::id_of(&bytes, kind);
-        if !self.cache().has(&id) {
-            let batch = Batch::new();
-            batch.stage(&self.cache().path(&id), &bytes, Some(PROTECTED), Existing::Keep)?;
-            batch.commit()?;
-        }
+        self.store_bytes(&id, &bytes)?;
         Ok(id)
     }
 
+    fn store_bytes(&self, id: &ObjectId, bytes: &[u8]) -> Result<(), VersioningError> {
+        if !self.cache().has(id) {
+            let batch = Batch::new();
+            let path = self.cache().path(id);
+            batch.stage(&path, bytes, Some(PROTECTED), Existing::Keep)?;
+            batch.commit()?;
+        }
+        Ok(())
+    }
+
     /// The hashes of files in the order of their paths, those known from the table, the others computed.
+    #[allow(clippy::too_many_arguments)]
     fn checksums(
         &self,
         folder: &Path,
         scope: &str,
         files: &[ScannedFile],
         kind: HashKind,
+        now: i64,
         purpose: Purpose<'_>,
         report: Report<'_>,
-    ) -> Result<Vec<Checksum>, VersioningError> {
-        let now = state::now();
-        let tables = self.state_folder();
-        let table = StateTable::load(&tables, scope, kind);
+    ) -> Result<Hashed, VersioningError> {
+        let table = StateTable::load(&self.state_folder(), scope, kind);
         let mut near = 0;
         let mut known: Vec<Option<Checksum>> = files
             .iter()
             .map(|file| table.checksum(&file.path, &file.signature, &mut near))
             .collect();
-        let work = todo(&known, files, kind, purpose);
+        let is_same = table.len() == files.len() && known.iter().all(Option::is_some);
+        let facts = table.facts();
+        let none_left = facts.presence.is_some() && facts.presence == self.cache().presence(kind);
+        let work = match purpose {
+            Purpose::Store(cache) if !none_left => to_store(&known, files, kind, cache),
+            _ => (0..files.len()).filter(|at| known[*at].is_none()).collect(),
+        };
         if !work.is_empty() {
-            let bytes = work.iter().map(|at| files[*at].signature.size).sum();
-            let what = match purpose {
-                Purpose::Name => "hashing",
-                Purpose::Store(_) => "saving",
-            };
-            report(Progress::Begin { what, files: work.len() as u64, bytes });
-            let job = Job { folder, kind, purpose, report };
-            for chunk in chunks(&work, files) {
-                for (at, checksum) in chunk.iter().zip(job.run(chunk, files, &known)?) {
-                    known[*at] = Some(checksum);
-                }
+            let job = Job::new(folder, kind, purpose, report);
+            for (at, checksum) in job.run_all(&work, files, &known)? {
+                known[at] = Some(checksum);
             }
         }
         let checksums: Vec<Checksum> = known.into_iter().flatten().collect();
-        debug_assert_eq!(checksums.len(), files.len());
-        if !work.is_empty() || (scope != SINGLE && table.len() != files.len()) {
-            self.remember(scope, kind, now, &table, files, &checksums)?;
+        if scope == SINGLE && !work.is_empty() {
+            self.remember_single(kind, now, &table, files, &checksums)?;
         }
-        Ok(checksums)
+        Ok(Hashed {
+            checksums,
+            id: facts.id.filter(|_| is_same),
+            is_present: is_same && none_left,
+        })
     }
 
-    /// Writes the table of a scope anew; that of single files keeps those it isn't told of.
-    pub(crate) fn remember(
+    /// Writes the table of a folder; `presence` says in which state of the cache all of it was there.
+    pub(crate) fn remember_folder(
         &self,
         scope: &str,
+        content: &Content,
+        presence: Option<u64>,
+    ) -> Result<(), VersioningError> {
+        let id = content.saved.id;
+        let facts = Facts {
+            id: id.dir.then_some(id.checksum),
+            presence,
+        };
+        let told = known(&content.files, &content.checksums);
+        StateTable::save(
+            &self.state_folder(),
+            scope,
+            id.kind,
+            content.seen,
+            facts,
+            told,
+        )
+    }
+
+    /// Writes the table of single files, and keeps what it isn't told of.
+    pub(crate) fn remember_single(
+        &self,
         kind: HashKind,
         now: i64,
         table: &StateTable,
         files: &[ScannedFile],
         checksums: &[Checksum],
     ) -> Result<(), VersioningError> {
-        let told = files.iter().zip(checksums).map(|(file, checksum)| Known {
-            path: &file.path,
-            signature: file.signature,
-            checksum: *checksum,
-        });
-        let tables = self.state_folder();
-        if scope != SINGLE {
-            return StateTable::save(&tables, scope, kind, now, told);
-        }
         let names: HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
         let kept = (0..table.len())
             .filter_map(|at| table.get(at))
             .filter(|known| !names.contains(known.path));
-        let mut all: Vec<Known<'_>> = kept.chain(told).collect();
+        let mut all: Vec<Known<'_>> = kept.chain(known(files, checksums)).collect();
         all.sort_unstable_by(|a, b| a.path.cmp(b.path));
-        StateTable::save(&tables, scope, kind, now, all.into_iter())
+        all.dedup_by(|a, b| a.path == b.path);
+        let facts = Facts::default();
+        StateTable::save(
+            &self.state_folder(),
+            SINGLE,
+            kind,
+            now,
+            facts,
+            all.into_iter(),
+        )
     }
 }
 
-/// Which files have to be read: those without a known hash, and those the cache lacks.
-fn todo(
-    known: &[Option<Checksum>],
-    files: &[ScannedFile],
-    kind: HashKind,
-    purpose: Purpose<'_>,
-) -> Vec<usize> {
-    let Purpose::Store(cache) = purpose else {
-        return (0..files.len()).filter(|at| known[*at].is_none()).collect();
-    };
-    let ids: Vec<ObjectId> = known
+fn entries<'a>(
+    files: &'a [ScannedFile],
+    checksums: &'a [Checksum],
+) -> impl ExactSizeIterator<Item = (&'a str, Checksum)> + Clone {
+    files
         .iter()
-        .flatten()
-        .map(|checksum| ObjectId::file(kind, *checksum))
-        .collect();
-    let mut there = cache.has_each(&ids).into_iter();
-    (0..files.len())
-        .filter(|at| known[*at].is_none() || there.next() == Some(false))
-        .collect()
+        .zip(checksums)
+        .map(|(file, checksum)| (file.path.as_str(), *checksum))
 }
 
-/// Parts that are made durable together.
-fn chunks<'a>(work: &'a [usize], files: &'a [ScannedFile]) -> impl Iterator<Item = &'a [usize]> {
-    let mut rest = work;
-    std::iter::from_fn(move || {
-        let mut bytes = 0;
-        let end = rest
-            .iter()
-            .take(BATCH_FILES)
-            .take_while(|at| {
-                let fits = bytes < BATCH_BYTES;
-                bytes += files[**at].signature.size;
-                fits
-            })
-            .count();
-        let (chunk, after) = rest.split_at(end);
-        rest = after;
-        (!chunk.is_empty()).then_some(chunk)
+fn known<'a>(
+    files: &'a [ScannedFile],
+    checksums: &'a [Checksum],
+) -> impl Iterator<Item = Known<'a>> + Clone {
+    files.iter().zip(checksums).map(|(file, checksum)| Known {
+        path: &file.path,
+        signature: file.signature,
+        checksum: *checksum,
     })
-}
-
-struct Job<'a> {
-    folder: &'a Path,
-    kind: HashKind,
-    purpose: Purpose<'a>,
-    report: Report<'a>,
-}
-
-impl Job<'_> {
-    /// The hashes of a chunk's files; what was to be stored is durable.
-    fn run(
-        &self,
-        chunk: &[usize],
-        files: &[ScannedFile],
-        known: &[Option<Checksum>],
-    ) -> Result<Vec<Checksum>, VersioningError> {
-        let batch = Batch::new();
-        let staged: Mutex<HashSet<Checksum>> = Mutex::default();
-        let checksums = chunk
-            .par_iter()
-            .with_max_len(64)
-            .map(|at| {
-                let file = &files[*at];
-                let path = self.folder.join(&file.path);
-                let store = match self.purpose {
-                    Purpose::Name => None,
-                    Purpose::Store(cache) => Some((cache, &batch, &staged)),
-                };
-                let checksum = self.one(&path, &file.signature, known[*at], store)?;
-                (self.report)(Progress::Done { files: 1, bytes: 0 });
-                Ok(checksum)
-            })
-            .collect::<Result<Vec<_>, VersioningError>>()?;
-        if !batch.is_empty() {
-            batch.commit()?;
-        }
-        Ok(checksums)
-    }
-
-    fn one(
-        &self,
-        path: &Path,
-        signature: &Signature,
-        known: Option<Checksum>,
-        store: Option<(&Cache, &Batch, &Mutex<HashSet<Checksum>>)>,
-    ) -> Result<Checksum, VersioningError> {
-        let io = |error| VersioningError::io(path)(error);
-        let first = |staged: &Mutex<HashSet<Checksum>>, checksum| {
-            staged.lock().unwrap_or_else(PoisonError::into_inner).insert(checksum)
-        };
-        let object = |checksum| ObjectId::file(self.kind, checksum);
-        let checksum = match store {
-            _ if signature.size <= SMALL => {
-                let mut bytes = Vec::with_capacity(signature.size as usize + 1);
-                File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(io)?;
-                let mut hasher = Hasher::new(self.kind);
-                // A file that grew past a piece has changed, which is found out below.
-                hasher.update(&bytes);
-                let checksum = hasher.finish();
-                check_unchanged(path, signature, bytes.len() as u64)?;
-                if let Some((cache, batch, staged)) = store
-                    && first(staged, checksum)
-                    && !cache.has(&object(checksum))
-                {
-                    self.place(&bytes, path, cache, batch, &object(checksum))?;
-                }
-                (self.report)(Progress::Done { files: 0, bytes: signature.size });
-                checksum
-            }
-            Some((cache, batch, staged)) if known.is_none() && !shares_blocks(cache, path) => {
-                let (checksum, length) = self.copy(path, cache, batch, |checksum| {
-                    first(staged, checksum) && !cache.has(&object(checksum))
-                })?;
-                check_unchanged(path, signature, length)?;
-                checksum
-            }
-            _ => {
-                let (checksum, length) = self.read(path)?;
-                check_unchanged(path, signature, length)?;
-                if let Some((cache, batch, staged)) = store
-                    && first(staged, checksum)
-                    && !cache.has(&object(checksum))
-                {
-                    let real = path.canonicalize().map_err(io)?;
-                    let to = cache.path(&object(checksum));
-                    batch.link(into_cache(cache), &real, &to, Some(PROTECTED), Existing::Keep)?;
-                    check_unchanged(path, signature, length)?;
-                }
-                checksum
-            }
-        };
-        match known {
-            Some(known) if known != checksum => Err(changed(path)),
-            _ => Ok(checksum),
-        }
-    }
-
-    /// Puts a small file into the cache, by a link where that saves space.
-    fn place(
-        &self,
-        bytes: &[u8],
-        path: &Path,
-        cache: &Cache,
-        batch: &Batch,
-        id: &ObjectId,
-    ) -> Result<(), VersioningError> {
-        let to = cache.path(id);
-        if !bytes.is_empty() && shares_blocks(cache, path) {
-            let real = path.canonicalize().map_err(VersioningError::io(path))?;
-            batch.link(into_cache(cache), &real, &to, Some(PROTECTED), Existing::Keep)?;
-        } else {
-            batch.stage(&to, bytes, Some(PROTECTED), Existing::Keep)?;
-        }
-        Ok(())
-    }
-
-    fn read(&self, path: &Path) -> Result<(Checksum, u64), VersioningError> {
-        let mut file = File::open(path).map_err(VersioningError::io(path))?;
-        hash::hash_reader(self.kind, &mut file, |piece| {
-            (self.report)(Progress::Done { files: 0, bytes: piece.len() as u64 });
-            Ok(())
-        })
-        .map_err(VersioningError::io(path))
-    }
-
-    /// Hashes a large file while it is written into the cache.
-    fn copy(
-        &self,
-        path: &Path,
-        cache: &Cache,
-        batch: &Batch,
-        is_new: impl FnOnce(Checksum) -> bool,
-    ) -> Result<(Checksum, u64), VersioningError> {
-        // Its folder in the cache isn't known before its hash.
-        let staged = batch.start(&cache.folder(self.kind).join("new"))?;
-        let (checksum, length, mut staged) = copy_hashed(path, self.kind, staged, self.report)?;
-        if is_new(checksum) {
-            staged.set_mode(PROTECTED)?;
-            let to = cache.path(&ObjectId::file(self.kind, checksum));
-            disk::create_dir_all(to.parent().unwrap_or(cache.root()))?;
-            batch.adopt(staged, &to, Existing::Keep);
-        }
-        Ok((checksum, length))
-    }
-}
-
-/// Copies a file: hashes it on this thread while another writes, if it is large.
-pub(crate) fn copy_hashed(
-    path: &Path,
-    kind: HashKind,
-    mut staged: Staged,
-    report: Report<'_>,
-) -> Result<(Checksum, u64, Staged), VersioningError> {
-    let mut file = File::open(path).map_err(VersioningError::io(path))?;
-    let size = file.metadata().map_err(VersioningError::io(path))?.len();
-    if size <= SMALL {
-        let mut bytes = Vec::with_capacity(size as usize + 1);
-        file.read_to_end(&mut bytes).map_err(VersioningError::io(path))?;
-        staged.write_bytes(&bytes)?;
-        report(Progress::Done { files: 0, bytes: size });
-        let (checksum, length) = hash::hash_reader(kind, &mut bytes.as_slice(), |_| Ok(()))
-            .map_err(VersioningError::io(path))?;
-        return Ok((checksum, length, staged));
-    }
-    std::thread::scope(|scope| {
-        let (pieces, to_write) = mpsc::sync_channel::<Vec<u8>>(4);
-        let writer = scope.spawn(move || -> Result<Staged, VersioningError> {
-            for piece in to_write {
-                staged.write_bytes(&piece)?;
-            }
-            Ok(staged)
-        });
-        let hashed = hash::hash_reader(kind, &mut file, |piece| {
-            report(Progress::Done { files: 0, bytes: piece.len() as u64 });
-            pieces
-                .send(piece.to_vec())
-                .map_err(|_| io::Error::other("the copy can't be written"))
-        });
-        drop(pieces);
-        let staged = writer
-            .join()
-            .map_err(|_| VersioningError::io(path)(io::Error::other("a thread failed")))??;
-        let (checksum, length) = hashed.map_err(VersioningError::io(path))?;
-        Ok((checksum, length, staged))
-    })
-}
-
-/// The links that make an object of a file: one that leaves the file writable, unless links to the
-/// same file are what the user wants.
-fn into_cache(cache: &Cache) -> &'static [Link] {
-    match cache.links().first() {
-        Some(Link::Hard) => &[Link::Hard, Link::Reflink, Link::Copy],
-        _ => &[Link::Reflink, Link::Copy],
-    }
-}
-
-/// Whether an object can share its blocks with the file, so that copying would waste space.
-fn shares_blocks(cache: &Cache, path: &Path) -> bool {
-    match cache.links().first() {
-        Some(Link::Hard) => true,
-        _ => crate::checkout::may_reflink(path),
-    }
-}
-
-fn changed(path: &Path) -> VersioningError {
-    VersioningError::ChangedMeanwhile {
-        path: path.to_path_buf(),
-    }
-}
-
-/// Whether a file that was read, `length` bytes of it, is still what it was before.
-fn check_unchanged(path: &Path, before: &Signature, length: u64) -> Result<(), VersioningError> {
-    let metadata = std::fs::metadata(path).map_err(VersioningError::io(path))?;
-    let after = Signature::of(&metadata);
-    // Becoming an object's second name changes the inode, not the content.
-    let same = after.modified == before.modified
-        && after.inode == before.inode
-        && after.size == before.size
-        && length == before.size;
-    if same { Ok(()) } else { Err(changed(path)) }
 }
 
 /// What lies at a path, links followed.
 fn look_at(path: &Path) -> Result<Option<Metadata>, VersioningError> {
     match std::fs::metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
             Ok(None)
         }
         Err(error) => Err(VersioningError::io(path)(error)),

@@ -67,7 +67,10 @@ pub(crate) fn remove(
     }
     let (file, line) = entry(path)?;
     let text = read(&file)?;
-    let plain = format!("/{}", path.file_name().unwrap_or_default().to_string_lossy());
+    let plain = format!(
+        "/{}",
+        path.file_name().unwrap_or_default().to_string_lossy()
+    );
     let left: String = text
         .split_inclusive('\n')
         .filter(|known| {
@@ -102,7 +105,10 @@ fn entry(path: &Path) -> Result<(PathBuf, String), VersioningError> {
     if let Some(without) = line.strip_suffix(' ') {
         line = format!("{without}\\ ");
     }
-    Ok((path.with_file_name(".gitignore"), line.replace('\n', "?").replace('\r', "?")))
+    Ok((
+        path.with_file_name(".gitignore"),
+        line.replace('\n', "?").replace('\r', "?"),
+    ))
 }
 
 fn read(file: &Path) -> Result<String, VersioningError> {

@@ -1,6 +1,7 @@
 //! `.dvcignore`: what data never contains. Syntax and nesting are those of `.gitignore`.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -106,12 +107,26 @@ impl DvcIgnore {
 impl Rules {
     /// Whether a file or folder of that folder is ignored; the path is absolute.
     pub fn ignores(&self, path: &Path, is_dir: bool) -> bool {
-        let always = match path.file_name().and_then(|name| name.to_str()) {
+        let name = path.file_name().unwrap_or_default();
+        Rules::ignores_always(name, is_dir) || self.by_pattern(path, is_dir)
+    }
+
+    /// Whether a name is ignored without any pattern.
+    pub(crate) fn ignores_always(name: &OsStr, is_dir: bool) -> bool {
+        match name.to_str() {
             Some(".git") => true,
             Some(".hg" | ".dvc") => is_dir,
             _ => false,
-        };
-        always || self.by_pattern(path, is_dir)
+        }
+    }
+
+    /// Whether there are patterns at all.
+    pub(crate) fn has_patterns(&self) -> bool {
+        self.own.is_some()
+            || self
+                .above
+                .as_ref()
+                .is_some_and(|above| above.has_patterns())
     }
 
     fn by_pattern(&self, path: &Path, is_dir: bool) -> bool {

@@ -9,6 +9,7 @@ mod error;
 mod git;
 mod gitignore;
 mod hash;
+mod hashing;
 mod ignore;
 mod lock;
 mod lock_file;

@@ -40,10 +40,17 @@ impl LockFile {
             path: path.to_path_buf(),
             outs: Vec::new(),
         };
-        for stage in stages.and_then(|stages| stages.value.as_map()).into_iter().flat_map(Map::iter) {
+        for stage in stages
+            .and_then(|stages| stages.value.as_map())
+            .into_iter()
+            .flat_map(Map::iter)
+        {
             let name = stage.key.as_text().unwrap_or_default();
             let outs = stage.node.value.as_map().and_then(|map| map.get("outs"));
-            for out in outs.and_then(|outs| outs.value.as_list()).unwrap_or_default() {
+            for out in outs
+                .and_then(|outs| outs.value.as_list())
+                .unwrap_or_default()
+            {
                 if let Some(out) = read_out(out, path, root)? {
                     lock.outs.push((name.to_string(), out));
                 }
@@ -53,13 +60,12 @@ impl LockFile {
     }
 }
 
-fn read_out(
-    node: &Node,
-    file: &Path,
-    root: &Path,
-) -> Result<Option<OutEntry>, VersioningError> {
+fn read_out(node: &Node, file: &Path, root: &Path) -> Result<Option<OutEntry>, VersioningError> {
     let wrong = |what: &str| VersioningError::file(file, Some(node.line), what.to_string());
-    let map = node.value.as_map().ok_or_else(|| wrong("an output should be a map"))?;
+    let map = node
+        .value
+        .as_map()
+        .ok_or_else(|| wrong("an output should be a map"))?;
     let text = |key: &str| map.get(key).and_then(|node| node.value.as_text());
     let path = text("path").ok_or_else(|| wrong("an output has no `path`"))?;
     // Outputs elsewhere (s3://…, absolute) are never in our cache.
@@ -73,7 +79,11 @@ fn read_out(
         Err(_) if path.starts_with("../") => folder.join("..").join(path),
         Err(error) => return Err(error),
     };
-    let kind = if text("hash").is_some() { HashKind::Md5 } else { HashKind::Md5Dos2Unix };
+    let kind = if text("hash").is_some() {
+        HashKind::Md5
+    } else {
+        HashKind::Md5Dos2Unix
+    };
     let id = match map.get("md5").map(|node| &node.value) {
         None | Some(Value::Null) => None,
         Some(Value::Text(md5)) => Some(
@@ -92,7 +102,10 @@ fn read_out(
         kind,
         size: number("size"),
         nfiles: number("nfiles"),
-        is_exec: matches!(map.get("isexec").map(|node| &node.value), Some(Value::Bool(true))),
+        is_exec: matches!(
+            map.get("isexec").map(|node| &node.value),
+            Some(Value::Bool(true))
+        ),
         line: node.line,
         ..OutEntry::fresh(path, full)
     }))
@@ -121,7 +134,8 @@ stages:
 
     #[test]
     fn the_outputs_of_all_stages_are_read() {
-        let lock = LockFile::parse(LOCK.into(), Path::new("/r/a/dvc.lock"), Path::new("/r")).unwrap();
+        let lock =
+            LockFile::parse(LOCK.into(), Path::new("/r/a/dvc.lock"), Path::new("/r")).unwrap();
         assert_eq!(lock.outs.len(), 1);
         let (stage, out) = &lock.outs[0];
         assert_eq!((stage.as_str(), out.size), ("train", Some(3)));
@@ -130,8 +144,11 @@ stages:
 
     #[test]
     fn an_unsound_lock_is_refused_with_its_line() {
-        let parse = |text: String| LockFile::parse(text.into(), Path::new("/r/dvc.lock"), Path::new("/r"));
-        let error = parse(LOCK.replace("acbd18db", "../..")).unwrap_err().to_string();
+        let parse =
+            |text: String| LockFile::parse(text.into(), Path::new("/r/dvc.lock"), Path::new("/r"));
+        let error = parse(LOCK.replace("acbd18db", "../.."))
+            .unwrap_err()
+            .to_string();
         assert!(error.starts_with("/r/dvc.lock:9: "), "{error}");
         parse(LOCK.replace("path: model", "path: .git/hooks/x")).unwrap_err();
         parse(LOCK.replace("stages:", "stages: [")).unwrap_err();

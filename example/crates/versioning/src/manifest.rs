@@ -64,6 +64,13 @@ impl Manifest {
         Ok(Manifest { entries })
     }
 
+    /// Of entries that are sorted and were checked before.
+    pub(crate) fn of_checked(entries: impl Iterator<Item = ManifestEntry>) -> Manifest {
+        Manifest {
+            entries: entries.collect(),
+        }
+    }
+
     /// Reads a `.dir` object; `origin` is where it is from.
     ///
     /// # Errors
@@ -108,21 +115,11 @@ impl Manifest {
 
     /// The object's bytes, as Python's `json.dumps` of DVC writes them.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let paths: usize = self.entries.iter().map(|entry| entry.path.len()).sum();
-        let mut text = Vec::with_capacity(paths + 63 * self.entries.len() + 2);
-        text.push(b'[');
-        for (at, entry) in self.entries.iter().enumerate() {
-            if at > 0 {
-                text.extend_from_slice(b", ");
-            }
-            text.extend_from_slice(b"{\"md5\": \"");
-            text.extend_from_slice(&entry.checksum.hex());
-            text.extend_from_slice(b"\", \"relpath\": ");
-            push_ascii_json(&mut text, &entry.path);
-            text.push(b'}');
-        }
-        text.push(b']');
-        text
+        encode(
+            self.entries
+                .iter()
+                .map(|entry| (entry.path.as_str(), entry.checksum)),
+        )
     }
 
     /// The name of the manifest whose bytes these are.
@@ -138,6 +135,27 @@ impl Manifest {
     pub fn id(&self, kind: HashKind) -> ObjectId {
         Manifest::id_of(&self.to_bytes(), kind)
     }
+}
+
+/// The bytes of a manifest of files that are in the order of their paths.
+pub(crate) fn encode<'a>(
+    files: impl ExactSizeIterator<Item = (&'a str, Checksum)> + Clone,
+) -> Vec<u8> {
+    let paths: usize = files.clone().map(|(path, _)| path.len()).sum();
+    let mut text = Vec::with_capacity(paths + 63 * files.len() + 2);
+    text.push(b'[');
+    for (at, (path, checksum)) in files.enumerate() {
+        if at > 0 {
+            text.extend_from_slice(b", ");
+        }
+        text.extend_from_slice(b"{\"md5\": \"");
+        text.extend_from_slice(&checksum.hex());
+        text.extend_from_slice(b"\", \"relpath\": ");
+        push_ascii_json(&mut text, path);
+        text.push(b'}');
+    }
+    text.push(b']');
+    text
 }
 
 /// A path that stands twice, or whose parent is a file. Entries are sorted, but

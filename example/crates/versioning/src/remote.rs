@@ -30,7 +30,11 @@ impl Remote {
     /// If its URL or a setting is of a kind that isn't known.
     pub fn open(config: &RemoteConfig, jobs: Option<usize>) -> Result<Remote, VersioningError> {
         for key in ["worktree", "version_aware"] {
-            if config.settings.get(key).is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+            if config
+                .settings
+                .get(key)
+                .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+            {
                 return Err(VersioningError::refused(
                     PathBuf::from(&config.url),
                     format!(
@@ -41,7 +45,10 @@ impl Remote {
                 ));
             }
         }
-        let configured = config.settings.get("jobs").and_then(|jobs| jobs.parse().ok());
+        let configured = config
+            .settings
+            .get("jobs")
+            .and_then(|jobs| jobs.parse().ok());
         Ok(Remote {
             name: config.name.clone(),
             bucket: Bucket::open(&config.url, &settings(config))?,
@@ -111,7 +118,9 @@ impl Remote {
         if self.bucket.folder().is_some() {
             return Ok(true);
         }
-        let sample = self.runtime.block_on(self.bucket.list(&format!("{}00", folder(ids[0].kind))))?;
+        let sample = self
+            .runtime
+            .block_on(self.bucket.list(&format!("{}00", folder(ids[0].kind))))?;
         Ok(256 + sample.len() * 256 / PAGE < ids.len())
     }
 
@@ -121,9 +130,11 @@ impl Remote {
     /// If the remote doesn't answer.
     pub fn list(&self, kind: HashKind) -> Result<Vec<(ObjectId, u64)>, VersioningError> {
         let prefixes = (0..=u8::MAX).map(|prefix| format!("{}{prefix:02x}", folder(kind)));
-        let listed = self.runtime.block_on(for_each_bounded(self.jobs, prefixes, |prefix| async move {
-            Ok::<_, VersioningError>(self.bucket.list(&prefix).await?)
-        }))?;
+        let listed =
+            self.runtime
+                .block_on(for_each_bounded(self.jobs, prefixes, |prefix| async move {
+                    Ok::<_, VersioningError>(self.bucket.list(&prefix).await?)
+                }))?;
         let mut objects: Vec<(ObjectId, u64)> = listed
             .into_iter()
             .flatten()
@@ -146,7 +157,8 @@ fn folder(kind: HashKind) -> &'static str {
 
 fn settings(config: &RemoteConfig) -> Settings {
     let text = |key: &str| config.settings.get(key).cloned();
-    let is = |key: &str, value: &str| text(key).is_some_and(|found| found.eq_ignore_ascii_case(value));
+    let is =
+        |key: &str, value: &str| text(key).is_some_and(|found| found.eq_ignore_ascii_case(value));
     Settings {
         endpoint: text("endpointurl"),
         region: text("region"),

@@ -95,7 +95,10 @@ impl Repository {
     /// What `.gitignore` says.
     pub(crate) fn git_ignore(&self) -> Option<&DvcIgnore> {
         let git = self.git.as_ref()?;
-        Some(self.git_ignore.get_or_init(|| DvcIgnore::of_git(git.root())))
+        Some(
+            self.git_ignore
+                .get_or_init(|| DvcIgnore::of_git(git.root())),
+        )
     }
 
     /// `.dvc/tmp`, which may not be there yet.

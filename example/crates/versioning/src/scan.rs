@@ -1,10 +1,12 @@
 //! The files of a folder as they look now, many looked at at once.
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rayon::prelude::*;
+use rustix::fs::{AtFlags, FileType};
+use rustix::io::Errno;
 
 use crate::VersioningError;
 use crate::ignore::{self, DvcIgnore, Rules};
@@ -36,10 +38,7 @@ impl ScannedFile {
         is_link: bool,
     ) -> Result<ScannedFile, VersioningError> {
         if !metadata.is_file() {
-            return Err(VersioningError::refused(
-                path,
-                "is neither a file nor a folder, its content can't be tracked: ignore it in .dvcignore",
-            ));
+            return Err(no_content(path));
         }
         Ok(ScannedFile {
             path: name,
@@ -70,34 +69,42 @@ fn scan_folder(
 ) -> Result<Vec<ScannedFile>, VersioningError> {
     let mut names = Vec::new();
     let mut folders = Vec::new();
+    let has_patterns = rules.has_patterns();
     let entries = std::fs::read_dir(folder).map_err(VersioningError::io(folder))?;
     for entry in entries {
         let entry = entry.map_err(VersioningError::io(folder))?;
-        let path = entry.path();
-        let kind = entry.file_type().map_err(VersioningError::io(&path))?;
-        if rules.ignores(&path, kind.is_dir()) {
+        let name = entry.file_name();
+        let kind = entry
+            .file_type()
+            .map_err(|error| VersioningError::io(folder.join(&name))(error))?;
+        let ignored = if has_patterns {
+            rules.ignores(&folder.join(&name), kind.is_dir())
+        } else {
+            Rules::ignores_always(&name, kind.is_dir())
+        };
+        if ignored {
             continue;
         }
-        let name = entry.file_name();
-        let name = name_text(&name, &path)?;
+        let name = name_text(&name, folder)?;
         if kind.is_dir() {
             // A repository within is another repository's matter.
-            if !path.join(".dvc").is_dir() {
+            if !folder.join(name).join(".dvc").is_dir() {
                 folders.push(format!("{prefix}{name}"));
             }
         } else if name == ignore::FILE {
             return Err(VersioningError::refused(
-                path,
+                folder.join(name),
                 "a .dvcignore can't lie in data that is tracked as a whole: move it to a folder above",
             ));
         } else {
             names.push((name.to_string(), kind.is_symlink()));
         }
     }
+    let opened = File::open(folder).map_err(VersioningError::io(folder))?;
     let mut files: Vec<ScannedFile> = names
         .into_par_iter()
         .with_min_len(AT_ONCE)
-        .filter_map(|(name, is_link)| look_at(folder, prefix, &name, is_link).transpose())
+        .filter_map(|(name, is_link)| look_at(&opened, folder, prefix, &name, is_link).transpose())
         .collect::<Result<_, _>>()?;
     let below: Vec<Vec<ScannedFile>> = folders
         .into_par_iter()
@@ -110,27 +117,41 @@ fn scan_folder(
     Ok(files)
 }
 
+/// Looks at a file by its name in a folder that is open, which spares the way there.
 fn look_at(
+    opened: &File,
     folder: &Path,
     prefix: &str,
     name: &str,
     is_link: bool,
 ) -> Result<Option<ScannedFile>, VersioningError> {
-    let path = folder.join(name);
-    let metadata = match std::fs::metadata(&path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && is_link => {
+    let stat = match rustix::fs::statat(opened, name, AtFlags::empty()) {
+        Ok(stat) => stat,
+        Err(Errno::NOENT) if is_link => {
             return Err(VersioningError::refused(
-                path,
+                folder.join(name),
                 "is a link to something that isn't there: remove it, or ignore it in .dvcignore",
             ));
         }
-        Err(error) => return Err(VersioningError::io(path)(error)),
+        Err(error) => return Err(VersioningError::io(folder.join(name))(error.into())),
     };
-    if metadata.is_dir() {
-        return Ok(None);
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Directory => Ok(None),
+        FileType::RegularFile => Ok(Some(ScannedFile {
+            path: format!("{prefix}{name}"),
+            signature: Signature::of_stat(&stat),
+            is_link,
+            names: u64::from(stat.st_nlink),
+        })),
+        _ => Err(no_content(&folder.join(name))),
     }
-    ScannedFile::of(format!("{prefix}{name}"), &path, &metadata, is_link).map(Some)
+}
+
+fn no_content(path: &Path) -> VersioningError {
+    VersioningError::refused(
+        path,
+        "is neither a file nor a folder, its content can't be tracked: ignore it in .dvcignore",
+    )
 }
 
 #[cfg(test)]

@@ -13,7 +13,9 @@ use mlops_store::disk;
 use crate::VersioningError;
 use crate::hash::{Checksum, HashKind};
 
-const MAGIC: &[u8; 8] = b"hashes 1";
+const MAGIC: &[u8; 8] = b"hashes 2";
+/// Magic, number of files, name of the manifest, presence.
+const HEADER: usize = 8 + 4 + 16 + 8;
 const RECORD: usize = 16 + 8 + 8 + 8 + 8 + 4;
 /// A file system's clock moves in steps of up to 10 ms (the kernel's tick), or 2 s where times have
 /// no fraction: a file changed twice within one step looks unchanged.
@@ -44,16 +46,34 @@ impl Signature {
         }
     }
 
+    /// Of a file whose status this is.
+    pub(crate) fn of_stat(stat: &rustix::fs::Stat) -> Signature {
+        let time = |seconds: i64, part: u64| {
+            seconds * 1_000_000_000 + i64::try_from(part).unwrap_or_default()
+        };
+        #[allow(clippy::unnecessary_cast, clippy::cast_lossless)] // types differ between systems
+        Signature {
+            modified: time(stat.st_mtime as i64, stat.st_mtime_nsec as u64),
+            changed: time(stat.st_ctime as i64, stat.st_ctime_nsec as u64),
+            size: stat.st_size as u64,
+            inode: stat.st_ino as u64,
+        }
+    }
+
     /// Whether any later change will show in the times, at `now` in ns since 1970.
     fn is_settled(&self, now: i64) -> bool {
-        let latest = self.modified.max(self.changed);
-        let tick = if latest % 1_000_000_000 == 0 {
-            COARSE_TICK
-        } else {
-            TICK
-        };
-        latest.saturating_add(tick) < now
+        is_settled(self.modified.max(self.changed), now)
     }
+}
+
+/// Whether a change after `now` would give another time than this one, both in ns since 1970.
+pub(crate) fn is_settled(time: i64, now: i64) -> bool {
+    let tick = if time % 1_000_000_000 == 0 {
+        COARSE_TICK
+    } else {
+        TICK
+    };
+    time.saturating_add(tick) < now
 }
 
 /// Now, in ns since 1970.
@@ -75,6 +95,15 @@ pub struct Known<'a> {
     pub checksum: Checksum,
 }
 
+/// What is known of a folder as a whole, as long as all its files look as they did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The name of its manifest.
+    pub id: Option<Checksum>,
+    /// The state of the cache in which all its files were there.
+    pub presence: Option<u64>,
+}
+
 /// The hashes of a folder's files.
 #[derive(Debug, Default)]
 pub struct StateTable {
@@ -94,11 +123,25 @@ impl StateTable {
         self.count
     }
 
+    /// What is known of the folder as a whole.
+    pub fn facts(&self) -> Facts {
+        let Some(header) = self.bytes.get(..HEADER) else {
+            return Facts::default();
+        };
+        let mut id = [0; 16];
+        id.copy_from_slice(&header[12..28]);
+        let presence = u64::from_le_bytes(word(header, 28));
+        Facts {
+            id: (id != [0; 16]).then_some(Checksum(id)),
+            presence: (presence != 0).then_some(presence),
+        }
+    }
+
     /// The file at a place of the order by path.
     pub fn get(&self, at: usize) -> Option<Known<'_>> {
         let record = self.record(at)?;
         let start = if at == 0 { 0 } else { self.path_end(at - 1)? };
-        let paths = &self.bytes[12 + self.count * RECORD..];
+        let paths = &self.bytes[HEADER + self.count * RECORD..];
         let path = paths.get(start..self.path_end(at)?)?;
         let mut checksum = [0; 16];
         checksum.copy_from_slice(&record[..16]);
@@ -115,7 +158,7 @@ impl StateTable {
     }
 
     fn record(&self, at: usize) -> Option<&[u8]> {
-        let start = 12 + at * RECORD;
+        let start = HEADER + at * RECORD;
         (at < self.count).then(|| &self.bytes[start..start + RECORD])
     }
 
@@ -174,11 +217,14 @@ impl StateTable {
         scope: &str,
         kind: HashKind,
         now: i64,
+        facts: Facts,
         files: impl Iterator<Item = Known<'a>> + Clone,
     ) -> Result<(), VersioningError> {
         let settled = files.filter(|known| known.signature.is_settled(now));
         let mut bytes = MAGIC.to_vec();
         bytes.extend_from_slice(&[0; 4]);
+        bytes.extend_from_slice(&facts.id.map_or([0; 16], |id| id.0));
+        bytes.extend_from_slice(&facts.presence.unwrap_or_default().to_le_bytes());
         let mut count: u32 = 0;
         let mut end: u32 = 0;
         for known in settled.clone() {
@@ -226,13 +272,13 @@ fn file(folder: &Path, scope: &str, kind: HashKind) -> PathBuf {
 
 /// A table that is whole.
 fn believe(mut bytes: Vec<u8>) -> Option<StateTable> {
-    let body = bytes.len().checked_sub(8).filter(|body| *body >= 12)?;
+    let body = bytes.len().checked_sub(8).filter(|body| *body >= HEADER)?;
     if &bytes[..8] != MAGIC || sum(&bytes[..body]).to_le_bytes() != bytes[body..] {
         return None;
     }
     bytes.truncate(body);
     let count = u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]) as usize;
-    let paths = count.checked_mul(RECORD)?.checked_add(12)?;
+    let paths = count.checked_mul(RECORD)?.checked_add(HEADER)?;
     let table = StateTable { bytes, count };
     if paths > body {
         return None;
@@ -274,6 +320,13 @@ mod tests {
         }
     }
 
+    fn facts() -> Facts {
+        Facts {
+            id: Some(Checksum::of(b"manifest")),
+            presence: Some(7),
+        }
+    }
+
     fn saved(files: &[(&str, i64)], now: i64) -> (tempfile::TempDir, StateTable) {
         let folder = tempfile::tempdir().unwrap();
         let files: Vec<Known<'_>> = files
@@ -289,6 +342,7 @@ mod tests {
             "data",
             HashKind::Md5,
             now,
+            facts(),
             files.iter().copied(),
         )
         .unwrap();
@@ -300,6 +354,7 @@ mod tests {
     fn a_file_that_looks_the_same_has_its_hash() {
         let (_folder, table) = saved(&[("a", OLD), ("b/é", OLD), ("c", OLD)], OLD + COARSE_TICK);
         assert_eq!(table.len(), 3);
+        assert_eq!(table.facts(), facts());
         for near in 0..4 {
             let find = |path: &str, modified| {
                 table.checksum(path, &signature(modified), &mut near.clone())
@@ -332,15 +387,28 @@ mod tests {
         let whole = std::fs::read(&path).unwrap();
         for length in 0..whole.len() {
             std::fs::write(&path, &whole[..length]).unwrap();
-            assert_eq!(StateTable::load(folder.path(), "data", HashKind::Md5).len(), 0);
+            assert_eq!(
+                StateTable::load(folder.path(), "data", HashKind::Md5).len(),
+                0
+            );
         }
         for at in 0..whole.len() {
             let mut flipped = whole.clone();
             flipped[at] ^= 1;
             std::fs::write(&path, &flipped).unwrap();
-            assert_eq!(StateTable::load(folder.path(), "data", HashKind::Md5).len(), 0, "{at}");
+            assert_eq!(
+                StateTable::load(folder.path(), "data", HashKind::Md5).len(),
+                0,
+                "{at}"
+            );
         }
-        assert_eq!(StateTable::load(folder.path(), "other", HashKind::Md5).len(), 0);
-        assert_eq!(StateTable::load(folder.path(), "data", HashKind::Md5Dos2Unix).len(), 0);
+        assert_eq!(
+            StateTable::load(folder.path(), "other", HashKind::Md5).len(),
+            0
+        );
+        assert_eq!(
+            StateTable::load(folder.path(), "data", HashKind::Md5Dos2Unix).len(),
+            0
+        );
     }
 }

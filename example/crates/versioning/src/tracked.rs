@@ -82,7 +82,10 @@ impl Pins {
             let before = chosen.len();
             for tracked in &all {
                 if let Some(part) = means(target, recursive, tracked) {
-                    chosen.push(Tracked { part, ..tracked.clone() });
+                    chosen.push(Tracked {
+                        part,
+                        ..tracked.clone()
+                    });
                 }
             }
             if chosen.len() == before {
@@ -95,7 +98,11 @@ impl Pins {
         }
         let mut seen = HashSet::new();
         chosen.retain(|tracked| {
-            seen.insert((tracked.file.clone(), tracked.out.full.clone(), tracked.part.clone()))
+            seen.insert((
+                tracked.file.clone(),
+                tracked.out.full.clone(),
+                tracked.part.clone(),
+            ))
         });
         Ok(chosen)
     }
@@ -106,14 +113,19 @@ fn means(target: &Path, recursive: bool, tracked: &Tracked) -> Option<Option<Str
     let full = &tracked.out.full;
     let is_file = target == tracked.file && tracked.stage.is_none();
     let is_stage = tracked.stage.as_ref().is_some_and(|stage| {
-        target.file_name().is_some_and(|name| name == stage.as_str())
+        target
+            .file_name()
+            .is_some_and(|name| name == stage.as_str())
             && target.parent() == tracked.file.parent()
     });
     let below = recursive && (full.starts_with(target) || tracked.file.starts_with(target));
     if is_file || is_stage || below || target == full {
         return Some(None);
     }
-    let part = target.strip_prefix(full).ok().filter(|_| tracked.out.is_dir())?;
+    let part = target
+        .strip_prefix(full)
+        .ok()
+        .filter(|_| tracked.out.is_dir())?;
     Some(Some(part.to_str()?.to_string()))
 }
 
@@ -136,7 +148,8 @@ impl Repository {
             None => None,
         };
         let ignored = |path: &Path, is_dir: bool| {
-            rules.ignores(path, is_dir) || of_git.as_ref().is_some_and(|git| git.ignores(path, is_dir))
+            rules.ignores(path, is_dir)
+                || of_git.as_ref().is_some_and(|git| git.ignores(path, is_dir))
         };
         let mut files = Vec::new();
         let mut locks = Vec::new();
@@ -157,7 +170,11 @@ impl Repository {
             let is_pin = is_dvc_file(&name);
             if (is_pin || name == "dvc.lock") && !ignored(&path, false) {
                 name_text(&entry.file_name(), &path)?;
-                if is_pin { files.push(path) } else { locks.push(path) }
+                if is_pin {
+                    files.push(path)
+                } else {
+                    locks.push(path)
+                }
             }
         }
         let files = files
@@ -195,7 +212,9 @@ impl Repository {
         let mut wanted = Vec::new();
         for blob in git.files(commit)? {
             let path = git.root().join(&blob.path);
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned());
             let name = name.unwrap_or_default();
             let is_pin = is_dvc_file(&name) || name == "dvc.lock";
             if is_pin && path.starts_with(self.root()) && !ignore.ignores(&path, false)? {

@@ -62,7 +62,10 @@ pub fn add(
     }
     check_overlaps(&jobs, &pins)?;
     if let Some(git) = repository.git() {
-        let outs: Vec<PathBuf> = jobs.iter().map(|job| job.file.outs[job.at].full.clone()).collect();
+        let outs: Vec<PathBuf> = jobs
+            .iter()
+            .map(|job| job.file.outs[job.at].full.clone())
+            .collect();
         if let Some(tracked) = git.tracked(&outs)?.first() {
             return Err(VersioningError::refused(
                 tracked,
@@ -92,7 +95,10 @@ pub fn add(
         }
         added.files.push(job.file.path.clone());
     }
-    let names = outs.iter().map(|out| repository.inside(out)).collect::<Result<Vec<_>, _>>()?;
+    let names = outs
+        .iter()
+        .map(|out| repository.inside(out))
+        .collect::<Result<Vec<_>, _>>()?;
     known_outs::change(repository, names, &[])?;
     if repository.config().is_on("core", "autostage")
         && let Some(git) = repository.git()
@@ -111,7 +117,13 @@ fn run(
     added: &mut Added,
 ) -> Result<(), VersioningError> {
     let out = job.file.outs[job.at].clone();
-    let kind = kind_to_save(repository, &out.full, out.kind, out.id.map(|id| id.to_string()), report)?;
+    let kind = kind_to_save(
+        repository,
+        &out.full,
+        out.kind,
+        out.id.map(|id| id.to_string()),
+        report,
+    )?;
     let keep = out.cached && !options.no_commit;
     let content = |path: &Path| {
         if keep {
@@ -149,14 +161,19 @@ fn run(
     let mut size = None;
     match &found {
         None if only_more => {
-            return Err(VersioningError::refused(&job.target, "is neither there nor was it tracked"));
+            return Err(VersioningError::refused(
+                &job.target,
+                "is neither there nor was it tracked",
+            ));
         }
         None => {}
-        Some(found) => match &found.manifest {
-            Some(manifest) => entries.extend(manifest.entries().iter().map(|entry| ManifestEntry {
-                path: format!("{below}{}", entry.path),
-                checksum: entry.checksum,
-            })),
+        Some(found) => match found.manifest() {
+            Some(manifest) => {
+                entries.extend(manifest.entries().iter().map(|entry| ManifestEntry {
+                    path: format!("{below}{}", entry.path),
+                    checksum: entry.checksum,
+                }))
+            }
             None => entries.push(ManifestEntry {
                 path: part,
                 checksum: found.saved.id.checksum,
@@ -164,7 +181,11 @@ fn run(
         },
     }
     let manifest = Manifest::new(entries, &out.full)?;
-    let id = if keep { repository.store_manifest(&manifest, kind)? } else { manifest.id(kind) };
+    let id = if keep {
+        repository.store_manifest(&manifest, kind)?
+    } else {
+        manifest.id(kind)
+    };
     if Some(id) == out.id {
         size = out.size;
     } else if only_more && let Some(found) = &found {
@@ -211,7 +232,10 @@ fn check_target(repository: &Repository, target: &Path) -> Result<(), Versioning
     if is_dvc_file(&name) || name == "dvc.yaml" || name == "dvc.lock" {
         return refuse("is a file of DVC, which can't be data: name the data it pins");
     }
-    let above = target.ancestors().skip(1).take_while(|folder| *folder != root);
+    let above = target
+        .ancestors()
+        .skip(1)
+        .take_while(|folder| *folder != root);
     if above.into_iter().any(Path::is_symlink) || (target.is_symlink() && target.is_dir()) {
         return refuse("lies behind a link to a folder: name it by its real path");
     }
@@ -262,7 +286,10 @@ fn job(repository: &Repository, pins: &Pins, target: &Path) -> Result<Job, Versi
     if path.exists() {
         let file = DvcFile::read(&path, repository.root())?;
         if !file.outs.is_empty() {
-            return Err(VersioningError::refused(&path, "is there already and pins other data: move it away"));
+            return Err(VersioningError::refused(
+                &path,
+                "is there already and pins other data: move it away",
+            ));
         }
     }
     Ok(Job {

@@ -135,7 +135,10 @@ fn plan(
     let (id, manifest) = match whole.get(part) {
         Some(checksum) => (ObjectId::file(id.kind, checksum), None),
         None if entries.is_empty() => {
-            return Err(VersioningError::refused(path, "is no part of the folder that is tracked"));
+            return Err(VersioningError::refused(
+                path,
+                "is no part of the folder that is tracked",
+            ));
         }
         None => {
             let manifest = Manifest::new(entries, &path)?;
@@ -176,14 +179,7 @@ fn remove_unpinned(
         let Some(content) = repository.hash(&path, HashKind::Md5, report)? else {
             continue;
         };
-        let files: Vec<ObjectId> = match &content.manifest {
-            None => vec![content.saved.id],
-            Some(manifest) => manifest
-                .entries()
-                .iter()
-                .map(|entry| ObjectId::file(HashKind::Md5, entry.checksum))
-                .collect(),
-        };
+        let files = content.objects();
         if repository.cache().has_each(&files).contains(&false) {
             continue;
         }

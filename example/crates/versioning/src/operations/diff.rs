@@ -63,8 +63,12 @@ impl Diff {
         for change in self.not_in_cache.iter_mut().flatten() {
             change.hash = None;
         }
-        self.modified.iter_mut().for_each(|change| change.hash = None);
-        self.renamed.iter_mut().for_each(|change| change.hash = None);
+        self.modified
+            .iter_mut()
+            .for_each(|change| change.hash = None);
+        self.renamed
+            .iter_mut()
+            .for_each(|change| change.hash = None);
         self
     }
 }
@@ -145,15 +149,23 @@ fn pinned(repository: &Repository, pins: &Pins) -> Result<State, VersioningError
 
 /// What lies there.
 fn workspace(repository: &Repository, report: Report<'_>) -> Result<State, VersioningError> {
-    let pins: Vec<Tracked> = repository.pins()?.all().into_iter().filter(|pin| pin.out.cached).collect();
-    let paths: Vec<_> = pins.iter().map(|pin| (pin.out.full.clone(), pin.out.kind)).collect();
+    let pins: Vec<Tracked> = repository
+        .pins()?
+        .all()
+        .into_iter()
+        .filter(|pin| pin.out.cached)
+        .collect();
+    let paths: Vec<_> = pins
+        .iter()
+        .map(|pin| (pin.out.full.clone(), pin.out.kind))
+        .collect();
     let contents = repository.hash_many(&paths, report)?;
     let mut index = Index::new();
     for (pin, content) in pins.iter().zip(contents) {
         let Some(content) = content else { continue };
         let name = repository.inside(&pin.out.full)?;
         let id = content.saved.id;
-        match &content.manifest {
+        match &content.manifest() {
             None => {
                 index.insert(name, id);
             }
@@ -187,7 +199,9 @@ fn change(path: &str, id: &ObjectId) -> Change<String, String> {
 fn compare(before: &State, after: &State) -> Diff {
     let is_unknown = |path: &str| {
         let folders = before.unknown.iter().chain(&after.unknown);
-        folders.into_iter().any(|folder| path.starts_with(folder) && path != folder)
+        folders
+            .into_iter()
+            .any(|folder| path.starts_with(folder) && path != folder)
     };
     let mut added: Vec<(&String, &ObjectId)> = Vec::new();
     let mut deleted: Vec<(&String, &ObjectId)> = Vec::new();
@@ -206,7 +220,10 @@ fn compare(before: &State, after: &State) -> Diff {
             Some(_) => {}
         }
     }
-    let gone = before.index.iter().filter(|(path, _)| !after.index.contains_key(*path));
+    let gone = before
+        .index
+        .iter()
+        .filter(|(path, _)| !after.index.contains_key(*path));
     deleted.extend(gone.filter(|(path, _)| !is_unknown(path)));
     // As DVC: each new path takes the first gone one with its content.
     let mut by_content: BTreeMap<&ObjectId, Vec<&String>> = BTreeMap::new();
@@ -229,7 +246,10 @@ fn compare(before: &State, after: &State) -> Diff {
         });
     }
     deleted.retain(|(path, _)| !renamed.contains(path));
-    diff.deleted = deleted.into_iter().map(|(path, id)| change(path, id)).collect();
+    diff.deleted = deleted
+        .into_iter()
+        .map(|(path, id)| change(path, id))
+        .collect();
     diff.renamed.sort_by(|a, b| a.path.old.cmp(&b.path.old));
     diff
 }
@@ -242,15 +262,28 @@ mod tests {
     fn state(files: &[(&str, &str)]) -> State {
         let id = |content: &str| ObjectId::file(HashKind::Md5, Checksum::of(content.as_bytes()));
         State {
-            index: files.iter().map(|(path, content)| (path.to_string(), id(content))).collect(),
+            index: files
+                .iter()
+                .map(|(path, content)| (path.to_string(), id(content)))
+                .collect(),
             unknown: BTreeSet::new(),
         }
     }
 
     #[test]
     fn paths_are_sorted_into_added_deleted_modified_and_renamed() {
-        let before = state(&[("same", "1"), ("changed", "2"), ("gone", "3"), ("old name", "4")]);
-        let after = state(&[("same", "1"), ("changed", "5"), ("fresh", "6"), ("new name", "4")]);
+        let before = state(&[
+            ("same", "1"),
+            ("changed", "2"),
+            ("gone", "3"),
+            ("old name", "4"),
+        ]);
+        let after = state(&[
+            ("same", "1"),
+            ("changed", "5"),
+            ("fresh", "6"),
+            ("new name", "4"),
+        ]);
         let diff = compare(&before, &after).without_hashes();
         let text = serde_json::to_string(&diff).unwrap();
         assert_eq!(

@@ -64,16 +64,30 @@ pub fn gc(
         .iter()
         .map(|path| Repository::find(path))
         .collect::<Result<Vec<_>, _>>()?;
-    let _locks = others.iter().map(Repository::lock).collect::<Result<Vec<_>, _>>()?;
-    let config = repository.config().remote_or_default(options.transfer.remote.as_deref());
+    let _locks = others
+        .iter()
+        .map(Repository::lock)
+        .collect::<Result<Vec<_>, _>>()?;
+    let config = repository
+        .config()
+        .remote_or_default(options.transfer.remote.as_deref());
     let remote = if options.cloud || options.not_in_remote {
         Some(Remote::open(&config?, options.transfer.jobs)?)
     } else {
-        config.ok().and_then(|config| Remote::open(&config, options.transfer.jobs).ok())
+        config
+            .ok()
+            .and_then(|config| Remote::open(&config, options.transfer.jobs).ok())
     };
     let mut used = HashSet::new();
     for project in std::iter::once(repository).chain(&others) {
-        collect_used(project, repository, remote.as_ref(), options, &mut used, report)?;
+        collect_used(
+            project,
+            repository,
+            remote.as_ref(),
+            options,
+            &mut used,
+            report,
+        )?;
     }
     let mut collected = Collected::default();
     collect_cache(repository, &used, remote.as_ref(), options, &mut collected)?;
@@ -122,7 +136,10 @@ fn collect_used(
     for (id, name) in manifests {
         match repository.cache().manifest(&id) {
             Ok(manifest) => used.extend(
-                manifest.entries().iter().map(|entry| ObjectId::file(id.kind, entry.checksum)),
+                manifest
+                    .entries()
+                    .iter()
+                    .map(|entry| ObjectId::file(id.kind, entry.checksum)),
             ),
             Err(VersioningError::Missing { .. }) => unknown.push(name),
             Err(error) => return Err(error),
@@ -139,9 +156,11 @@ fn collect_used(
 }
 
 fn named(pins: &Pins) -> impl Iterator<Item = (ObjectId, String)> {
-    pins.all()
-        .into_iter()
-        .filter_map(|pin| pin.out.id.map(|id| (id, pin.out.full.display().to_string())))
+    pins.all().into_iter().filter_map(|pin| {
+        pin.out
+            .id
+            .map(|id| (id, pin.out.full.display().to_string()))
+    })
 }
 
 fn collect_cache(
@@ -182,7 +201,12 @@ fn collect_remote(
 ) -> Result<(), VersioningError> {
     let mut unused = Vec::new();
     for kind in [HashKind::Md5, HashKind::Md5Dos2Unix] {
-        unused.extend(remote.list(kind)?.into_iter().filter(|(id, _)| !used.contains(id)));
+        unused.extend(
+            remote
+                .list(kind)?
+                .into_iter()
+                .filter(|(id, _)| !used.contains(id)),
+        );
     }
     collected.remote_bytes = unused.iter().map(|(_, size)| size).sum();
     collected.remote = unused.into_iter().map(|(id, _)| id).collect();
@@ -192,9 +216,11 @@ fn collect_remote(
     let (dirs, files): (Vec<ObjectId>, Vec<ObjectId>) =
         collected.remote.iter().partition(|id| id.dir);
     for ids in [dirs, files] {
-        remote.runtime().block_on(for_each_bounded(remote.jobs(), ids, |id| async move {
-            Ok::<_, VersioningError>(remote.bucket().delete(&Remote::key(&id)).await?)
-        }))?;
+        remote
+            .runtime()
+            .block_on(for_each_bounded(remote.jobs(), ids, |id| async move {
+                Ok::<_, VersioningError>(remote.bucket().delete(&Remote::key(&id)).await?)
+            }))?;
     }
     Ok(())
 }

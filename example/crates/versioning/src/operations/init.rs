@@ -62,7 +62,11 @@ pub fn init(root: &Path, options: InitOptions) -> Result<Repository, VersioningE
         disk::remove_tree(&dvc)?;
     }
     disk::create_dir_all(&dvc.join("tmp"))?;
-    let config = if options.no_scm { "[core]\n    no_scm = True\n" } else { "" };
+    let config = if options.no_scm {
+        "[core]\n    no_scm = True\n"
+    } else {
+        ""
+    };
     let mut files = vec![dvc.join("config"), root.join(".dvcignore")];
     if !files[1].exists() {
         disk::write_whole(&files[1], DVCIGNORE.as_bytes())?;

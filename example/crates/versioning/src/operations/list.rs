@@ -44,7 +44,9 @@ pub fn list(
             md5: out.id.map(|id| id.to_string()),
             path: out.full.clone(),
         };
-        let id = out.id.filter(|id| id.dir && (recursive || pin.part.is_some()));
+        let id = out
+            .id
+            .filter(|id| id.dir && (recursive || pin.part.is_some()));
         let Some(id) = id else {
             listed.push(whole);
             continue;
@@ -52,7 +54,8 @@ pub fn list(
         let part = pin.part.as_deref().unwrap_or_default();
         for entry in repository.cache().manifest(&id)?.entries() {
             let rest = entry.path.strip_prefix(part);
-            if part.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+            if part.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            {
                 let object = crate::ObjectId::file(id.kind, entry.checksum);
                 let size = std::fs::metadata(repository.cache().path(&object)).ok();
                 listed.push(Listed {

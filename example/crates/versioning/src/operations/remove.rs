@@ -82,7 +82,10 @@ fn unprotect(path: &Path) -> Result<(), VersioningError> {
     };
     if metadata.is_dir() {
         let entries = std::fs::read_dir(path).map_err(VersioningError::io(path))?;
-        let paths: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
+        let paths: Vec<PathBuf> = entries
+            .filter_map(Result::ok)
+            .map(|entry| entry.path())
+            .collect();
         return paths.iter().try_for_each(|path| unprotect(path));
     }
     if (metadata.is_symlink() && path.is_file()) || metadata.nlink() > 1 {

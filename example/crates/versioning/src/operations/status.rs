@@ -53,7 +53,10 @@ pub fn status(
                 Some(part) => pin.out.full.join(part),
                 None => pin.out.full.clone(),
             };
-            status.entry(pin.file.clone()).or_default().push((path, state));
+            status
+                .entry(pin.file.clone())
+                .or_default()
+                .push((path, state));
         }
     }
     Ok(status)
@@ -81,7 +84,9 @@ pub fn states(
     let mut states = Vec::with_capacity(tracked.len());
     for (pin, content) in tracked.iter().zip(contents) {
         let in_cache = match pin.out.id {
-            Some(id) if pin.out.cached && id.dir => has_folder(repository, &id, content.as_ref()),
+            Some(id) if pin.out.cached && id.dir => {
+                has_folder(repository, pin, &id, content.as_ref())?
+            }
             Some(_) if pin.out.cached => there.next() == Some(true),
             _ => true,
         };
@@ -103,27 +108,37 @@ fn compare(pinned: Option<ObjectId>, now: Option<ObjectId>) -> Option<OutState> 
 }
 
 /// Whether a folder's manifest and all its files are in the cache.
-fn has_folder(repository: &Repository, id: &ObjectId, now: Option<&Content>) -> bool {
+fn has_folder(
+    repository: &Repository,
+    pin: &Tracked,
+    id: &ObjectId,
+    now: Option<&Content>,
+) -> Result<bool, VersioningError> {
     let cache = repository.cache();
-    let same = now.filter(|now| now.saved.id == *id).and_then(|now| now.manifest.as_ref());
-    let read;
-    let manifest = match same {
-        // What lies in the workspace says it all; the manifest needn't be read.
-        Some(manifest) if cache.has(id) => manifest,
-        _ => {
-            let Ok(manifest) = cache.manifest(id) else {
-                return false;
-            };
-            read = manifest;
-            &read
+    if !cache.has(id) {
+        return Ok(false);
+    }
+    // What lies in the workspace says it all; the manifest needn't be read.
+    if let Some(now) = now.filter(|now| now.saved.id == *id) {
+        if now.is_present {
+            return Ok(true);
         }
+        let presence = cache.presence(id.kind);
+        let there = !cache.has_each(&now.objects()).contains(&false);
+        if there && presence.is_some() {
+            // The next time a look at the folders will do.
+            repository.remember_folder(&repository.inside(&pin.out.full)?, now, presence)?;
+        }
+        return Ok(there);
+    }
+    let Ok(manifest) = cache.manifest(id) else {
+        return Ok(false);
     };
-    let files: Vec<ObjectId> = manifest
-        .entries()
-        .iter()
+    let entries = manifest.entries().iter();
+    let files: Vec<ObjectId> = entries
         .map(|entry| ObjectId::file(id.kind, entry.checksum))
         .collect();
-    cache.has_each(&files).into_iter().all(|there| there)
+    Ok(!cache.has_each(&files).contains(&false))
 }
 
 /// The same for a part of a folder.
@@ -145,7 +160,8 @@ fn part_state(
             .collect()
     };
     let pinned = within(&repository.cache().manifest(&id)?);
-    let now = now.and_then(|now| now.manifest.as_ref()).map(within).unwrap_or_default();
+    let now = now.and_then(Content::manifest);
+    let now = now.as_ref().map(within).unwrap_or_default();
     Ok(match (pinned.is_empty(), now.is_empty()) {
         (true, true) => {
             return Err(VersioningError::refused(

@@ -40,7 +40,10 @@ pub(super) fn by_remote<'a>(
         if pin.out.id.is_none() || !pin.out.cached || (pushing && !pin.out.push) || elsewhere {
             continue;
         }
-        groups.entry(own.or_else(|| options.remote.clone())).or_default().push(pin);
+        groups
+            .entry(own.or_else(|| options.remote.clone()))
+            .or_default()
+            .push(pin);
     }
     groups
         .into_iter()
@@ -66,7 +69,11 @@ pub(super) fn needed(
         let Some(id) = pin.out.id else { continue };
         let name = repository.inside(&pin.out.full)?;
         if !id.dir {
-            let names = if pin.is_optional() { &mut optional } else { &mut files };
+            let names = if pin.is_optional() {
+                &mut optional
+            } else {
+                &mut files
+            };
             names.insert(id, name);
             continue;
         }
@@ -77,11 +84,16 @@ pub(super) fn needed(
         let part = pin.part.as_deref();
         for entry in repository.cache().manifest(&id)?.entries() {
             let wanted = part.is_none_or(|part| {
-                entry.path.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                entry
+                    .path
+                    .strip_prefix(part)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             });
             if wanted {
                 let object = ObjectId::file(id.kind, entry.checksum);
-                files.entry(object).or_insert_with(|| format!("{name}/{}", entry.path));
+                files
+                    .entry(object)
+                    .or_insert_with(|| format!("{name}/{}", entry.path));
             }
         }
     }
@@ -120,7 +132,9 @@ pub fn fetch(
 }
 
 fn split(names: Names, optional: &BTreeSet<ObjectId>) -> (Names, Names) {
-    names.into_iter().partition(|(id, _)| !optional.contains(id))
+    names
+        .into_iter()
+        .partition(|(id, _)| !optional.contains(id))
 }
 
 /// Brings objects into the cache, those it has left out.
@@ -154,7 +168,11 @@ pub(super) fn fetch_objects(
             None => absent.push(names[&id].clone()),
         }
     }
-    report(Progress::Begin { what: "fetching", files: coming.len() as u64, bytes });
+    report(Progress::Begin {
+        what: "fetching",
+        files: coming.len() as u64,
+        bytes,
+    });
     for chunk in coming.chunks(BATCH_FILES) {
         download(repository, remote, chunk, Existing::Keep, report)?;
     }
@@ -163,7 +181,11 @@ pub(super) fn fetch_objects(
     } else {
         Err(VersioningError::Missing {
             objects: absent,
-            place: format!("the cache and not in the remote {} ({})", remote.name(), remote.bucket().url()),
+            place: format!(
+                "the cache and not in the remote {} ({})",
+                remote.name(),
+                remote.bucket().url()
+            ),
         })
     }
 }
@@ -193,7 +215,10 @@ pub(super) fn download(
         async move {
             match download_one(repository, remote, id, batch, existing, report).await {
                 Ok(()) => report(Progress::Done { files: 1, bytes: 0 }),
-                Err(error) => failures.lock().unwrap_or_else(PoisonError::into_inner).push(error),
+                Err(error) => failures
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(error),
             }
             Ok::<_, VersioningError>(())
         }
@@ -204,7 +229,9 @@ pub(super) fn download(
 }
 
 fn done(failures: Mutex<Vec<VersioningError>>, total: usize) -> Result<(), VersioningError> {
-    let mut failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut failures = failures
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
     match failures.len() {
         0 => Ok(()),
         1 if total == 1 => Err(failures.remove(0)),
@@ -231,7 +258,10 @@ async fn download_one(
         .bucket()
         .fetch(&key, &path, |bytes| {
             hasher.update(bytes);
-            report(Progress::Done { files: 0, bytes: bytes.len() as u64 });
+            report(Progress::Done {
+                files: 0,
+                bytes: bytes.len() as u64,
+            });
         })
         .await?;
     let found = hasher.finish();
@@ -343,7 +373,11 @@ fn push_objects(
         }
     }
     if !going.is_empty() {
-        report(Progress::Begin { what: "pushing", files: going.len() as u64, bytes });
+        report(Progress::Begin {
+            what: "pushing",
+            files: going.len() as u64,
+            bytes,
+        });
         upload(repository, remote, &going, report)?;
     }
     if absent.is_empty() {
@@ -351,7 +385,11 @@ fn push_objects(
     } else {
         Err(VersioningError::Missing {
             objects: absent,
-            place: format!("the cache and not in the remote {} ({})", remote.name(), remote.bucket().url()),
+            place: format!(
+                "the cache and not in the remote {} ({})",
+                remote.name(),
+                remote.bucket().url()
+            ),
         })
     }
 }
@@ -372,7 +410,10 @@ pub(super) fn upload(
         async move {
             match upload_one(repository, remote, id, report).await {
                 Ok(()) => report(Progress::Done { files: 1, bytes: 0 }),
-                Err(error) => failures.lock().unwrap_or_else(PoisonError::into_inner).push(error),
+                Err(error) => failures
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(error),
             }
             Ok::<_, VersioningError>(())
         }
@@ -395,7 +436,7 @@ fn upload_to_folder(
             let from = repository.cache().path(id);
             let kind = if id.dir { HashKind::Md5 } else { id.kind };
             let staged = batch.start(&folder.join(Remote::key(id)))?;
-            let (found, _, mut staged) = crate::content::copy_hashed(&from, kind, staged, report)?;
+            let (found, _, mut staged) = crate::hashing::copy_hashed(&from, kind, staged, report)?;
             if found != id.checksum {
                 return Err(rotten(&from, id, found));
             }
@@ -419,7 +460,9 @@ async fn upload_one(
     let path = repository.cache().path(id);
     let sent = remote
         .bucket()
-        .upload(&key, &path, |bytes| report(Progress::Done { files: 0, bytes }))
+        .upload(&key, &path, |bytes| {
+            report(Progress::Done { files: 0, bytes })
+        })
         .await?;
     // S3 names what came in one part by its MD5.
     let plain = Checksum::parse(sent.etag.as_deref().unwrap_or_default().trim_matches('"'));

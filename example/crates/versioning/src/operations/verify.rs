@@ -47,7 +47,9 @@ pub fn verify(
 ) -> Result<Verified, VersioningError> {
     let _lock = repository.lock()?;
     let remote = || -> Result<Remote, VersioningError> {
-        let config = repository.config().remote_or_default(options.transfer.remote.as_deref())?;
+        let config = repository
+            .config()
+            .remote_or_default(options.transfer.remote.as_deref())?;
         Remote::open(&config, options.transfer.jobs)
     };
     if options.remote {
@@ -58,7 +60,11 @@ pub fn verify(
         let remote = remote()?;
         let ids: Vec<ObjectId> = verified.corrupt.iter().map(|(id, _)| *id).collect();
         let there = remote.sizes(&ids)?;
-        for (id, _) in ids.into_iter().zip(there).filter(|(_, size)| size.is_some()) {
+        for (id, _) in ids
+            .into_iter()
+            .zip(there)
+            .filter(|(_, size)| size.is_some())
+        {
             let got = download(repository, &remote, &[id], Existing::Replace, report);
             match got {
                 Ok(()) => verified.repaired.push(id),
@@ -76,7 +82,11 @@ fn verify_cache(repository: &Repository, report: Report<'_>) -> Result<Verified,
         .into_iter()
         .flat_map(|kind| cache.list(kind))
         .collect();
-    report(Progress::Begin { what: "verifying", files: ids.len() as u64, bytes: 0 });
+    report(Progress::Begin {
+        what: "verifying",
+        files: ids.len() as u64,
+        bytes: 0,
+    });
     let found = ids
         .par_iter()
         .with_max_len(64)
@@ -86,14 +96,20 @@ fn verify_cache(repository: &Repository, report: Report<'_>) -> Result<Verified,
                 Err(VersioningError::Corrupt { place, .. }) => Ok((0, Some((*id, place)))),
                 Err(error) => Err(error),
             };
-            report(Progress::Done { files: 1, bytes: checked.as_ref().map_or(0, |(size, _)| *size) });
+            report(Progress::Done {
+                files: 1,
+                bytes: checked.as_ref().map_or(0, |(size, _)| *size),
+            });
             checked
         })
         .collect::<Result<Vec<_>, _>>()?;
     Ok(Verified {
         checked: ids.len(),
         bytes: found.iter().map(|(size, _)| size).sum(),
-        corrupt: found.into_iter().filter_map(|(_, corrupt)| corrupt).collect(),
+        corrupt: found
+            .into_iter()
+            .filter_map(|(_, corrupt)| corrupt)
+            .collect(),
         repaired: Vec::new(),
     })
 }
@@ -107,7 +123,11 @@ fn verify_remote(
     let mut objects = remote.list(HashKind::Md5)?;
     objects.extend(remote.list(HashKind::Md5Dos2Unix)?);
     let bytes = objects.iter().map(|(_, size)| size).sum();
-    report(Progress::Begin { what: "verifying", files: objects.len() as u64, bytes });
+    report(Progress::Begin {
+        what: "verifying",
+        files: objects.len() as u64,
+        bytes,
+    });
     let corrupt: Mutex<Vec<(ObjectId, String)>> = Mutex::default();
     let all = for_each_bounded(remote.jobs(), &objects, |(id, size)| {
         let corrupt = &corrupt;
@@ -115,7 +135,10 @@ fn verify_remote(
             let found = hash_remote(remote, id, *size, report).await?;
             if found != id.checksum {
                 let place = format!("{}/{}", remote.bucket().url(), Remote::key(id));
-                corrupt.lock().unwrap_or_else(PoisonError::into_inner).push((*id, place));
+                corrupt
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push((*id, place));
             }
             report(Progress::Done { files: 1, bytes: 0 });
             Ok::<_, VersioningError>(())
@@ -158,7 +181,10 @@ async fn hash_remote(
         for piece in bytes.chunks(PIECE as usize) {
             hasher.update(piece);
         }
-        report(Progress::Done { files: 0, bytes: end - at });
+        report(Progress::Done {
+            files: 0,
+            bytes: end - at,
+        });
         at = end;
     }
     Ok(hasher.finish())
