@@ -8,7 +8,6 @@ use std::time::Duration;
 use mlops_store::disk::{self, Batch, Existing, Link};
 use rayon::prelude::*;
 
-use crate::cache::Cache;
 use crate::content::{Content, SINGLE};
 use crate::hash::{Checksum, HashKind, ObjectId};
 use crate::manifest::{Manifest, ManifestEntry};
@@ -124,6 +123,7 @@ impl Repository {
             checksum: target.id.checksum,
         }];
         let wanted = manifest.as_ref().map_or(&single[..], Manifest::entries);
+        let links = self.possible_links(target);
         let mut replaced: Vec<(PathBuf, ObjectId)> = Vec::new();
         let mut left = there.into_iter().peekable();
         for entry in wanted {
@@ -139,7 +139,7 @@ impl Repository {
             match left.next_if(|file| file.path == entry.path) {
                 None => plan.create.push((full, id)),
                 Some(same) if same.checksum == entry.checksum => {
-                    if relink && needs_relink(self.cache(), &full, same.file, &id) {
+                    if relink && needs_relink(&links, &self.cache().path(&id), &full, same.file) {
                         plan.relink.push((full, id));
                     }
                 }
@@ -370,20 +370,20 @@ fn join(folder: &Path, path: &str) -> PathBuf {
 }
 
 /// Whether a file has another kind of link than the configuration's first that fits.
-fn needs_relink(cache: &Cache, path: &Path, file: &ScannedFile, id: &ObjectId) -> bool {
+fn needs_relink(links: &[Link], object: &Path, path: &Path, file: &ScannedFile) -> bool {
     let is_copy = !file.is_link && file.names == 1;
     if is_copy && file.signature.size == 0 {
         return false;
     }
-    for link in cache.links() {
+    for link in links {
         match link {
             Link::Copy | Link::Reflink if is_copy => return false,
             Link::Hard if !file.is_link && file.names > 1 => {
-                let object = std::fs::metadata(cache.path(id));
+                let object = std::fs::metadata(object);
                 return object.is_ok_and(|object| object.ino() != file.signature.inode);
             }
             Link::Symbolic if file.is_link => {
-                return std::fs::read_link(path).is_ok_and(|target| target != cache.path(id));
+                return std::fs::read_link(path).is_ok_and(|target| target != object);
             }
             _ => {}
         }

@@ -107,7 +107,7 @@ fn entry(path: &Path) -> Result<(PathBuf, String), VersioningError> {
     }
     Ok((
         path.with_file_name(".gitignore"),
-        line.replace('\n', "?").replace('\r', "?"),
+        line.replace(['\n', '\r'], "?"),
     ))
 }
 

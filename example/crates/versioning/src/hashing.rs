@@ -206,7 +206,7 @@ impl<'a> Job<'a> {
                 if let Some(place) = place.filter(|place| place.is_new(checksum)) {
                     let real = path.canonicalize().map_err(VersioningError::io(path))?;
                     let to = place.cache.path(&object(checksum));
-                    let links = into_cache(place.cache);
+                    let links = into_cache(place.cache, path);
                     place
                         .batch
                         .link(links, &real, &to, Some(PROTECTED), Existing::Keep)?;
@@ -232,7 +232,7 @@ impl<'a> Job<'a> {
         let to = place.cache.path(id);
         if !bytes.is_empty() && self.sharing {
             let real = path.canonicalize().map_err(VersioningError::io(path))?;
-            let links = into_cache(place.cache);
+            let links = into_cache(place.cache, path);
             place
                 .batch
                 .link(links, &real, &to, Some(PROTECTED), Existing::Keep)?;
@@ -321,10 +321,13 @@ pub(crate) fn copy_hashed(
 }
 
 /// The links that make an object of a file: one that leaves the file writable, unless links to the
-/// same file are what the user wants.
-fn into_cache(cache: &Cache) -> &'static [Link] {
+/// same file are what the user wants. The right to execute would be lost by being the object.
+fn into_cache(cache: &Cache, path: &Path) -> &'static [Link] {
+    use std::os::unix::fs::PermissionsExt;
+    let is_exec =
+        || std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o111 != 0);
     match cache.links().first() {
-        Some(Link::Hard) => &[Link::Hard, Link::Reflink, Link::Copy],
+        Some(Link::Hard) if !is_exec() => &[Link::Hard, Link::Reflink, Link::Copy],
         _ => &[Link::Reflink, Link::Copy],
     }
 }

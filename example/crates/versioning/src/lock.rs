@@ -252,9 +252,7 @@ mod tests {
     #[test]
     fn a_path_that_a_living_process_writes_is_busy() {
         let tmp = tempfile::tempdir().unwrap();
-        let table = format!(
-            r#"{{"write": {{"/r/a": {{"pid": 1, "cmd": "dvc repro"}}}}, "read": {{"/r/b": [{{"pid": 1, "cmd": "dvc repro"}}]}}}}"#
-        );
+        let table = r#"{"write": {"/r/a": {"pid": 1, "cmd": "dvc repro"}}, "read": {"/r/b": [{"pid": 1, "cmd": "dvc repro"}]}}"#;
         std::fs::write(tmp.path().join("rwlock"), table).unwrap();
         let acquire = |read: &[&str], write: &[&str]| {
             PathLock::acquire(tmp.path(), "test", &paths(read), &paths(write))

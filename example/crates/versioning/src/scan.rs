@@ -49,7 +49,7 @@ impl ScannedFile {
     }
 }
 
-/// The files in a folder and those below it, sorted by path, without what is ignored.
+/// The files in a folder and those below it, sorted by path, without what is ignored or temporary.
 ///
 /// Links to files count as the files, links to folders don't count, as with DVC.
 ///
@@ -86,6 +86,10 @@ fn scan_folder(
             continue;
         }
         let name = name_text(&name, folder)?;
+        // What a checkout was killed in the middle of is nobody's data; `gc` removes it.
+        if mlops_store::disk::is_temp(name) && !kind.is_dir() {
+            continue;
+        }
         if kind.is_dir() {
             // A repository within is another repository's matter.
             if !folder.join(name).join(".dvc").is_dir() {
@@ -137,11 +141,12 @@ fn look_at(
     };
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::Directory => Ok(None),
+        #[allow(clippy::unnecessary_cast)] // its type differs between systems
         FileType::RegularFile => Ok(Some(ScannedFile {
             path: format!("{prefix}{name}"),
             signature: Signature::of_stat(&stat),
             is_link,
-            names: u64::from(stat.st_nlink),
+            names: stat.st_nlink as u64,
         })),
         _ => Err(no_content(&folder.join(name))),
     }

@@ -96,6 +96,10 @@ pub fn gc(
     }
     if !options.dry_run {
         collected.temporary = sweep(repository)?;
+        let folder = remote.as_ref().and_then(|remote| remote.bucket().folder());
+        if let Some(folder) = folder.filter(|_| options.cloud) {
+            collected.temporary.extend(disk::sweep_temps(folder, DAY)?);
+        }
     }
     Ok(collected)
 }
@@ -225,10 +229,12 @@ fn collect_remote(
     Ok(())
 }
 
+/// A transfer that takes longer is no transfer any more.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Removes temporary files. With the repository's lock nobody else writes in it; a cache that lies
-/// elsewhere may be shared, so only what is a day old is garbage there.
+/// elsewhere may be shared, so only what is a [`DAY`] old is garbage there.
 fn sweep(repository: &Repository) -> Result<Vec<PathBuf>, VersioningError> {
-    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
     let own = repository.cache().root().starts_with(repository.root());
     let age = if own { Duration::ZERO } else { DAY };
     let mut swept = disk::sweep_temps(repository.cache().root(), age)?;
