@@ -3,7 +3,7 @@
 use mlops_versioning::yaml::Map;
 use mlops_versioning::{HashKind, Saved};
 
-use crate::definition::{Output, ParameterFile, Stage};
+use crate::definition::{Location, Output, ParameterFile, Stage};
 use crate::error::{PipelineError, Result};
 use crate::lockfile::{LockedPath, LockedStage};
 use crate::params;
@@ -145,6 +145,7 @@ pub fn changes(
         chosen = (0..project.catalog.stages.len()).collect();
     }
     let workspace = Workspace::new(project.repository, &project.source);
+    look_at_all(&workspace, project, &chosen)?;
     let mut changed = Vec::new();
     for vertex in chosen {
         let Work::Stage(stage) = project.work(vertex) else {
@@ -156,6 +157,40 @@ pub fn changes(
         }
     }
     Ok(changed)
+}
+
+/// Looks at all files of some stages at once.
+pub(crate) fn look_at_all(
+    workspace: &Workspace<'_>,
+    project: &Project<'_>,
+    vertices: &[usize],
+) -> Result<()> {
+    let mut paths = Vec::new();
+    for &vertex in vertices {
+        let Work::Stage(stage) = project.work(vertex) else {
+            continue;
+        };
+        let locked = project.locked(stage)?;
+        let locked = locked.as_ref();
+        let mut add = |at: &Location, known: Option<&LockedPath>| {
+            if at.is_inside() {
+                paths.push((workspace.full(at), kind_of(known)));
+            }
+        };
+        for dep in stage.deps.iter().filter(|_| !stage.frozen) {
+            add(
+                &dep.at,
+                locked.and_then(|locked| locked.dep(&dep.at.written)),
+            );
+        }
+        for out in &stage.outs {
+            add(
+                &out.at,
+                locked.and_then(|locked| locked.out(&out.at.written)),
+            );
+        }
+    }
+    workspace.look_at(paths.into_iter())
 }
 
 /// Compares a stage with what the lock says of it.

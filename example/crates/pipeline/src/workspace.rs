@@ -1,8 +1,9 @@
 //! What lies in the workspace now.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mlops_versioning::yaml::Node;
 use mlops_versioning::{
@@ -14,6 +15,10 @@ use crate::definition::{Location, ParameterFile};
 use crate::error::{PipelineError, Result};
 use crate::params;
 use crate::source::Source;
+
+/// A file that changed longer ago than this shows any later change in its times, whatever the step
+/// in which its file system counts them.
+const SETTLED: Duration = Duration::from_millis(2100);
 
 /// Looks at paths, each file once as long as it looks the same.
 #[derive(Debug)]
@@ -34,12 +39,8 @@ impl<'r> Workspace<'r> {
         }
     }
 
-    /// Forgets what was seen: something ran.
+    /// Forgets what was read: something ran. Hashes are only kept of files that show a change.
     pub fn forget(&self) {
-        self.seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
         self.files
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -53,6 +54,38 @@ impl<'r> Workspace<'r> {
             path
         } else {
             mlops_versioning::path::normal(&path)
+        }
+    }
+
+    /// Looks at many files at once, which costs less than one by one.
+    pub fn look_at(&self, paths: impl Iterator<Item = (PathBuf, HashKind)>) -> Result<()> {
+        let mut wanted: Vec<(PathBuf, HashKind)> = Vec::new();
+        let mut asked = HashSet::new();
+        for (path, kind) in paths {
+            // Folders have tables of their own.
+            if asked.insert((path.clone(), kind)) && path.is_file() {
+                wanted.push((path, kind));
+            }
+        }
+        let contents = self.repository.hash_many(&wanted, &silent)?;
+        for (key, content) in wanted.into_iter().zip(contents) {
+            if let Some(content) = content
+                && let [file] = content.files.as_slice()
+            {
+                self.remember(key, file.signature, content.saved);
+            }
+        }
+        Ok(())
+    }
+
+    fn remember(&self, key: (PathBuf, HashKind), signature: Signature, saved: Saved) {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let latest = signature.modified.max(signature.changed);
+        if i128::from(latest) + SETTLED.as_nanos().cast_signed() < now.as_nanos().cast_signed() {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.insert(key, (signature, saved));
         }
     }
 
@@ -82,8 +115,7 @@ impl<'r> Workspace<'r> {
             return Ok(None);
         };
         if metadata.is_file() {
-            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.insert(key, (signature, content.saved));
+            self.remember(key, signature, content.saved);
         }
         Ok(Some(content.saved))
     }

@@ -54,26 +54,30 @@ pub(super) struct Prepared {
 impl<'a> Books<'a> {
     pub fn open(
         project: &'a Project<'a>,
-        locks: BTreeMap<String, Lock>,
         options: &'a Options,
         listener: Listener<'a>,
         order: &[usize],
     ) -> Result<Self> {
         let repository = project.repository;
-        Ok(Self {
+        let held = Some(repository.lock()?);
+        let books = Self {
             project,
             options,
             listener,
-            locks,
+            locks: project.locks.clone(),
             workspace: Workspace::new(repository, &project.source),
             run_cache: RunCache::of(repository.cache().root()),
-            held: Some(repository.lock()?),
+            held,
             ranks: order
                 .iter()
                 .enumerate()
                 .map(|(rank, &vertex)| (project.graph.name(vertex).to_owned(), rank))
                 .collect(),
-        })
+        };
+        if !options.force {
+            status::look_at_all(&books.workspace, project, order)?;
+        }
+        Ok(books)
     }
 
     pub fn close(self) -> BTreeMap<String, Lock> {

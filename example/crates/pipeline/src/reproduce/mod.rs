@@ -147,8 +147,7 @@ pub fn reproduce(
     listener: Listener<'_>,
 ) -> Result<Summary> {
     let plan = plan::plan(project, options)?;
-    let locks = std::mem::take(&mut project.locks);
-    let mut books = bookkeeping::Books::open(project, locks, options, listener, &plan.order)?;
+    let mut books = bookkeeping::Books::open(project, options, listener, &plan.order)?;
     let result = if options.dry {
         schedule::dry(&mut books, &plan)
     } else {
