@@ -9,6 +9,8 @@ use polars::prelude::{
     DataFrame, IntoColumn, ParquetCompression, ParquetWriter, PolarsError, PolarsResult,
 };
 
+use rayon::prelude::*;
+
 use crate::{DataError, Result, Table, Values};
 
 use super::staged::{Staged, io};
@@ -216,7 +218,7 @@ fn group_out(file: &mut BatchedWriter<BufWriter<File>>, mut group: DataFrame) ->
 fn frame(batch: &Table) -> PolarsResult<DataFrame> {
     let columns = batch
         .columns()
-        .iter()
+        .par_iter()
         .map(|column| Ok(columns::series(column)?.into_column()))
         .collect::<PolarsResult<_>>()?;
     DataFrame::new(batch.rows(), columns)
