@@ -1,17 +1,20 @@
 """Times the example against a Python pipeline that does the same job, on this machine, in one run.
 
-usage: python scripts/compare.py --rain target/release/rain --data weatherAUS.csv [--runs 5] [--out FILE.json]
+usage: python scripts/compare.py --rain target/release/rain --data weatherAUS.csv [--runs 5] [--build] [--out FILE.json]
 needs: pip install dvc scikit-learn pandas matplotlib
 
 Each figure is the median of whole processes, the two sides taking turns; memory is the largest process
-of the pipeline. The Python side runs under `dvc repro`, as its users run it.
+of the pipeline. The Python side runs under `dvc repro`, as its users run it. `--build` times cold builds as
+well (minutes); without it, FILE.json keeps those it has.
 """
 
 import argparse
+import importlib.metadata
 import json
 import os
 import pathlib
 import platform
+import resource
 import shutil
 import statistics
 import subprocess
@@ -22,6 +25,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 EXAMPLE = HERE.parent / "example"
 RANDOM_SPLIT = "split={by: random, test_share: 0.3}"
+SCORES = ("roc_auc", "brier", "accuracy")
 PANDAS = "import pandas, sys, time; t = time.perf_counter(); pandas.read_csv(sys.argv[1]); print(time.perf_counter() - t)"
 
 
@@ -68,7 +72,30 @@ def pipeline(rain, kind, *more):
 
 
 def scores(folder):
-    return json.loads((folder / "metrics" / "scores.json").read_text())["model"]
+    model = json.loads((folder / "metrics" / "scores.json").read_text())["model"]
+    return {key: model[key]["value"] for key in SCORES}
+
+
+def build(*options):
+    """Seconds, processor time and disk of a build from nothing but fetched crates."""
+    with tempfile.TemporaryDirectory() as target:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        started = time.perf_counter()
+        subprocess.run(["cargo", "build", "--quiet", "--bin", "rain", "--target-dir", target, *options],
+                       cwd=HERE.parent, check=True)
+        seconds = time.perf_counter() - started
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        files = [file for file in pathlib.Path(target).rglob("*") if file.is_file()]
+        # A hard link is the same bytes again.
+        size = {file.stat().st_ino: file.stat().st_size for file in files}
+        program = next(file for file in files if file.name in ("rain", "rain.exe"))
+        processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return {
+            "minutes": round(seconds / 60, 1),
+            "processor_minutes": round(processor / 60, 1),
+            "gigabytes": round(sum(size.values()) / 1e9, 1),
+            "program_megabytes": round(program.stat().st_size / 1e6),
+        }
 
 
 def main():
@@ -76,10 +103,17 @@ def main():
     parser.add_argument("--rain", type=pathlib.Path, required=True)
     parser.add_argument("--data", type=pathlib.Path, required=True)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--build", action="store_true")
     parser.add_argument("--out", type=pathlib.Path)
     arguments = parser.parse_args()
     rain, data = arguments.rain.resolve(), arguments.data.resolve()
-    result = {"cores": os.cpu_count(), "runs": arguments.runs, "python": platform.python_version()}
+    versions = {name: importlib.metadata.version(name) for name in ("scikit-learn", "pandas", "dvc")}
+    result = {
+        "cores": os.cpu_count(),
+        "runs": arguments.runs,
+        "versions": {"python": platform.python_version(), **versions},
+        "scores": {},
+    }
 
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
@@ -95,8 +129,9 @@ def main():
         for name, job in jobs.items():
             job()
             if name != "python":
-                result[f"{name}_scores"] = {key: scores(ours)[key] for key in ("roc_auc", "brier", "accuracy")}
-        result["python_scores"] = json.loads((peer / "results" / "metrics.json").read_text())
+                result["scores"][name] = scores(ours)
+        told = json.loads((peer / "results" / "metrics.json").read_text())
+        result["scores"]["python"] = {key: told[key] for key in SCORES if key in told}
         for _ in range(arguments.runs):
             for name, job in jobs.items():
                 runs[name].append(job())
@@ -129,6 +164,10 @@ def main():
         result["generating"]["million_station_days_per_second"] = round(
             days * stations / result["generating"]["seconds"] / 1e6, 2)
 
+    if arguments.build:
+        result["build"] = {"dev": build(), "release": build("--release")}
+    elif arguments.out and arguments.out.exists():
+        result["build"] = json.loads(arguments.out.read_text()).get("build")
     text = json.dumps(result, indent=2)
     print(text)
     if arguments.out:

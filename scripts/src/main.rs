@@ -3,6 +3,7 @@
 mod ci;
 mod guide;
 mod metrics;
+mod oracles;
 mod tour;
 
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ enum Command {
     Tour(tour::TourArguments),
     /// Make the committed metrics again, or check that they are as committed
     Metrics(metrics::MetricsArguments),
+    /// Ask other people's programs again for what tests expect, and compare
+    Oracles(oracles::OracleArguments),
     /// Run what must hold before a change lands (needs bash, Python and pip)
     Ci,
 }
@@ -38,6 +41,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         Command::Guide(command) => guide::run(&root, command),
         Command::Tour(arguments) => tour::run(&root, arguments),
         Command::Metrics(arguments) => metrics::run(&root, arguments),
+        Command::Oracles(arguments) => oracles::run(&root, arguments),
         Command::Ci => ci::run(&root),
     }
 }

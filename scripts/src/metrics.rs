@@ -66,6 +66,9 @@ pub fn run(root: &Path, arguments: &MetricsArguments) -> Result<()> {
     files.push(("tour.json".into(), pretty(&life(&story))?));
     files.push(("generated/tour.json".into(), pretty(&life(&told))?));
     files.push(("kinds.json".into(), pretty(&kinds(&mut real)?)?));
+    for (name, svg) in resemblance(&mut real, &generated)? {
+        files.push((name.into(), svg));
+    }
     files.push((
         "generator.json".into(),
         pretty(&crossed(&mut real, &generated)?)?,
@@ -156,6 +159,31 @@ fn crossed(real: &mut Shell, generated: &Shell) -> Result<Value> {
         "generated": theirs,
         "generated_on_real": brief(&real.read_json("metrics/crossed/scores.json")?),
     }))
+}
+
+/// How the year goes in the real weather and in the generated.
+fn resemblance(real: &mut Shell, generated: &Shell) -> Result<[(&'static str, Vec<u8>); 2]> {
+    let [ours, theirs] = [real.folder(), generated.folder()].map(|folder| {
+        let table = folder.join(tour::TABLE);
+        table.to_string_lossy().into_owned()
+    });
+    real.step(
+        "Set generated weather beside the real",
+        &[
+            "data",
+            "compare",
+            &ours,
+            &theirs,
+            "--plots",
+            "metrics/compare",
+        ],
+    )?;
+    let drawing = |name: &'static str| -> Result<(&'static str, Vec<u8>)> {
+        let path = real.folder().join("metrics/compare").join(name);
+        let svg = std::fs::read(&path).with_context(|| path.display().to_string())?;
+        Ok((name, svg))
+    };
+    Ok([drawing("wet_days.svg")?, drawing("rain_amounts.svg")?])
 }
 
 fn brief(scores: &Value) -> Value {

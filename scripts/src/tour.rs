@@ -15,6 +15,8 @@ use shell::Shell;
 /// split and the fault fall on the same dates.
 const DAYS: &str = "3100";
 const STATIONS: &str = "49";
+/// Where a project has its table.
+pub const TABLE: &str = "data/weatherAUS.csv";
 /// Hygrometers that read far too low from this day on: each value is possible,
 /// so the contract can't notice.
 const FAULT_DAY: &str = "2016-07-01";
@@ -137,7 +139,6 @@ pub fn prepare(root: &Path, scratch: &Path) -> Result<PathBuf> {
 /// # Errors
 /// If a step doesn't end as it should.
 pub fn live(shell: &mut Shell, data: Option<&Path>) -> Result<Story> {
-    const FILE: &str = "data/weatherAUS.csv";
     let is_real = match data {
         Some(file) => {
             let imported = shell.step(
@@ -159,7 +160,7 @@ pub fn live(shell: &mut Shell, data: Option<&Path>) -> Result<Story> {
                     "--seed",
                     "1",
                     "--out",
-                    FILE,
+                    TABLE,
                 ],
             )?;
             false
@@ -167,7 +168,7 @@ pub fn live(shell: &mut Shell, data: Option<&Path>) -> Result<Story> {
     };
     shell.step(
         "Hold it against the contract",
-        &["data", "check", FILE, "--report", "metrics/contract.json"],
+        &["data", "check", TABLE, "--report", "metrics/contract.json"],
     )?;
     shell.step("Compute the features", &["features", "build"])?;
     shell.step("Train", &["train"])?;
@@ -175,10 +176,10 @@ pub fn live(shell: &mut Shell, data: Option<&Path>) -> Result<Story> {
     let scores = shell.read_json("metrics/scores.json")?;
     shell.step(
         "Predict a whole file",
-        &["predict", FILE, "--out", "predictions/all.csv"],
+        &["predict", TABLE, "--out", "predictions/all.csv"],
     )?;
     let answers = serve(shell)?;
-    let (drift, quality) = break_and_mend(shell, FILE)?;
+    let (drift, quality) = break_and_mend(shell, TABLE)?;
     Ok(Story {
         is_real,
         scores,

@@ -28,7 +28,7 @@ pub fn serve(folder: &Path, port: u16, open: bool) -> Result<()> {
     let address = format!("http://{}/", server.address()?);
     println!("Serving the guide on {address} (stop with Ctrl-C)");
     if open {
-        open_in_browser(&address);
+        open_in_browser(opener(), &address);
     }
     server.run();
     Ok(())
@@ -207,15 +207,19 @@ fn content_type(file: &Path) -> &'static str {
     }
 }
 
-/// Asks the desktop to show an address; says so where that can't be done.
-fn open_in_browser(address: &str) {
-    let (program, arguments): (&str, &[&str]) = if cfg!(target_os = "macos") {
+/// The program by which the desktop shows an address.
+fn opener() -> (&'static str, &'static [&'static str]) {
+    if cfg!(target_os = "macos") {
         ("open", &[])
     } else if cfg!(windows) {
         ("cmd", &["/C", "start"])
     } else {
         ("xdg-open", &[])
-    };
+    }
+}
+
+/// Asks the desktop to show an address; says so where that can't be done.
+fn open_in_browser((program, arguments): (&str, &[&str]), address: &str) {
     let started = Command::new(program)
         .args(arguments)
         .arg(address)
@@ -306,6 +310,30 @@ mod tests {
         assert!(ask("GET /gone").ends_with("lost"));
         assert!(ask("POST /").starts_with("HTTP/1.1 405"));
         assert!(ask("").starts_with("HTTP/1.1 405"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_desktop_is_asked_to_show_the_address() {
+        let folder = tempfile::tempdir().unwrap();
+        let asked = folder.path().join("asked");
+        let note = format!(
+            "printf %s \"$0\" > {0}.new && mv {0}.new {0}",
+            asked.display()
+        );
+        open_in_browser(("sh", &["-c", &note]), "http://127.0.0.1:3000/");
+        for _ in 0..500 {
+            if asked.exists() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(
+            std::fs::read_to_string(asked).unwrap(),
+            "http://127.0.0.1:3000/"
+        );
+        // Where there is none, the address has been printed, and that is all.
+        open_in_browser(("no-such-opener", &[]), "http://127.0.0.1:3000/");
     }
 
     #[test]

@@ -3,6 +3,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 
+use crate::commands::pipeline::PipelineCommand;
+use crate::commands::versioning::{StatusArguments, VersioningCommand};
+
 /// Carries a model through its whole life.
 #[derive(Debug, Parser)]
 #[command(
@@ -47,6 +50,12 @@ pub(crate) enum Command {
     Serve(ServeArguments),
     /// Compare two tables column by column; exit code 1 if they differ
     Drift(DriftArguments),
+    /// Say what changed in data and pipeline, or what a remote lacks
+    Status(StatusArguments),
+    #[command(flatten)]
+    Versioning(VersioningCommand),
+    #[command(flatten)]
+    Pipeline(PipelineCommand),
     /// Write the completions of a shell to standard output
     Completions {
         /// The shell
@@ -61,16 +70,12 @@ pub(crate) enum DataCommand {
         /// CSV or Parquet
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
+        /// Put it in the place of another file that is there
+        #[arg(long)]
+        replace: bool,
     },
     /// Download the table (CSV, or a ZIP that holds one); an interrupted download goes on
-    Fetch {
-        /// Where from; without, `data.url` of params.yaml
-        #[arg(long)]
-        url: Option<String>,
-        /// Refuse a file that isn't the pinned one
-        #[arg(long)]
-        strict: bool,
-    },
+    Fetch(FetchArguments),
     /// Hold a table against contract.yaml; exit code 2 if a rule of level error breaks
     Check {
         /// CSV or Parquet
@@ -88,6 +93,22 @@ pub(crate) enum DataCommand {
     },
     /// Break a table on purpose, from a day on, to see what notices
     Fault(FaultArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FetchArguments {
+    /// Where from; without, `data.url` of params.yaml
+    #[arg(long)]
+    pub url: Option<String>,
+    /// Refuse a file that isn't the pinned one
+    #[arg(long)]
+    pub strict: bool,
+    /// Put it in the place of a file that is there
+    #[arg(long)]
+    pub replace: bool,
+    /// Allow http://, which anyone on the way can read and alter
+    #[arg(long)]
+    pub allow_http: bool,
 }
 
 #[derive(Debug, Args)]

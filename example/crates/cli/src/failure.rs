@@ -4,7 +4,9 @@ use mlops_data::DataError;
 use mlops_features::FeatureError;
 use mlops_learning::LearningError;
 use mlops_monitoring::MonitoringError;
+use mlops_pipeline::PipelineError;
 use mlops_serving::ServingError;
+use mlops_versioning::VersioningError;
 
 /// Why a command didn't do what it was asked, and whose turn it is.
 #[derive(Debug)]
@@ -101,6 +103,26 @@ impl From<LearningError> for Failure {
 impl From<MonitoringError> for Failure {
     fn from(error: MonitoringError) -> Self {
         Failure::user(error)
+    }
+}
+
+impl From<VersioningError> for Failure {
+    fn from(error: VersioningError) -> Self {
+        let code = if error.is_users_turn() { 2 } else { 1 };
+        Failure {
+            code,
+            error: error.into(),
+        }
+    }
+}
+
+impl From<PipelineError> for Failure {
+    fn from(error: PipelineError) -> Self {
+        let code = if error.is_users_turn() { 2 } else { 1 };
+        Failure {
+            code,
+            error: error.into(),
+        }
     }
 }
 

@@ -29,7 +29,8 @@ pub use project::{Context, Project};
 /// asked to look for.
 pub fn run<P: Project>(project: &P, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let command = project::command(project, Arguments::command());
-    let matches = match command.try_get_matches_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let matches = match command.try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         Err(error) => {
             let code = if error.use_stderr() { 2 } else { 0 };
@@ -38,10 +39,26 @@ pub fn run<P: Project>(project: &P, arguments: impl IntoIterator<Item = OsString
             return ExitCode::from(code);
         }
     };
-    match commands::run(project, &matches) {
+    match all_settings(&arguments, &matches).and_then(|()| commands::run(project, &matches)) {
         Ok(code) => code,
         Err(failure) => failure.report(),
     }
+}
+
+/// Of an option given before and after a command's name, clap keeps the latter
+/// only. A setting must not get lost without a word.
+fn all_settings(arguments: &[OsString], matches: &clap::ArgMatches) -> Outcome<()> {
+    let given = arguments
+        .iter()
+        .filter(|word| *word == "--set" || word.to_string_lossy().starts_with("--set="))
+        .count();
+    let kept = matches.get_many::<String>("set");
+    if given <= kept.map_or(0, |kept| kept.len()) {
+        return Ok(());
+    }
+    Err(Failure::user(anyhow::anyhow!(
+        "--set stands before and after the command's name: give all of them on one side"
+    )))
 }
 
 fn parse<T: FromArgMatches>(matches: &clap::ArgMatches) -> Outcome<T> {

@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use mlops_data::calendar::{self, Day};
 use mlops_learning::ModelParams;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::{Failure, Outcome};
 
@@ -102,9 +103,9 @@ impl Params {
 
     fn parse(text: &str, set: &[String]) -> anyhow::Result<Params> {
         if set.is_empty() {
-            return Ok(serde_saphyr::from_str(text)?);
+            return from_yaml(text);
         }
-        let mut values: serde_json::Value = serde_saphyr::from_str(text)?;
+        let mut values: serde_json::Value = from_yaml(text)?;
         for setting in set {
             let (key, value) = setting
                 .split_once('=')
@@ -116,9 +117,10 @@ impl Params {
                 })?;
                 at = section.entry(part).or_insert(serde_json::Value::Null);
             }
-            *at = serde_saphyr::from_str(value).with_context(|| format!("--set {setting}"))?;
+            *at = from_yaml(value).with_context(|| format!("--set {setting}"))?;
         }
-        Ok(serde_json::from_value(values)?)
+        serde_json::from_value(values)
+            .with_context(|| format!("with --set {}", set.join(" --set ")))
     }
 
     fn check(&self) -> anyhow::Result<()> {
@@ -144,6 +146,15 @@ impl Params {
             }
         }
     }
+}
+
+/// Reads YAML; an error is one line, without the excerpt that the parser draws.
+pub(crate) fn from_yaml<T: DeserializeOwned>(text: &str) -> anyhow::Result<T> {
+    serde_saphyr::from_str(text).map_err(|error| {
+        let message = error.to_string();
+        let line = message.lines().next().unwrap_or_default();
+        anyhow::anyhow!("{}", line.trim_start_matches("error: "))
+    })
 }
 
 impl Split {

@@ -4,7 +4,7 @@ use clap::{ArgMatches, Command};
 use mlops_data::Contract;
 use mlops_features::{Observation, Registry};
 
-use crate::{Outcome, Output, Params};
+use crate::{Failure, Outcome, Output, Params};
 
 // ANCHOR: project
 /// What a project gives the toolkit in code; all else stands in its files.
@@ -32,7 +32,7 @@ pub trait Project {
     /// # Errors
     /// As the command sees fit.
     fn run_data(&self, _data: &ArgMatches, _context: &Context) -> Outcome<()> {
-        Err(crate::Failure::run(anyhow::anyhow!(
+        Err(Failure::run(anyhow::anyhow!(
             "the project declares commands and doesn't run them"
         )))
     }
@@ -54,7 +54,14 @@ impl Context {
     /// # Errors
     /// If contract.yaml is missing or unsound.
     pub fn contract(&self) -> Outcome<Contract> {
-        Ok(Contract::read(Path::new("contract.yaml"))?)
+        let path = Path::new("contract.yaml");
+        if !path.exists() {
+            return Err(Failure::user(anyhow::anyhow!(
+                "{}: there is no such file here: run this in a project's folder, or name it with -C",
+                path.display()
+            )));
+        }
+        Ok(Contract::read(path)?)
     }
 
     /// The project's params.

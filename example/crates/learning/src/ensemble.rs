@@ -1,14 +1,10 @@
 //! The one flat form of every tree model.
 
-use rayon::prelude::*;
+mod batch;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{LearningError, Result, sigmoid::sigmoid};
-
-/// Rows scored together, so that a tree's nodes are fetched once for all of them.
-const BLOCK: usize = 256;
-/// Rows that walk down a tree together.
-const TOGETHER: usize = 8;
 
 /// Trees whose leaves add up to a margin. Scoring reads this and nothing else,
 /// whichever library trained it.
@@ -170,41 +166,6 @@ impl Tree {
         node.value
     }
 
-    /// The leaves of several rows, walked to step by step together, so that the processor need
-    /// not wait for one step before it begins another.
-    fn leaf_values<const ROWS: usize>(&self, rows: [&[f32]; ROWS]) -> [f32; ROWS] {
-        let mut at = [0; ROWS];
-        loop {
-            let mut walking = false;
-            for (at, row) in at.iter_mut().zip(rows) {
-                let node = &self.nodes[*at];
-                let child = node.child(row);
-                *at = if node.is_leaf() { *at } else { child };
-                walking |= !node.is_leaf();
-            }
-            if !walking {
-                return at.map(|leaf| self.nodes[leaf].value);
-            }
-        }
-    }
-
-    /// Adds to each row's sum the leaf that the row falls into.
-    fn add_to(&self, sums: &mut [f64], rows: &[f32], width: usize) {
-        let mut together = sums.chunks_exact_mut(TOGETHER);
-        let mut blocks = rows.chunks_exact(TOGETHER * width);
-        for (sums, block) in together.by_ref().zip(blocks.by_ref()) {
-            let rows: [&[f32]; TOGETHER] =
-                std::array::from_fn(|row| &block[row * width..][..width]);
-            for (sum, leaf) in sums.iter_mut().zip(self.leaf_values(rows)) {
-                *sum += f64::from(leaf);
-            }
-        }
-        let last = together.into_remainder().iter_mut();
-        for (sum, row) in last.zip(blocks.remainder().chunks_exact(width)) {
-            *sum += f64::from(self.leaf_value(row));
-        }
-    }
-
     /// Calls `visit` with every node that a row passes, from the root to its leaf.
     pub(crate) fn path(&self, row: &[f32], mut visit: impl FnMut(usize)) {
         let mut at = 0;
@@ -309,18 +270,7 @@ impl Ensemble {
     /// # Panics
     /// If `rows` isn't a whole number of rows.
     pub fn margins(&self, rows: &[f32]) -> Vec<f64> {
-        let width = self.width();
-        assert_eq!(rows.len() % width, 0, "values in rows of {width}");
-        let mut margins = vec![self.base; rows.len() / width];
-        margins
-            .par_chunks_mut(BLOCK)
-            .zip(rows.par_chunks(BLOCK * width))
-            .for_each(|(sums, rows)| {
-                for tree in &self.trees {
-                    tree.add_to(sums, rows, width);
-                }
-            });
-        margins
+        batch::margins(self, rows)
     }
 
     /// Each feature's share in what the splits explain; the shares add up to 1 (or are all 0

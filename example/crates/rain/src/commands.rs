@@ -59,6 +59,9 @@ enum WeatherCommand {
         /// The generated one
         #[arg(value_hint = ValueHint::FilePath)]
         generated: PathBuf,
+        /// Folder for plots of wet days and amounts of rain by month
+        #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+        plots: Option<PathBuf>,
     },
 }
 
@@ -105,9 +108,18 @@ impl Project for Rain {
                 generate(climate.as_deref(), options.map_err(failure)?, &out, context)
             }
             WeatherCommand::FitClimate { file, out } => fit_climate(&file, &out, context),
-            WeatherCommand::Compare { real, generated } => {
+            WeatherCommand::Compare {
+                real,
+                generated,
+                plots,
+            } => {
                 let comparison = compare(&read(&real, context)?, &read(&generated, context)?);
                 let comparison = comparison.map_err(Failure::user)?;
+                for (name, svg) in comparison.plots() {
+                    if let Some(folder) = &plots {
+                        write_file(&folder.join(name), svg.as_bytes())?;
+                    }
+                }
                 Ok(context.output.show(&comparison, &comparison)?)
             }
         }

@@ -2,75 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod project;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use project::{SMALL, project, rain, refused, trained};
 use tempfile::TempDir;
-
-const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-
-fn rain(folder: &Path) -> assert_cmd::Command {
-    let mut command = assert_cmd::Command::cargo_bin("rain").unwrap();
-    command.current_dir(folder).env("NO_COLOR", "1");
-    command
-}
-
-fn project() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("data")).unwrap();
-    for file in ["contract.yaml", "params.yaml", "data/weatherAUS.csv.dvc"] {
-        std::fs::copy(Path::new(EXAMPLE).join(file), folder.path().join(file)).unwrap();
-    }
-    folder
-}
-
-/// A project with a small model, split in the middle of its days.
-fn trained() -> TempDir {
-    let folder = project();
-    let path = folder.path();
-    let generate = [
-        "data",
-        "generate",
-        "--days",
-        "500",
-        "--stations",
-        "8",
-        "--out",
-        "data/weatherAUS.csv",
-    ];
-    rain(path).args(generate).assert().success();
-    rain(path).args(["features", "build"]).assert().success();
-    rain(path).args(SMALL).arg("train").assert().success();
-    folder
-}
-
-const SMALL: [&str; 4] = [
-    "--set",
-    "split.test_from=2009-12-01",
-    "--set",
-    "model.boosting.trees=20",
-];
-
-/// What a refused command says, with exit code 2.
-fn refused(folder: &Path, arguments: &[&str]) -> String {
-    let output = rain(folder)
-        .args(arguments)
-        .assert()
-        .code(2)
-        .get_output()
-        .clone();
-    assert!(
-        output.stdout.is_empty(),
-        "{}",
-        String::from_utf8_lossy(&output.stdout)
-    );
-    String::from_utf8(output.stderr)
-        .unwrap()
-        .trim_end()
-        .to_string()
-}
 
 #[test]
 fn the_same_seed_gives_the_same_model_and_scores_on_one_thread_and_on_two() {
@@ -280,11 +220,17 @@ fn the_service_gives_what_predict_gives_refuses_nonsense_and_logs_what_it_answer
         "{}",
         r#"{"Date": "2010-01-01", "Location": "Sydney", "Humidity3pm": "damp"}"#,
     ];
-    for nonsense in refusals {
+    let said = refusals.map(|nonsense| {
         let (status, answer) = post(&address, nonsense);
         assert_eq!(status, "400", "{nonsense}");
-        assert!(answer["error"].is_string());
-    }
+        answer["error"].as_str().unwrap().to_string()
+    });
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    Failed to parse the request body as JSON: expected value at line 1 column 1
+    Failed to deserialize the JSON body into the target type: invalid type: sequence, expected a map at line 1 column 0
+    Date: this field is required: a date written "yyyy-mm-dd"
+    Humidity3pm: "damp" is not a number from 0 to 100 %
+    "#);
     drop(server);
     let log = std::fs::read_to_string(path.join("predictions/log.jsonl")).unwrap();
     assert_eq!(log.lines().count(), golden.lines().count());

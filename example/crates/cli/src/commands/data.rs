@@ -12,8 +12,8 @@ use crate::{Context, Outcome};
 
 pub(super) fn run(command: DataCommand, context: Context) -> Outcome<ExitCode> {
     match command {
-        DataCommand::Import { file } => fetch::import(&file, context)?,
-        DataCommand::Fetch { url, strict } => fetch::fetch(url, strict, context)?,
+        DataCommand::Import { file, replace } => fetch::import(&file, replace, context)?,
+        DataCommand::Fetch(arguments) => fetch::fetch(arguments, context)?,
         DataCommand::Check { file, report: copy } => {
             let contract = context.contract()?;
             let table = read_table(&file, &contract, tables::LabelNeed::Required)?;
@@ -60,9 +60,9 @@ fn summary(values: &Summary) -> String {
             numbers.std,
             numbers.min,
             numbers.max,
-            numbers.quantiles[1],
-            numbers.quantiles[2],
-            numbers.quantiles[3]
+            thousandths(numbers.quantiles[1]),
+            thousandths(numbers.quantiles[2]),
+            thousandths(numbers.quantiles[3])
         ),
         Summary::Category(counts) => {
             let shown = counts
@@ -79,6 +79,11 @@ fn summary(values: &Summary) -> String {
         Summary::Date(Some((first, last))) => format!("{first} to {last}"),
         Summary::Number(None) | Summary::Date(None) => "no value".into(),
     }
+}
+
+/// Without the digits that only say how an average of two was computed.
+fn thousandths(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
 }
 
 fn fault(arguments: FaultArguments, context: Context) -> Outcome<()> {

@@ -7,7 +7,7 @@ use mlops_serving::ServingError;
 use serde::Serialize;
 
 use super::feature_table::{self, FeatureTable, Parted};
-use super::{parse_day, write_file, write_json};
+use super::{needs, parse_day, write_file, write_json};
 use crate::arguments::EvaluateArguments;
 use crate::params::Params;
 use crate::{Context, Failure, Outcome};
@@ -28,8 +28,9 @@ struct Scores<'a> {
 pub(super) fn run(arguments: EvaluateArguments, context: Context) -> Outcome<()> {
     let params = context.params()?;
     let contract = context.contract()?;
+    needs(&arguments.model, "train")?;
     let bytes = std::fs::read(&arguments.model).map_err(|source| ServingError::Io {
-        what: format!("{}: `train` writes it", arguments.model.display()),
+        what: arguments.model.display().to_string(),
         source,
     })?;
     let model = model_file::decode(&bytes).map_err(|source| ServingError::Model {
@@ -125,11 +126,11 @@ fn evaluate(
     let test = table.dataset(&parted.test)?;
     let probabilities = model.predictor.probabilities(&test.features);
     let today = [&parted.train, &parted.test].map(|keep| FeatureTable::pick(&table.today, keep));
-    let entity_months: Vec<(&str, u32)> = table
+    let entity_months: Vec<(u32, u32)> = table
         .entities
         .iter()
         .zip(&table.days)
-        .map(|(entity, day)| (entity.as_str(), calendar::month(*day)))
+        .map(|(entity, day)| (*entity, calendar::month(*day)))
         .collect();
     let months = [&parted.train, &parted.test].map(|keep| FeatureTable::pick(&entity_months, keep));
     let baselines = BaselineInputs {

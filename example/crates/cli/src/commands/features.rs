@@ -4,7 +4,7 @@ use mlops_data::{Contract, Table, json, tables};
 use mlops_features::{FeatureService, Registry, observe};
 use serde::Serialize;
 
-use super::{feature_table, read_table, write_file, write_table};
+use super::{feature_table, needs, read_table, write_file, write_table};
 use crate::arguments::FeaturesCommand;
 use crate::output::thousands;
 use crate::params::FeatureParams;
@@ -19,7 +19,13 @@ pub(super) fn run<P: Project>(
         FeaturesCommand::List => list(&project.registry(), context),
         FeaturesCommand::Build { file, out, golden } => {
             let params = context.params()?;
-            let file = file.unwrap_or_else(|| params.data.file.clone());
+            let file = match file {
+                Some(file) => file,
+                None => {
+                    needs(&params.data.file, "data import")?;
+                    params.data.file
+                }
+            };
             build(project, &file, &out, &golden, context)
         }
     }

@@ -5,7 +5,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mlops_data::{FetchOptions, Imported};
 use serde::{Deserialize, Serialize};
 
+use crate::arguments::FetchArguments;
 use crate::output::thousands;
+use crate::params::from_yaml;
 use crate::{Context, Failure, Outcome};
 
 /// What DVC keeps of a file that is too large for Git.
@@ -19,22 +21,29 @@ struct PinnedFile {
     md5: String,
 }
 
-pub(super) fn import(file: &Path, context: Context) -> Outcome<()> {
+pub(super) fn import(file: &Path, replace: bool, context: Context) -> Outcome<()> {
     let destination = context.params()?.data.file;
+    if !replace && destination.exists() && !is_same(file, &destination)? {
+        return Err(occupied(&destination, "another file"));
+    }
     let imported = mlops_data::import(file, &destination, pinned(&destination)?.as_deref())?;
     show(&imported, &imported, &destination, context)
 }
 
-pub(super) fn fetch(url: Option<String>, strict: bool, context: Context) -> Outcome<()> {
+pub(super) fn fetch(arguments: FetchArguments, context: Context) -> Outcome<()> {
     let params = context.params()?.data;
-    let Some(url) = url.or(params.url) else {
+    let Some(url) = arguments.url.or(params.url) else {
         return Err(Failure::user(anyhow::anyhow!(
             "nothing says where to fetch from: give --url, or data.url in params.yaml"
         )));
     };
+    if !arguments.replace && params.file.exists() {
+        return Err(occupied(&params.file, "a file"));
+    }
     let options = FetchOptions {
         expected_md5: pinned(&params.file)?,
-        strict,
+        strict: arguments.strict,
+        allow_http: arguments.allow_http,
         ..FetchOptions::default()
     };
     let bar = progress_bar();
@@ -47,6 +56,20 @@ pub(super) fn fetch(url: Option<String>, strict: bool, context: Context) -> Outc
     bar.finish_and_clear();
     let fetched = fetched?;
     show(&fetched, &fetched.table, &params.file, context)
+}
+
+/// What is there may be somebody's only copy.
+fn occupied(destination: &Path, what: &str) -> Failure {
+    Failure::user(anyhow::anyhow!(
+        "{}: {what} is there already: move it away, or give --replace to lose it",
+        destination.display()
+    ))
+}
+
+fn is_same(file: &Path, destination: &Path) -> Outcome<bool> {
+    let [one, other] = [file, destination]
+        .map(|path| std::fs::read(path).with_context(|| path.display().to_string()));
+    Ok(one? == other?)
 }
 
 fn show(result: &impl Serialize, table: &Imported, to: &Path, context: Context) -> Outcome<()> {
@@ -80,7 +103,8 @@ fn pinned(file: &Path) -> Outcome<Option<String>> {
         return Ok(None);
     }
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let pin: Pin = serde_saphyr::from_str(&text)
-        .map_err(|error| Failure::user(anyhow::anyhow!("{}: {error}", path.display())))?;
+    let pin: Pin = from_yaml(&text)
+        .with_context(|| path.display().to_string())
+        .map_err(Failure::user)?;
     Ok(pin.outs.into_iter().next().map(|out| out.md5))
 }

@@ -6,9 +6,11 @@ mod evaluate;
 mod feature_table;
 mod features;
 mod fetch;
+pub(crate) mod pipeline;
 mod predict;
 mod serve;
 mod train;
+pub(crate) mod versioning;
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -51,6 +53,9 @@ pub(crate) fn run<P: Project>(project: &P, matches: &ArgMatches) -> Outcome<Exit
         Command::Predict(arguments) => done(predict::run(project, arguments, context)),
         Command::Serve(arguments) => done(serve::run(project, arguments, context)),
         Command::Drift(arguments) => drift::run(arguments, context),
+        Command::Status(arguments) => versioning::status(&arguments, &context),
+        Command::Versioning(command) => versioning::run(command, &context),
+        Command::Pipeline(command) => pipeline::run(command, &context),
         Command::Completions { shell } => {
             let mut command = project::command(project, Arguments::command());
             clap_complete::generate(shell, &mut command, project.name(), &mut std::io::stdout());
@@ -91,6 +96,17 @@ fn start_logging(verbose: u8) {
         .without_time()
         .with_target(false)
         .try_init();
+}
+
+/// Names the command that writes a file, if the file isn't there.
+fn needs(path: &Path, command: &str) -> Outcome<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    Err(Failure::user(anyhow::anyhow!(
+        "{}: there is no such file; `{command}` writes it",
+        path.display()
+    )))
 }
 
 /// Reads observations from CSV, Parquet or JSON lines and says its warnings.

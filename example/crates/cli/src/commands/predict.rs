@@ -4,7 +4,7 @@ use mlops_data::{Column, Table, Values, json, tables};
 use mlops_serving::Inference;
 use serde::Serialize;
 
-use super::{read_table, write_file, write_table};
+use super::{needs, read_table, write_file, write_table};
 use crate::arguments::PredictArguments;
 use crate::output::thousands;
 use crate::{Context, Failure, Outcome, Project};
@@ -22,6 +22,7 @@ pub(super) fn run<P: Project>(
     arguments: PredictArguments,
     context: Context,
 ) -> Outcome<()> {
+    needs(&arguments.model, "train")?;
     let inference = Inference::<P::Observation>::open(
         &arguments.model,
         &project.registry(),

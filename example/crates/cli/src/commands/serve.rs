@@ -2,6 +2,7 @@ use std::time::SystemTime;
 
 use mlops_serving::{Inference, PredictionLog, Service, ServingError, serve};
 
+use super::needs;
 use crate::arguments::ServeArguments;
 use crate::{Context, Outcome, Project};
 
@@ -10,6 +11,7 @@ pub(super) fn run<P: Project>(
     arguments: ServeArguments,
     context: Context,
 ) -> Outcome<()> {
+    needs(&arguments.model, "train")?;
     let inference = Inference::<P::Observation>::open(
         &arguments.model,
         &project.registry(),

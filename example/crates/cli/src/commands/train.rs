@@ -9,7 +9,7 @@ use mlops_learning::{Model, Predictor, learner};
 use serde::Serialize;
 
 use super::feature_table::{self, FeatureTable};
-use super::write_file;
+use super::{needs, write_file};
 use crate::arguments::TrainArguments;
 use crate::output::thousands;
 use crate::params::Params;
@@ -141,8 +141,8 @@ fn golden_rows<O: Observation>(
     service: &FeatureService<O>,
     predictor: &Predictor,
 ) -> Outcome<Vec<GoldenRow>> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("{}: `features build` writes it", path.display()))?;
+    needs(path, "features build")?;
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let observations = observe::<O>(&json::read_json_lines(path, contract)?)?;
     let matrix = service.rows(&observations);
     let lines = text.lines().filter(|line| !line.trim().is_empty());

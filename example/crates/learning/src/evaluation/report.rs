@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Bootstrap, Confusion, Estimate, Metrics,
-    baselines::{BaselineInputs, majority, persistence, usual_rate},
+    baselines::{BaselineInputs, Prediction, majority, persistence, usual_rate},
     bootstrap::{Resampled, numbered},
     curves::{self, CalibrationBin, Operating, operating_points, thin},
     metrics::same_length,
@@ -111,7 +111,7 @@ pub struct Evaluation {
 /// # Errors
 /// If there are no rows, rows of one class only or of one day only, if lengths differ, if a
 /// probability or the threshold is not between 0 and 1, or if there are fewer than 20 rounds.
-pub fn evaluate<K: Ord>(
+pub fn evaluate<K: Ord + Sync>(
     test: &TestRows<'_>,
     baselines: &BaselineInputs<'_, K>,
     bootstrap: Bootstrap,
@@ -130,23 +130,37 @@ pub fn evaluate<K: Ord>(
         };
         Ok::<_, crate::LearningError>((scored, resampled.calibration()))
     };
-    let (model, calibration) = score(test.model, test.probabilities, test.threshold)?;
-    let baseline = |name: &str, made: super::baselines::Prediction| {
+    let baseline = |name: &str, made: Result<Prediction>| {
+        let made = made?;
         score(name, &made.probabilities, made.threshold).map(|(scored, _)| scored)
     };
     let train = baselines.train_labels;
+    // Sorting is most of the work, and each of the four sorts for itself.
+    let ((model, majority), (persistence, entity_month)) = rayon::join(
+        || {
+            rayon::join(
+                || score(test.model, test.probabilities, test.threshold),
+                || baseline("commoner class", majority(train, test.labels.len())),
+            )
+        },
+        || {
+            rayon::join(
+                || {
+                    let today = baselines.today.as_ref();
+                    today.map(|today| baseline("as today", persistence(train, today)))
+                },
+                || {
+                    let keys = baselines.entity_month.as_ref();
+                    keys.map(|keys| baseline("usual rate", usual_rate(train, keys, test.threshold)))
+                },
+            )
+        },
+    );
+    let (model, calibration) = model?;
     let made = Baselines {
-        majority: baseline("commoner class", majority(train, test.labels.len())?)?,
-        persistence: baselines
-            .today
-            .as_ref()
-            .map(|today| baseline("as today", persistence(train, today)?))
-            .transpose()?,
-        entity_month: baselines
-            .entity_month
-            .as_ref()
-            .map(|keys| baseline("usual rate", usual_rate(train, keys, test.threshold)?))
-            .transpose()?,
+        majority: majority?,
+        persistence: persistence.transpose()?,
+        entity_month: entity_month.transpose()?,
     };
     Ok(Evaluation {
         rows: model.confusion.rows(),

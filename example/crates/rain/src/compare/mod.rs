@@ -1,5 +1,6 @@
 //! Two tables of weather side by side: is the generated one like the real one?
 
+mod plots;
 mod statistics;
 
 use std::fmt;
@@ -341,6 +342,20 @@ pub(crate) mod tests {
         let comparison = compare(&table, &table).unwrap();
         assert_eq!(comparison.correlation_error(), 0.0);
         assert_eq!(comparison.real.spells, comparison.generated.spells);
+    }
+
+    #[test]
+    fn the_plots_draw_twelve_months_of_both_tables() {
+        let [one, other] = [1, 2].map(|seed| {
+            let options = Options::new(800, 5, seed).unwrap();
+            table(climate::embedded().unwrap(), options).unwrap()
+        });
+        for ((name, svg), lines) in compare(&one, &other).unwrap().plots().iter().zip([2, 4]) {
+            assert_eq!(svg.matches("<circle").count(), lines * 12, "{name}");
+            assert!(svg.contains(">generated"), "{name}: {svg}");
+        }
+        let swapped = compare(&other, &one).unwrap().plots();
+        assert_ne!(compare(&one, &other).unwrap().plots(), swapped);
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub(super) const MISSING: u8 = u8::MAX;
 pub(super) struct Binned {
     /// One for each feature.
     pub columns: Vec<Column>,
+    /// Number of rows.
+    pub rows: usize,
 }
 
 /// One feature in bins.
@@ -30,6 +32,7 @@ impl Binned {
         });
         Binned {
             columns: columns.collect(),
+            rows: records.nrows(),
         }
     }
 }

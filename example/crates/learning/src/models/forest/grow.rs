@@ -6,6 +6,7 @@ use rand_pcg::Pcg64Mcg;
 use super::{
     ForestParams,
     bins::{Binned, MISSING},
+    histogram::{self, Count, Histogram},
 };
 use crate::{Node, Tree};
 
@@ -23,39 +24,27 @@ pub(super) struct Grower<'a> {
 
 /// A row of a tree's sample.
 #[derive(Clone, Copy)]
-struct Sample {
-    row: u32,
-    count: Count,
+pub(super) struct Sample {
+    pub row: u32,
+    /// How often it was drawn, and the same again if it is positive.
+    rows: u16,
+    positives: u16,
 }
 
-/// Rows, counted as often as they were drawn: all in the upper half, positive ones in the lower.
-/// Whole numbers, so that the order of adding changes nothing.
-#[derive(Clone, Copy, Default)]
-struct Count(u64);
-
-impl Count {
-    fn new(rows: u32, positive: bool) -> Count {
-        Count(u64::from(rows) << 32 | if positive { u64::from(rows) } else { 0 })
+impl Sample {
+    /// A row drawn so many times. (No row is drawn more than 65,535 times, unless there are few of
+    /// them and it is counted so.)
+    pub fn new(row: u32, times: u32, positive: bool) -> Sample {
+        let rows = times.min(u32::from(u16::MAX)) as u16;
+        Sample {
+            row,
+            rows,
+            positives: rows * u16::from(positive),
+        }
     }
 
-    fn rows(self) -> u64 {
-        self.0 >> 32
-    }
-
-    fn positives(self) -> u64 {
-        self.0 & 0xffff_ffff
-    }
-
-    fn is_pure(self) -> bool {
-        self.positives() == 0 || self.positives() == self.rows()
-    }
-
-    fn plus(self, other: Count) -> Count {
-        Count(self.0 + other.0)
-    }
-
-    fn minus(self, other: Count) -> Count {
-        Count(self.0 - other.0)
+    pub fn count(self) -> Count {
+        Count::new(u32::from(self.rows), u32::from(self.positives))
     }
 }
 
@@ -90,7 +79,9 @@ struct Open {
 /// What growing needs besides the tree itself.
 struct Scratch {
     rng: Pcg64Mcg,
+    /// All features; those drawn for the node at hand come first.
     order: Vec<usize>,
+    histograms: Vec<Histogram>,
     right: Vec<Sample>,
 }
 
@@ -119,49 +110,64 @@ impl<'a> Grower<'a> {
         let mut scratch = Scratch {
             rng,
             order,
+            histograms: vec![Histogram::EMPTY; self.features],
             right: samples.clone(),
         };
         let count = samples
             .iter()
-            .fold(Count::default(), |sum, sample| sum.plus(sample.count));
+            .fold(Count::default(), |sum, sample| sum.plus(sample.count()));
         let mut nodes = vec![self.leaf(count)];
-        let mut open = vec![Open {
-            node: 0,
-            from: 0,
-            to: samples.len(),
-            depth: 0,
-            count,
-        }];
+        let mut open = Vec::new();
+        if self.goes_on(0, count) {
+            open.push(Open {
+                node: 0,
+                from: 0,
+                to: samples.len(),
+                depth: 0,
+                count,
+            });
+        }
         while let Some(at) = open.pop() {
-            if at.depth == self.depth || at.count.is_pure() || at.count.rows() < 2 * self.min_leaf {
-                continue;
-            }
             let own = &mut samples[at.from..at.to];
             let Some(split) = self.best_split(own, at.count, &mut scratch) else {
                 continue;
             };
-            let middle = at.from + self.part(own, &split, &mut scratch.right);
             let (left, right) = (split.left, at.count.minus(split.left));
             let child = nodes.len();
             nodes[at.node] = self.split_node(&split, at.count, child);
             nodes.extend([self.leaf(left), self.leaf(right)]);
             let depth = at.depth + 1;
-            open.push(Open {
-                node: child + 1,
-                from: middle,
-                to: at.to,
-                depth,
-                count: right,
-            });
-            open.push(Open {
-                node: child,
-                from: at.from,
-                to: middle,
-                depth,
-                count: left,
-            });
+            let [goes_on_left, goes_on_right] =
+                [left, right].map(|count| self.goes_on(depth, count));
+            if !(goes_on_left || goes_on_right) {
+                continue;
+            }
+            let middle = at.from + self.part(own, &split, &mut scratch.right);
+            if goes_on_right {
+                open.push(Open {
+                    node: child + 1,
+                    from: middle,
+                    to: at.to,
+                    depth,
+                    count: right,
+                });
+            }
+            if goes_on_left {
+                open.push(Open {
+                    node: child,
+                    from: at.from,
+                    to: middle,
+                    depth,
+                    count: left,
+                });
+            }
         }
         Tree { nodes }
+    }
+
+    /// Whether a node may be split.
+    fn goes_on(&self, depth: usize, count: Count) -> bool {
+        depth < self.depth && !count.is_pure() && count.rows() >= 2 * self.min_leaf
     }
 
     /// As many rows as there are, drawn with replacement (or all, once), in their order.
@@ -175,17 +181,14 @@ impl<'a> Grower<'a> {
                 drawn[rng.random_range(0..bound) as usize] += 1;
             }
         }
-        let samples = drawn
-            .iter()
-            .zip(self.labels)
-            .enumerate()
-            .filter(|(_, (times, _))| **times > 0);
+        let mut samples = vec![Sample::new(0, 0, false); rows];
+        let mut filled = 0;
+        for (row, (times, label)) in drawn.iter().zip(self.labels).enumerate() {
+            samples[filled] = Sample::new(row as u32, *times, *label);
+            filled += usize::from(*times > 0);
+        }
+        samples.truncate(filled);
         samples
-            .map(|(row, (times, label))| Sample {
-                row: row as u32,
-                count: Count::new(*times, *label),
-            })
-            .collect()
     }
 
     fn leaf(&self, count: Count) -> Node {
@@ -211,41 +214,42 @@ impl<'a> Grower<'a> {
     /// The split that leaves the purest sides, among features drawn at random: as many as asked
     /// for, and more as long as none of them parts the rows.
     fn best_split(&self, samples: &[Sample], count: Count, scratch: &mut Scratch) -> Option<Split> {
-        let mut best: Option<Split> = None;
         let width = scratch.order.len();
-        for drawn in 0..width {
-            if drawn >= self.features && best.is_some() {
-                break;
+        let mut best: Option<Split> = None;
+        let mut drawn = 0;
+        while drawn < width && best.is_none() {
+            let wanted = if drawn == 0 { self.features } else { 1 };
+            for at in drawn..drawn + wanted {
+                let pick = scratch.rng.random_range(at as u32..width as u32) as usize;
+                scratch.order.swap(at, pick);
             }
-            let pick = scratch.rng.random_range(drawn as u32..width as u32) as usize;
-            scratch.order.swap(drawn, pick);
-            let limit = best.as_ref().map_or(f64::INFINITY, |split| split.impurity);
-            best = self
-                .best_of_feature(scratch.order[drawn], samples, count, limit)
-                .or(best);
+            let features = &scratch.order[drawn..drawn + wanted];
+            let histograms = &mut scratch.histograms[..wanted];
+            histogram::count(self.binned, features, samples, histograms);
+            for (feature, histogram) in features.iter().zip(histograms) {
+                let limit = best.as_ref().map_or(f64::INFINITY, |split| split.impurity);
+                best = self
+                    .best_of_feature(*feature, histogram, count, limit)
+                    .or(best);
+            }
+            drawn += wanted;
         }
         best
     }
 
-    /// The feature's best split, if its impurity is below `limit`.
+    /// The feature's best split, if its impurity is below `limit`. Empties the histogram.
     fn best_of_feature(
         &self,
         feature: usize,
-        samples: &[Sample],
+        histogram: &mut Histogram,
         count: Count,
         limit: f64,
     ) -> Option<Split> {
-        let column = &self.binned.columns[feature];
-        let mut histogram = [Count::default(); 256];
-        for sample in samples {
-            let bin = &mut histogram[usize::from(column.bins[sample.row as usize])];
-            *bin = bin.plus(sample.count);
-        }
-        let missing = histogram[usize::from(MISSING)];
+        let missing = histogram.take(MISSING);
         let most = count.rows() - self.min_leaf;
         let mut best: Option<Split> = None;
         let mut least = limit;
-        let mut consider = |bin: usize, missing_left: bool, left: Count| {
+        let mut consider = |bin: u8, missing_left: bool, left: Count| {
             if left.rows() < self.min_leaf || left.rows() > most {
                 return;
             }
@@ -254,7 +258,7 @@ impl<'a> Grower<'a> {
                 least = impurity;
                 best = Some(Split {
                     feature,
-                    bin: bin as u8,
+                    bin,
                     missing_left,
                     left,
                     impurity,
@@ -262,22 +266,17 @@ impl<'a> Grower<'a> {
             }
         };
         let mut known = Count::default();
-        for (bin, here) in histogram[..column.cuts.len()].iter().enumerate() {
-            if here.rows() == 0 {
-                continue; // the same split as the one before
-            }
-            known = known.plus(*here);
+        histogram.drain(|bin, here| {
+            known = known.plus(here);
             if missing.rows() > 0 {
+                // After the last bin, the missing are parted from the known.
                 consider(bin, true, known.plus(missing));
                 consider(bin, false, known);
             } else {
                 // None is missing here; one that comes later goes with the majority.
                 consider(bin, known.rows() * 2 > count.rows(), known);
             }
-        }
-        if missing.rows() > 0 {
-            consider(column.cuts.len(), false, count.minus(missing));
-        }
+        });
         best
     }
 

@@ -8,6 +8,7 @@
 
 mod bins;
 mod grow;
+mod histogram;
 
 use linfa::{
     DatasetBase, ParamGuard,

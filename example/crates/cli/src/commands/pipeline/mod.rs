@@ -1,0 +1,300 @@
+//! `repro`, `dag`, `metrics`, `params` and `plots`: what DVC does with pipelines.
+
+mod arguments;
+mod repro;
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use mlops_pipeline::compare::{self, Comparison, Metrics, Picture, Plot, Show};
+use mlops_pipeline::{Project, Work, graph, path, revisions};
+use mlops_versioning::Repository;
+use serde_json::{Value, json};
+
+pub(crate) use arguments::PipelineCommand;
+use arguments::{
+    DagArguments, DiffArguments, MetricsCommand, MetricsShowArguments, ParamsCommand, PlotsCommand,
+};
+
+use crate::{Context, Outcome};
+
+pub(crate) fn run(command: PipelineCommand, context: &Context) -> Outcome<ExitCode> {
+    let here = Here::new()?;
+    match command {
+        PipelineCommand::Repro(arguments) => repro::run(&here, arguments, context)?,
+        PipelineCommand::Dag(arguments) => here.dag(&arguments, context)?,
+        PipelineCommand::Metrics(MetricsCommand::Show(arguments)) => {
+            here.metrics(&arguments, context)?;
+        }
+        PipelineCommand::Metrics(MetricsCommand::Diff(arguments)) => {
+            let diff = &arguments.diff;
+            let (old, new) = (&diff.states.old, &diff.states.new);
+            let targets = here.inside(&diff.targets);
+            let compared = compare::metrics_diff(&here.repository, old, new, &targets, diff.all)?;
+            let show = here.show("Metric", diff, Some(arguments.precision));
+            print_comparison(&compared, show, diff.md, context)?;
+        }
+        PipelineCommand::Params(ParamsCommand::Diff(arguments)) => {
+            let diff = &arguments.diff;
+            let (old, new) = (&diff.states.old, &diff.states.new);
+            let targets = here.inside(&diff.targets);
+            let compared = compare::params_diff(
+                &here.repository,
+                old,
+                new,
+                &targets,
+                arguments.deps,
+                diff.all,
+            )?;
+            let show = here.show("Param", diff, None);
+            print_comparison(&compared, show, diff.md, context)?;
+        }
+        PipelineCommand::Plots(PlotsCommand::Show(arguments)) => {
+            let states = ["workspace".to_owned()];
+            here.plots(&states, &arguments.targets, &arguments.out, context)?;
+        }
+        PipelineCommand::Plots(PlotsCommand::Diff(arguments)) => {
+            let mut states = arguments.revisions;
+            if states.is_empty() {
+                states.push("HEAD".into());
+            }
+            if states.len() == 1 {
+                states.push("workspace".into());
+            }
+            here.plots(&states, &arguments.targets, &arguments.out, context)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What changed in stages, in the shape of `dvc status --json`. Targets that name stages are taken
+/// out of `targets`; without targets, all stages are meant.
+pub(crate) fn changed_stages(
+    targets: &mut Vec<PathBuf>,
+) -> Outcome<serde_json::Map<String, Value>> {
+    let here = Here::new()?;
+    let project = Project::open(&here.repository)?;
+    let all = targets.is_empty();
+    let mut stages = Vec::new();
+    targets.retain(|target| {
+        let name = target.display().to_string();
+        let is_stage = project.select(&name, &here.folder).is_ok_and(|found| {
+            found
+                .iter()
+                .all(|&at| matches!(project.work(at), Work::Stage(_)))
+        });
+        if is_stage {
+            stages.push(name);
+        }
+        !is_stage
+    });
+    if stages.is_empty() && !all {
+        return Ok(serde_json::Map::new());
+    }
+    let changed = mlops_pipeline::changes(&project, &stages, &here.folder)?;
+    Ok(changed
+        .into_iter()
+        .map(|(stage, status)| (stage, status.json(&here.folder)))
+        .collect())
+}
+
+/// The repository, and the folder a command is given in: paths are seen from there.
+struct Here {
+    repository: Repository,
+    /// From the repository's root; empty if it is that.
+    folder: String,
+}
+
+impl Here {
+    fn new() -> Outcome<Here> {
+        let folder = std::env::current_dir().map_err(anyhow::Error::from)?;
+        let repository = Repository::find(&folder)?;
+        let inside = repository.inside(&folder)?;
+        Ok(Here {
+            repository,
+            folder: if inside == "." { String::new() } else { inside },
+        })
+    }
+
+    /// Paths as seen from the repository's root.
+    fn inside(&self, paths: &[String]) -> Vec<String> {
+        paths
+            .iter()
+            .map(|name| path::join(&self.folder, name))
+            .collect()
+    }
+
+    fn show<'a>(
+        &'a self,
+        title: &'a str,
+        arguments: &'a DiffArguments,
+        precision: Option<usize>,
+    ) -> Show<'a> {
+        Show {
+            title,
+            old: &arguments.states.old,
+            new: &arguments.states.new,
+            precision,
+            path: !arguments.no_path,
+            change: title == "Metric",
+            folder: &self.folder,
+        }
+    }
+
+    fn dag(&self, arguments: &DagArguments, context: &Context) -> Outcome<()> {
+        let project = Project::open(&self.repository)?;
+        let graph = &project.graph;
+        let all: BTreeSet<usize> = (0..graph.len()).collect();
+        let of = match &arguments.target {
+            None => all,
+            Some(target) => {
+                let chosen = project.select(target, &self.folder)?;
+                if arguments.full {
+                    let touched =
+                        |part: &BTreeSet<usize>| chosen.iter().any(|at| part.contains(at));
+                    graph
+                        .components(&all)
+                        .into_iter()
+                        .filter(touched)
+                        .flatten()
+                        .collect()
+                } else {
+                    graph.with_upstream(&chosen)
+                }
+            }
+        };
+        let text = if arguments.dot {
+            // With an empty line after it, as DVC prints it.
+            format!("{}\n", graph::dot(graph, &of))
+        } else if arguments.mermaid {
+            format!("{}\n", graph::mermaid(graph, &of))
+        } else if arguments.md {
+            format!("```mermaid\n{}\n```\n", graph::mermaid(graph, &of))
+        } else {
+            graph::tree(graph, &of)
+        };
+        let nodes: Vec<_> = graph
+            .order(&of)
+            .into_iter()
+            .map(|at| {
+                let needs: Vec<&str> = graph
+                    .upstream(at)
+                    .iter()
+                    .filter(|above| of.contains(above))
+                    .map(|&above| graph.name(above))
+                    .collect();
+                json!({ "name": graph.name(at), "needs": needs })
+            })
+            .collect();
+        if context.output.is_json() {
+            return Ok(context.output.show(&nodes, "")?);
+        }
+        print(&text)
+    }
+
+    fn metrics(&self, arguments: &MetricsShowArguments, context: &Context) -> Outcome<()> {
+        let mut states = vec!["workspace".to_owned()];
+        let (branches, tags, commits) = (
+            arguments.all_branches,
+            arguments.all_tags,
+            arguments.all_commits,
+        );
+        if branches || tags || commits {
+            states.extend(revisions(self.repository.root(), branches, tags, commits)?);
+        }
+        let targets = self.inside(&arguments.targets);
+        let shown = compare::metrics_show(&self.repository, &states, &targets)?;
+        for metrics in &shown {
+            for why in metrics.unreadable.values() {
+                tracing::warn!("{}: {why}", metrics.state);
+            }
+        }
+        if context.output.is_json() {
+            return print(&format!("{}\n", Metrics::json(&shown, &self.folder)));
+        }
+        let table = Metrics::table(&shown, &self.folder, arguments.precision);
+        print(&if arguments.md {
+            table.markdown()
+        } else {
+            table.plain()
+        })
+    }
+
+    fn plots(
+        &self,
+        states: &[String],
+        targets: &[String],
+        out: &Path,
+        context: &Context,
+    ) -> Outcome<()> {
+        // A name of a plot may be a file's path or not.
+        let mut wanted = self.inside(targets);
+        wanted.extend(targets.iter().cloned());
+        let (plots, faults) = compare::plots(&self.repository, states, &wanted)?;
+        for (state, why) in faults {
+            tracing::warn!("{state}: {why}");
+        }
+        let mut pictures = Vec::new();
+        let mut files = Vec::new();
+        for plot in &plots {
+            let picture = Picture {
+                name: plot.id.clone(),
+                svg: plot.svg(),
+            };
+            let file = out.join(format!("{}.svg", file_name(plot)));
+            super::write_file(&file, picture.svg.as_bytes())?;
+            files.push(file.display().to_string());
+            pictures.push(picture);
+        }
+        let title = format!("Plots of {}", states.join(" and "));
+        let page = out.join("index.html");
+        super::write_file(&page, compare::page(&title, &pictures).as_bytes())?;
+        let result = json!({ "page": page.display().to_string(), "drawings": files });
+        let text = format!("{} plots in {}", plots.len(), page.display());
+        Ok(context.output.show(&result, text)?)
+    }
+}
+
+/// A name for a plot's file: no folders, nothing a shell or a browser minds.
+fn file_name(plot: &Plot) -> String {
+    plot.id
+        .chars()
+        .map(|char| {
+            if char.is_alphanumeric() || "-_.".contains(char) {
+                char
+            } else {
+                '_'
+            }
+        })
+        .collect::<String>()
+        .trim_start_matches('.')
+        .to_owned()
+}
+
+fn print_comparison(
+    comparison: &Comparison,
+    show: Show<'_>,
+    markdown: bool,
+    context: &Context,
+) -> Outcome<()> {
+    for (state, why) in &comparison.unreadable {
+        tracing::warn!("{state}: {why}");
+    }
+    if context.output.is_json() {
+        return print(&format!("{}\n", comparison.json(show.folder)));
+    }
+    let table = comparison.table(show);
+    print(&if markdown {
+        table.markdown()
+    } else {
+        table.plain()
+    })
+}
+
+/// Prints a text as it is: what DVC prints is kept to the byte.
+fn print(text: &str) -> Outcome<()> {
+    let written = anstream::stdout().lock().write_all(text.as_bytes());
+    Ok(written.map_err(anyhow::Error::from)?)
+}

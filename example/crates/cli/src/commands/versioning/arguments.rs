@@ -1,0 +1,351 @@
+//! Commands and options are those of DVC, so that its users needn't learn new ones.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueHint};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum VersioningCommand {
+    /// Make a repository of data out of this folder
+    Init(InitArguments),
+    /// Put files or folders under version control
+    Add(AddArguments),
+    /// Save what changed in tracked data, and pin it
+    Commit(CommitArguments),
+    /// Make the workspace what the .dvc files say, from the cache
+    Checkout(CheckoutArguments),
+    /// Download what the cache lacks from a remote
+    Fetch(TransferArguments),
+    /// Fetch and check out
+    Pull(PullArguments),
+    /// Upload what a remote lacks from the cache
+    Push(TransferArguments),
+    /// Compare data of a commit with the workspace, or of two commits
+    Diff(DiffArguments),
+    /// List what is tracked
+    #[command(visible_alias = "ls")]
+    List(ListArguments),
+    /// Stop tracking data
+    #[command(visible_alias = "rm")]
+    Remove(RemoveArguments),
+    /// Remove objects that nothing refers to from the cache, or a remote
+    Gc(GcArguments),
+    /// Set up remotes: places that data is pushed to
+    #[command(subcommand, arg_required_else_help = true)]
+    Remote(RemoteCommand),
+    /// Hash all objects again, and repair what has rotted; exit code 1 if something is corrupt
+    Verify(VerifyArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArguments {
+    #[command(flatten)]
+    pub targets: Targets,
+    /// Print nothing; exit code 1 if something changed
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Compare the cache with a remote instead
+    #[arg(short, long)]
+    pub cloud: bool,
+    #[command(flatten)]
+    pub remote: RemoteArguments,
+    #[command(flatten)]
+    pub revisions: RevisionArguments,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Targets {
+    /// .dvc files, tracked paths or parts of them; without, all
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub targets: Vec<PathBuf>,
+    /// Also all below a folder
+    #[arg(short = 'R', long)]
+    pub recursive: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoteArguments {
+    /// The remote; without, the default one
+    #[arg(short, long, value_name = "NAME")]
+    pub remote: Option<String>,
+    /// How many transfers at once
+    #[arg(short, long, value_name = "NUMBER")]
+    pub jobs: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RevisionArguments {
+    /// Also of the tips of all branches
+    #[arg(short = 'a', long)]
+    pub all_branches: bool,
+    /// Also of all tags
+    #[arg(short = 'T', long)]
+    pub all_tags: bool,
+    /// Also of all commits
+    #[arg(short = 'A', long)]
+    pub all_commits: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArguments {
+    /// Go without Git
+    #[arg(long)]
+    pub no_scm: bool,
+    /// The folder lies within a working copy of Git, not at its top
+    #[arg(long)]
+    pub subdir: bool,
+    /// Replace a repository that is there, with its cache
+    #[arg(short, long)]
+    pub force: bool,
+    /// Print nothing
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AddArguments {
+    /// Files or folders
+    #[arg(required = true, value_hint = ValueHint::AnyPath)]
+    pub targets: Vec<PathBuf>,
+    /// Pin the content without putting it into the cache
+    #[arg(long)]
+    pub no_commit: bool,
+    /// Leave files that are not linked as configured
+    #[arg(long)]
+    pub no_relink: bool,
+    /// Print nothing
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CommitArguments {
+    #[command(flatten)]
+    pub targets: Targets,
+    /// For DVC's sake: nothing is asked anyway
+    #[arg(short, long)]
+    pub force: bool,
+    /// Leave files that are not linked as configured
+    #[arg(long)]
+    pub no_relink: bool,
+    /// Print nothing
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckoutArguments {
+    #[command(flatten)]
+    pub targets: Targets,
+    /// Overwrite and remove what is saved nowhere
+    #[arg(short, long)]
+    pub force: bool,
+    /// Also make links of the configured kind out of what is right already
+    #[arg(long)]
+    pub relink: bool,
+    /// Leave out what the cache lacks
+    #[arg(long)]
+    pub allow_missing: bool,
+    /// Print nothing
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TransferArguments {
+    #[command(flatten)]
+    pub targets: Targets,
+    #[command(flatten)]
+    pub remote: RemoteArguments,
+    #[command(flatten)]
+    pub revisions: RevisionArguments,
+    /// Print nothing
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PullArguments {
+    #[command(flatten)]
+    pub transfer: TransferArguments,
+    /// Overwrite and remove what is saved nowhere
+    #[arg(short, long)]
+    pub force: bool,
+    /// Leave out what neither cache nor remote has
+    #[arg(long)]
+    pub allow_missing: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArguments {
+    /// The older commit
+    #[arg(default_value = "HEAD")]
+    pub a_rev: String,
+    /// The newer commit; without, the workspace
+    pub b_rev: Option<String>,
+    /// Show hashes too
+    #[arg(long)]
+    pub show_hash: bool,
+    /// Leave out what the cache lacks
+    #[arg(long)]
+    pub hide_missing: bool,
+    /// Print a Markdown table
+    #[arg(long)]
+    pub md: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArguments {
+    /// .dvc files, tracked paths or parts of them; without, all
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub targets: Vec<PathBuf>,
+    /// The files of folders too
+    #[arg(short = 'R', long)]
+    pub recursive: bool,
+    /// Of this commit instead of the workspace
+    #[arg(long, value_name = "COMMIT")]
+    pub rev: Option<String>,
+    /// Show sizes in bytes
+    #[arg(long)]
+    pub size: bool,
+    /// Show hashes
+    #[arg(long)]
+    pub show_hash: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArguments {
+    /// .dvc files
+    #[arg(required = true, value_hint = ValueHint::FilePath)]
+    pub targets: Vec<PathBuf>,
+    /// Remove the data too
+    #[arg(long)]
+    pub outs: bool,
+    /// Even if that loses data
+    #[arg(short, long)]
+    pub force: bool,
+    /// Print nothing
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GcArguments {
+    /// Keep what the workspace needs (always kept; said for certainty)
+    #[arg(short, long)]
+    pub workspace: bool,
+    #[command(flatten)]
+    pub revisions: RevisionArguments,
+    /// Also of this commit
+    #[arg(long, value_name = "COMMIT")]
+    pub rev: Option<String>,
+    /// So many commits back from each tip
+    #[arg(short, long, value_name = "NUMBER")]
+    pub num: Option<usize>,
+    /// Also keep what the remote doesn't have
+    #[arg(long)]
+    pub not_in_remote: bool,
+    /// Collect in the remote too
+    #[arg(short, long)]
+    pub cloud: bool,
+    #[command(flatten)]
+    pub remote: RemoteArguments,
+    /// Keep what these repositories need, which share the cache
+    #[arg(short, long, num_args = 1.., value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub projects: Vec<PathBuf>,
+    /// Only tell what would be removed
+    #[arg(long, visible_alias = "dry")]
+    pub dry_run: bool,
+    /// Go on although a folder's manifest is nowhere to be found
+    #[arg(short, long)]
+    pub force: bool,
+    /// Print nothing
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// The objects of the remote instead of the cache's
+    #[arg(short, long)]
+    pub cloud: bool,
+    #[command(flatten)]
+    pub remote: RemoteArguments,
+    /// Fetch anew, or push anew, what is corrupt
+    #[arg(long)]
+    pub repair: bool,
+    /// Print nothing
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RemoteCommand {
+    /// Add a remote
+    Add {
+        /// Its name
+        name: String,
+        /// A folder, file:///folder or s3://bucket/prefix
+        url: String,
+        /// Use it if none is named
+        #[arg(short, long)]
+        default: bool,
+        /// Replace one of that name
+        #[arg(short, long)]
+        force: bool,
+        #[command(flatten)]
+        level: LevelArguments,
+    },
+    /// List the remotes
+    List {
+        #[command(flatten)]
+        level: LevelArguments,
+    },
+    /// Change a setting of a remote
+    Modify {
+        /// The remote's name
+        name: String,
+        /// The setting: url, endpointurl, region, profile, access_key_id, …
+        option: String,
+        /// Its value
+        #[arg(allow_hyphen_values = true, required_unless_present = "unset")]
+        value: Option<String>,
+        /// Take the setting away
+        #[arg(short, long)]
+        unset: bool,
+        #[command(flatten)]
+        level: LevelArguments,
+    },
+    /// Remove a remote; its objects stay
+    #[command(visible_alias = "rm")]
+    Remove {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        level: LevelArguments,
+    },
+    /// Say which remote is used if none is named, or which one is
+    Default {
+        /// Its name
+        name: Option<String>,
+        /// Have none
+        #[arg(short, long, conflicts_with = "name")]
+        unset: bool,
+        #[command(flatten)]
+        level: LevelArguments,
+    },
+}
+
+/// Which file of the configuration is meant; without, .dvc/config.
+#[derive(Debug, Args)]
+pub(crate) struct LevelArguments {
+    /// The user's
+    #[arg(long, conflicts_with_all = ["system", "local"])]
+    pub global: bool,
+    /// The machine's
+    #[arg(long, conflicts_with = "local")]
+    pub system: bool,
+    /// .dvc/config.local, which Git ignores: for secrets
+    #[arg(long)]
+    pub local: bool,
+}

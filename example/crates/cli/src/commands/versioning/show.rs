@@ -1,0 +1,266 @@
+//! Results as text, in the words and columns of DVC where it has some.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use mlops_versioning::operations::diff::Diff;
+use mlops_versioning::operations::gc::Collected;
+use mlops_versioning::operations::status::Status;
+use mlops_versioning::operations::verify::Verified;
+use serde_json::{Map, Value, json};
+
+use crate::output::thousands;
+
+/// What a status command shows.
+pub(super) struct Shown {
+    /// In DVC's shape.
+    pub(super) object: Value,
+    nothing: &'static str,
+}
+
+impl Shown {
+    pub(super) fn local(
+        status: &Status,
+        stages: Map<String, Value>,
+        shown: impl Fn(&Path) -> String,
+    ) -> Shown {
+        let mut object = stages;
+        for (file, outs) in status {
+            let outs: Map<String, Value> = outs
+                .iter()
+                .map(|(path, state)| (shown(path), json!(state.as_str())))
+                .collect();
+            object.insert(shown(file), json!([{ "changed outs": outs }]));
+        }
+        Shown {
+            object: Value::Object(object),
+            nothing: "Data and pipelines are up to date.",
+        }
+    }
+
+    pub(super) fn cloud(status: BTreeMap<String, &'static str>) -> Shown {
+        Shown {
+            object: json!(status),
+            nothing: "Cache and remote are in sync.",
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.object.as_object().is_none_or(Map::is_empty)
+    }
+
+    pub(super) fn text(&self) -> String {
+        if self.is_empty() {
+            return self.nothing.to_string();
+        }
+        let mut text = String::new();
+        let depth = usize::from(self.object.as_object().is_some_and(|map| map.values().all(Value::is_string)));
+        write_nested(&mut text, &self.object, depth);
+        text
+    }
+}
+
+fn write_nested(text: &mut String, value: &Value, depth: usize) {
+    let indent = "\t".repeat(depth);
+    match value {
+        Value::String(word) => {
+            let _ = writeln!(text, "{indent}{word}");
+        }
+        Value::Array(items) => items.iter().for_each(|item| write_nested(text, item, depth)),
+        Value::Object(map) => {
+            for (key, value) in map {
+                if let Value::String(state) = value {
+                    let _ = writeln!(text, "{indent}{:<20}{key}", format!("{state}:"));
+                } else {
+                    let _ = writeln!(text, "{indent}{key}:");
+                    write_nested(text, value, depth + 1);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+pub(super) fn added(files: &[String], for_git: &[String], staged: bool) -> String {
+    let mut text = format!("Pinned by {}", files.join(", "));
+    if !for_git.is_empty() && !staged {
+        let _ = write!(text, "\nTo track the change with Git: git add {}", quoted(for_git));
+    }
+    text
+}
+
+fn quoted(paths: &[String]) -> String {
+    let plain = |path: &str| path.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c));
+    let quote = |path: &String| {
+        if plain(path) && !path.starts_with('-') {
+            path.clone()
+        } else {
+            format!("'{}'", path.replace('\'', "'\\''"))
+        }
+    };
+    paths.iter().map(quote).collect::<Vec<_>>().join(" ")
+}
+
+pub(super) fn count(number: usize, done: &str) -> String {
+    match number {
+        0 => "Everything is up to date.".into(),
+        1 => format!("1 file {done}"),
+        _ => format!("{} files {done}", thousands(number)),
+    }
+}
+
+pub(super) fn changes(
+    lists: &[Vec<String>; 3],
+    files: &[usize; 3],
+    fetched: Option<usize>,
+) -> String {
+    let mut text = String::new();
+    for (letter, paths) in ["A", "M", "D"].iter().zip(lists) {
+        for path in paths {
+            let _ = writeln!(text, "{letter}\t{path}");
+        }
+    }
+    let numbers = [(fetched.unwrap_or_default(), "fetched")];
+    let words = ["added", "modified", "deleted"];
+    let summary: Vec<String> = numbers
+        .into_iter()
+        .chain(files.iter().copied().zip(words))
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, word)| count(number, word))
+        .collect();
+    if summary.is_empty() {
+        text.push_str("Everything is up to date.");
+    } else {
+        text.push_str(&summary.join(", "));
+    }
+    text
+}
+
+/// State, path and hash of each line of a diff.
+fn rows(diff: &Diff) -> Vec<(&'static str, String, String)> {
+    let short = |hash: &Option<String>| {
+        hash.as_deref().map(|hash| hash[..8.min(hash.len())].to_string()).unwrap_or_default()
+    };
+    let mut rows = Vec::new();
+    for change in &diff.added {
+        rows.push(("added", change.path.clone(), short(&change.hash)));
+    }
+    for change in &diff.deleted {
+        rows.push(("deleted", change.path.clone(), short(&change.hash)));
+    }
+    for change in &diff.renamed {
+        let path = format!("{} -> {}", change.path.old, change.path.new);
+        rows.push(("renamed", path, short(&change.hash)));
+    }
+    for change in &diff.modified {
+        let hash = change.hash.as_ref().map(|hash| {
+            format!("{}..{}", short(&Some(hash.old.clone())), short(&Some(hash.new.clone())))
+        });
+        rows.push(("modified", change.path.clone(), hash.unwrap_or_default()));
+    }
+    for change in diff.not_in_cache.iter().flatten() {
+        rows.push(("not in cache", change.path.clone(), short(&change.hash)));
+    }
+    rows
+}
+
+pub(super) fn diff(diff: &Diff) -> String {
+    let rows = rows(diff);
+    let mut text = String::new();
+    let mut counts = Vec::new();
+    for group in rows.chunk_by(|a, b| a.0 == b.0) {
+        let state = group[0].0;
+        let (first, rest) = state.split_at(1);
+        let _ = writeln!(text, "{}{rest}:", first.to_uppercase());
+        for (_, path, hash) in group {
+            let gap = if hash.is_empty() { "" } else { "  " };
+            let _ = writeln!(text, "    {hash}{gap}{path}");
+        }
+        text.push('\n');
+        let files = group.iter().filter(|(_, path, _)| !path.ends_with('/')).count();
+        if files > 0 {
+            counts.push(format!("{files} {state}"));
+        }
+    }
+    if !counts.is_empty() {
+        let _ = write!(text, "files summary: {}", counts.join(", "));
+    }
+    text
+}
+
+pub(super) fn diff_markdown(diff: &Diff, hashes: bool) -> String {
+    let mut table = vec![if hashes {
+        vec!["Status".to_string(), "Hash".into(), "Path".into()]
+    } else {
+        vec!["Status".to_string(), "Path".into()]
+    }];
+    for (state, path, hash) in rows(diff) {
+        table.push(if hashes {
+            vec![state.into(), hash, path]
+        } else {
+            vec![state.into(), path]
+        });
+    }
+    let columns = table[0].len();
+    let widths: Vec<usize> = (0..columns)
+        .map(|at| {
+            let widest = table.iter().map(|row| row[at].chars().count()).max().unwrap_or_default();
+            // As tabulate has it: two more than the head at least.
+            widest.max(table[0][at].chars().count() + 2)
+        })
+        .collect();
+    let mut text = String::new();
+    for (at, row) in table.iter().enumerate() {
+        for (cell, width) in row.iter().zip(&widths) {
+            let _ = write!(text, "| {cell:<width$} ");
+        }
+        text.push_str("|\n");
+        if at == 0 {
+            for width in &widths {
+                let _ = write!(text, "|{}", "-".repeat(width + 2));
+            }
+            text.push_str("|\n");
+        }
+    }
+    text
+}
+
+pub(super) fn collected(collected: &Collected, dry_run: bool, cloud: bool) -> String {
+    let verb = if dry_run { "Would remove" } else { "Removed" };
+    let mut text = format!(
+        "{verb} {} objects ({} bytes) from the cache",
+        thousands(collected.cache.len()),
+        thousands(usize::try_from(collected.cache_bytes).unwrap_or(usize::MAX)),
+    );
+    if cloud {
+        let _ = write!(
+            text,
+            "\n{verb} {} objects ({} bytes) from the remote",
+            thousands(collected.remote.len()),
+            thousands(usize::try_from(collected.remote_bytes).unwrap_or(usize::MAX)),
+        );
+    }
+    if !collected.temporary.is_empty() {
+        let number = thousands(collected.temporary.len());
+        let _ = write!(text, "\nRemoved {number} temporary files that a killed command left");
+    }
+    text
+}
+
+pub(super) fn verified(verified: &Verified) -> String {
+    let mut text = String::new();
+    for (id, place) in &verified.corrupt {
+        let state = if verified.repaired.contains(id) { "repaired" } else { "corrupt" };
+        let _ = writeln!(text, "{:<20}{place}", format!("{state}:"));
+    }
+    let _ = write!(
+        text,
+        "Hashed {} objects ({} bytes): {} corrupt, {} repaired",
+        thousands(verified.checked),
+        thousands(usize::try_from(verified.bytes).unwrap_or(usize::MAX)),
+        verified.corrupt.len(),
+        verified.repaired.len(),
+    );
+    text
+}

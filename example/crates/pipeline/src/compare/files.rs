@@ -1,0 +1,131 @@
+//! Files of a state: as Git or the workspace has them, else from the cache by that state's lock.
+
+use std::collections::BTreeMap;
+
+use mlops_versioning::{ObjectId, Repository};
+
+use crate::catalog::Catalog;
+use crate::error::{PipelineError, Result};
+use crate::lockfile::{Lock, lock_path};
+use crate::source::Source;
+
+/// A state of the repository: the workspace, or a revision.
+pub(super) struct State<'r> {
+    repository: &'r Repository,
+    pub source: Source,
+    pub catalog: Catalog,
+    /// Outputs that the lock knows, by path.
+    locked: BTreeMap<String, ObjectId>,
+}
+
+impl<'r> State<'r> {
+    pub fn open(repository: &'r Repository, revision: &str) -> Result<Self> {
+        let source = Source::revision(repository.root(), revision)?;
+        let catalog = Catalog::of(repository, &source)?;
+        let mut locks: BTreeMap<&str, Lock> = BTreeMap::new();
+        let mut locked = BTreeMap::new();
+        for stage in &catalog.stages {
+            if !locks.contains_key(stage.file.as_str()) {
+                locks.insert(&stage.file, Lock::read(&source, &lock_path(&stage.file))?);
+            }
+            let Some(known) = locks[stage.file.as_str()].stage(&stage.name)? else {
+                continue;
+            };
+            for out in &stage.outs {
+                if let Some(id) = known.out(&out.at.written).and_then(|known| known.id) {
+                    locked.insert(out.at.path.clone(), id);
+                }
+            }
+        }
+        Ok(Self {
+            repository,
+            source,
+            catalog,
+            locked,
+        })
+    }
+
+    /// A file's text; `None` if neither Git, workspace nor cache has it.
+    pub fn text(&self, path: &str) -> Result<Option<String>> {
+        if let Some(text) = self.source.text(path)? {
+            return Ok(Some(text));
+        }
+        let Some(id) = self.object(path)? else {
+            return Ok(None);
+        };
+        let object = self.repository.cache().path(&id);
+        match std::fs::read(&object) {
+            Ok(bytes) => String::from_utf8(bytes).map(Some).map_err(|_| {
+                PipelineError::file(path, 1, "", "this is no UTF-8: save the file as UTF-8")
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(PipelineError::io(object)(error)),
+        }
+    }
+
+    /// The content of a path by the lock: of an output, or of a file in one.
+    fn object(&self, path: &str) -> Result<Option<ObjectId>> {
+        if let Some(id) = self.locked.get(path) {
+            return Ok((!id.dir).then_some(*id));
+        }
+        let above = path
+            .match_indices('/')
+            .map(|(at, _)| (&path[..at], &path[at + 1..]));
+        for (folder, inside) in above {
+            if let Some(id) = self.locked.get(folder).filter(|id| id.dir && self.has(id)) {
+                let manifest = self.repository.cache().manifest(id)?;
+                return Ok(manifest
+                    .get(inside)
+                    .map(|checksum| ObjectId::file(id.kind, checksum)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn has(&self, id: &ObjectId) -> bool {
+        self.repository.cache().has(id)
+    }
+
+    /// The files that a path means: itself, or if it is a folder all in it.
+    pub fn files(&self, path: &str) -> Result<Vec<String>> {
+        let inside = |names: Vec<String>| -> Vec<String> {
+            names
+                .into_iter()
+                .map(|name| format!("{path}/{name}"))
+                .collect()
+        };
+        match &self.source {
+            Source::Workspace { root } if root.join(path).is_dir() => {
+                let found = mlops_versioning::scan(&root.join(path), self.repository.ignore())?;
+                return Ok(inside(found.into_iter().map(|file| file.path).collect()));
+            }
+            Source::Revision { files, .. } => {
+                let folder = format!("{path}/");
+                let found: Vec<String> = files
+                    .range(folder.clone()..)
+                    .take_while(|file| file.starts_with(&folder))
+                    .cloned()
+                    .collect();
+                if !found.is_empty() {
+                    return Ok(found);
+                }
+            }
+            Source::Workspace { .. } => {}
+        }
+        if let Some(id) = self.locked.get(path).filter(|id| id.dir && self.has(id)) {
+            let manifest = self.repository.cache().manifest(id)?;
+            let names = manifest.entries().iter().map(|entry| entry.path.clone());
+            return Ok(inside(names.collect()));
+        }
+        Ok(vec![path.to_owned()])
+    }
+
+    /// The values of a file of metrics or parameters.
+    pub fn values(&self, path: &str) -> Result<mlops_versioning::yaml::Value> {
+        let text = self.text(path)?.ok_or_else(|| PipelineError::Unreadable {
+            file: path.to_owned(),
+            message: "is not there".into(),
+        })?;
+        Ok(crate::params::parse(path, &text)?.value)
+    }
+}

@@ -1,0 +1,170 @@
+//! Tables as DVC prints them.
+
+use mlops_versioning::yaml::{Value, float_text};
+use unicode_width::UnicodeWidthStr;
+
+/// Rows under heads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    heads: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table without rows.
+    #[must_use]
+    pub fn new<S: Into<String>>(heads: impl IntoIterator<Item = S>) -> Self {
+        Self {
+            heads: heads.into_iter().map(Into::into).collect(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row of as many cells as there are heads.
+    pub fn row(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
+    /// Whether there are no rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Columns two spaces apart; empty if there are no rows. Ends with a line break.
+    #[must_use]
+    pub fn plain(&self) -> String {
+        if self.rows.is_empty() {
+            return String::new();
+        }
+        let mut text = String::new();
+        self.lay_out(|cells, _| {
+            text.push_str(cells.join("  ").trim_end());
+            text.push('\n');
+        });
+        text
+    }
+
+    /// A Markdown table with an empty line after it.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let mut text = String::new();
+        let mut is_head = true;
+        self.lay_out(|cells, widths| {
+            text.push_str(&format!("| {} |\n", cells.join(" | ")));
+            if std::mem::take(&mut is_head) {
+                let dashes: Vec<String> =
+                    widths.iter().map(|width| "-".repeat(width + 2)).collect();
+                text.push_str(&format!("|{}|\n", dashes.join("|")));
+            }
+        });
+        text.push('\n');
+        text
+    }
+
+    /// Gives each printed line's cells, filled up to their columns' widths.
+    fn lay_out(&self, mut line: impl FnMut(&[String], &[usize])) {
+        // A head has at least two columns to spare, as tabulate gives it.
+        let mut widths: Vec<usize> = self.heads.iter().map(|head| head.width() + 2).collect();
+        let rows: Vec<Vec<Vec<&str>>> = std::iter::once(&self.heads)
+            .chain(&self.rows)
+            .map(|row| {
+                row.iter()
+                    .map(|cell| cell.trim().split('\n').collect())
+                    .collect()
+            })
+            .collect();
+        for row in rows.iter().skip(1) {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                let widest = cell.iter().map(|part| part.width()).max().unwrap_or(0);
+                *width = (*width).max(widest);
+            }
+        }
+        for row in &rows {
+            let height = row.iter().map(Vec::len).max().unwrap_or(0);
+            for part in 0..height {
+                let cells: Vec<String> = row
+                    .iter()
+                    .zip(&widths)
+                    .map(|(cell, width)| {
+                        let text = cell.get(part).copied().unwrap_or_default();
+                        format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
+                    })
+                    .collect();
+                line(&cells, &widths);
+            }
+        }
+    }
+}
+
+/// A value in a cell; numbers with a fraction rounded to so many digits after the point.
+pub(super) fn text(value: &Value, precision: Option<usize>) -> String {
+    match (value, precision) {
+        (Value::Float(number), Some(digits)) if number.is_finite() => {
+            let rounded = format!("{number:.digits$}").parse().unwrap_or(*number);
+            python_text(&Value::Float(rounded))
+        }
+        _ => python_text(value),
+    }
+}
+
+/// `str(value)` of Python.
+pub(super) fn python_text(value: &Value) -> String {
+    match value {
+        Value::Text(text) | Value::Timestamp(text) => text.clone(),
+        other => python_repr(other),
+    }
+}
+
+fn python_repr(value: &Value) -> String {
+    match value {
+        Value::Null => "None".into(),
+        Value::Bool(yes) => if *yes { "True" } else { "False" }.into(),
+        Value::Integer(whole) => whole.to_string(),
+        Value::Float(number) if number.is_finite() => float_text(*number),
+        Value::Float(number) if number.is_nan() => "nan".into(),
+        Value::Float(number) => if *number > 0.0 { "inf" } else { "-inf" }.into(),
+        Value::Text(text) | Value::Timestamp(text) => quoted(text),
+        Value::List(items) => {
+            let items: Vec<String> = items.iter().map(|item| python_repr(&item.value)).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Map(map) => {
+            let entries: Vec<String> = map
+                .iter()
+                .map(|entry| {
+                    format!(
+                        "{}: {}",
+                        python_repr(&entry.key),
+                        python_repr(&entry.node.value)
+                    )
+                })
+                .collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    let quote = if text.contains('\'') && !text.contains('"') {
+        '"'
+    } else {
+        '\''
+    };
+    let mut out = String::from(quote);
+    for char in text.chars() {
+        match char {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            char if char == quote => out.extend(['\\', char]),
+            char if u32::from(char) < 0x20 || (0x7f..0xa1).contains(&u32::from(char)) => {
+                out.push_str(&format!("\\x{:02x}", u32::from(char)));
+            }
+            char => out.push(char),
+        }
+    }
+    out.push(quote);
+    out
+}

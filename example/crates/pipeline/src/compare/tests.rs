@@ -1,0 +1,242 @@
+use mlops_versioning::yaml;
+
+use super::*;
+
+fn comparison(old: &str, new: &str, all: bool) -> Comparison {
+    let files = |text: &str| -> BTreeMap<String, Value> {
+        [("sub/m.json".to_owned(), yaml::read(text).unwrap().value)].into()
+    };
+    Comparison::of(&files(old), &files(new), all)
+}
+
+const SHOW: Show<'_> = Show {
+    title: "Metric",
+    old: "HEAD",
+    new: "workspace",
+    precision: Some(5),
+    path: true,
+    change: true,
+    folder: "",
+};
+
+// The expected texts are what DVC 3.67.1 printed for these values.
+
+#[test]
+fn a_comparison_is_printed_as_dvc_prints_it() {
+    let diff = comparison(
+        "{auc: 0.9123456, n: {x: 3}, gone: a}",
+        "{auc: 0.8000001, n: {x: 3}}",
+        false,
+    );
+    assert_eq!(
+        diff.table(SHOW).markdown(),
+        "| Path       | Metric   | HEAD    | workspace   | Change   |\n\
+         |------------|----------|---------|-------------|----------|\n\
+         | sub/m.json | auc      | 0.91235 | 0.8         | -0.11235 |\n\
+         | sub/m.json | gone     | a       | -           | -        |\n\n"
+    );
+    let diff = comparison(
+        "{auc: 0.9123456, n: {x: 3}}",
+        "{auc: 0.8000001, n: {x: 3}}",
+        true,
+    );
+    let show = Show {
+        precision: Some(2),
+        path: false,
+        ..SHOW
+    };
+    assert_eq!(
+        diff.table(show).plain(),
+        "Metric    HEAD    workspace    Change\n\
+         auc       0.91    0.8          -0.11\n\
+         n.x       3       3            0\n"
+    );
+    assert_eq!(
+        comparison("{auc: 0.9123456}", "{auc: 0.8000001}", false).json("sub"),
+        "{\"m.json\": {\"auc\": {\"old\": 0.9123456, \"new\": 0.8000001, \"diff\": -0.11234549999999999}}}"
+    );
+}
+
+#[test]
+fn nothing_changed_is_an_empty_table() {
+    let diff = comparison("{a: 1}", "{a: 1.0}", false);
+    assert_eq!(diff.table(SHOW).plain(), "");
+    assert_eq!(
+        diff.table(SHOW).markdown(),
+        "| Path   | Metric   | HEAD   | workspace   | Change   |\n\
+         |--------|----------|--------|-------------|----------|\n\n"
+    );
+    assert_eq!(diff.json(""), "{}");
+}
+
+#[test]
+fn lists_and_texts_are_shown_as_python_shows_them() {
+    let old = "{lr: 1e-05, models: [us, uk], none: null}";
+    let new = "{lr: 0.001, models: [us, \"it's\", 1.0, true, null], none: 1}";
+    let show = Show {
+        title: "Param",
+        precision: None,
+        change: false,
+        ..SHOW
+    };
+    assert_eq!(
+        comparison(old, new, false).table(show).plain(),
+        "Path        Param    HEAD          workspace\n\
+         sub/m.json  lr       1e-05         0.001\n\
+         sub/m.json  models   ['us', 'uk']  ['us', \"it's\", 1.0, True, None]\n\
+         sub/m.json  none     -             1\n"
+    );
+}
+
+#[test]
+fn wide_characters_and_lines_keep_columns_straight() {
+    let mut table = Table::new(["Path", "Metric", "HEAD"]);
+    table.row(vec!["a\nb".into(), " c ".into(), "日本".into()]);
+    table.row(vec!["x".into(), String::new(), "é".into()]);
+    assert_eq!(
+        table.markdown(),
+        "| Path   | Metric   | HEAD   |\n|--------|----------|--------|\n\
+         | a      | c        | 日本   |\n| b      |          |        |\n| x      |          | é      |\n\n"
+    );
+    assert_eq!(
+        table.plain(),
+        "Path    Metric    HEAD\na       c         日本\nb\nx                 é\n"
+    );
+}
+
+use mlops_versioning::Repository;
+
+/// A Git repository with two commits and a workspace.
+fn repository() -> (tempfile::TempDir, Repository) {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().canonicalize().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = root.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let git = |arguments: &[&str]| crate::source::git(&root, arguments).map(drop).unwrap();
+    git(&["init", "-q"]);
+    git(&["config", "user.email", "a@b"]);
+    git(&["config", "user.name", "a"]);
+    write(".dvc/config", "");
+    write(
+        "dvc.yaml",
+        "metrics: [top.yaml]\nvars: [v.yaml]\nplots:\n- both: {x: {p.csv: x}, y: {p.csv: [y, z]}, title: Both}\n\
+         stages:\n  s:\n    cmd: echo ${v.a}\n    deps: [a]\n    params: [lr]\n    \
+         metrics: [{m.json: {cache: false}}]\n    \
+         plots: [{p.csv: {cache: false, x: x, y: y}}, {c.json: {cache: false, template: confusion, x: p, y: a}}]\n",
+    );
+    write("params.yaml", "lr: 1\nother: a\n");
+    write("v.yaml", "v: {a: 1, b: 2}\n");
+    write("m.json", "{\"auc\": 0.5, \"skipped\": [1]}");
+    write("top.yaml", "n: 1\n");
+    write("p.csv", "x,y,z\n1,2,3\n2,4,\"5\"\n");
+    write(
+        "c.json",
+        "[{\"p\": \"no\", \"a\": \"no\"}, {\"p\": \"no\", \"a\": \"yes\"}]",
+    );
+    git(&["add", "."]);
+    git(&["commit", "-qm", "one"]);
+    write("params.yaml", "lr: 2\nother: a\n");
+    write("v.yaml", "v: {a: 3, b: 4}\n");
+    write("m.json", "{\"auc\": 0.75}");
+    std::fs::remove_file(root.join("top.yaml")).unwrap();
+    write("p.csv", "x,y,z\n1,3,3\n2,5,5\n");
+    let repository = Repository::open(&root).unwrap();
+    (folder, repository)
+}
+
+#[test]
+fn metrics_of_a_revision_and_the_workspace_are_compared() {
+    let (_folder, repository) = repository();
+    let diff = metrics_diff(&repository, "HEAD", "workspace", &[], false).unwrap();
+    insta::assert_snapshot!(diff.table(SHOW).plain(), @r"
+    Path      Metric    HEAD    workspace    Change
+    m.json    auc       0.5     0.75         0.25
+    top.yaml  n         1       -            -
+    ");
+    assert_eq!(
+        diff.unreadable,
+        [("workspace".into(), "top.yaml: is not there".into())]
+    );
+    let shown = metrics_show(&repository, &["workspace".into(), "HEAD".into()], &[]).unwrap();
+    insta::assert_snapshot!(Metrics::table(&shown, "", 5).plain(), @r"
+    Revision    Path      auc    n
+    workspace   m.json    0.75   -
+    workspace   top.yaml  -      -
+    HEAD        m.json    0.5    -
+    HEAD        top.yaml  -      1
+    ");
+    let one = metrics_show(&repository, &["workspace".into()], &["m.json".into()]).unwrap();
+    assert_eq!(
+        Metrics::json(&one, ""),
+        "{\"\": {\"data\": {\"m.json\": {\"data\": {\"auc\": 0.75}}}}}"
+    );
+    let error = metrics_diff(&repository, "nope", "workspace", &[], false).unwrap_err();
+    assert!(
+        error.to_string().contains("there is no such revision"),
+        "{error}"
+    );
+}
+
+#[test]
+fn parameters_and_what_references_took_are_compared() {
+    let (_folder, repository) = repository();
+    let diff = params_diff(&repository, "HEAD", "workspace", &[], false, false).unwrap();
+    let show = Show {
+        title: "Param",
+        precision: None,
+        change: false,
+        ..SHOW
+    };
+    insta::assert_snapshot!(diff.table(show).plain(), @r"
+    Path         Param    HEAD    workspace
+    params.yaml  lr       1       2
+    v.yaml       v.a      1       3
+    ");
+    let deps = params_diff(&repository, "HEAD", "workspace", &[], true, true).unwrap();
+    assert_eq!(deps.files.len(), 1);
+    assert_eq!(deps.files["params.yaml"].len(), 1);
+}
+
+#[test]
+fn plots_have_a_series_for_each_state_and_column() {
+    let (_folder, repository) = repository();
+    let revisions = ["HEAD".to_owned(), "workspace".to_owned()];
+    let (plots, faults) = plots(&repository, &revisions, &[]).unwrap();
+    assert_eq!(faults, []);
+    let shown: Vec<String> = plots
+        .iter()
+        .map(|plot| {
+            let names: Vec<&str> = plot
+                .series
+                .iter()
+                .map(|series| series.name.as_str())
+                .collect();
+            format!("{} {:?} {}", plot.title, plot.shape, names.join(", "))
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "p.csv Lines HEAD, workspace",
+            "c.json Confusion HEAD, workspace",
+            "Both Lines HEAD y, HEAD z, workspace y, workspace z",
+        ]
+    );
+    let pictures: Vec<Picture> = plots
+        .iter()
+        .map(|plot| Picture {
+            name: plot.id.clone(),
+            svg: plot.svg(),
+        })
+        .collect();
+    let html = page("a < b", &pictures);
+    assert!(html.contains("<h1>a &lt; b</h1>"));
+    assert_eq!(html.matches("<figure").count(), 3);
+    assert!(html.contains("c.json (HEAD)") && html.contains("c.json (workspace)"));
+    for outside in ["<script", "src=", "@import", "url(", "<link"] {
+        assert!(!html.contains(outside), "{outside}");
+    }
+}

@@ -1,0 +1,179 @@
+use std::path::PathBuf;
+
+use mlops_versioning::VersioningError;
+
+/// What can go wrong with a pipeline.
+///
+/// Every message says where (file, line, key, value) and what to do, on one screen at most.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PipelineError {
+    /// Versioned data: cache, remote, locks, `.dvc` files.
+    #[error(transparent)]
+    Versioning(#[from] VersioningError),
+    /// The operating system refused a file.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file in question.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// `dvc.yaml`, `dvc.lock` or a file of parameters doesn't say what it must.
+    #[error("{file}:{line}: {}{message}", prefix(key))]
+    File {
+        /// The file, from the repository's root.
+        file: String,
+        /// Its line, from 1.
+        line: usize,
+        /// The key in it, `stages.train.outs`; empty for the file as a whole.
+        key: String,
+        /// What is wrong with it and what to do.
+        message: String,
+    },
+    /// The stages don't make a pipeline.
+    #[error("{0}")]
+    Graph(String),
+    /// Nothing is called what was asked for.
+    #[error("{target:?} is no stage and no file of stages{}", hint(known))]
+    UnknownTarget {
+        /// What was asked for.
+        target: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// A dependency, parameter or output isn't there.
+    #[error("stage {stage:?}: {message}")]
+    Missing {
+        /// The stage.
+        stage: String,
+        /// What is missing and what to do.
+        message: String,
+    },
+    /// A stage's command failed.
+    #[error("{0}")]
+    Failed(Box<Failure>),
+    /// Several stages failed, each already told of.
+    #[error("failed: {}", stages.join(", "))]
+    SeveralFailed {
+        /// Their names.
+        stages: Vec<String>,
+    },
+    /// The user stopped the run.
+    #[error(
+        "interrupted: {} of {planned} stages are done, dvc.lock says which",
+        done
+    )]
+    Interrupted {
+        /// Stages that ended well.
+        done: usize,
+        /// Stages that were to run.
+        planned: usize,
+    },
+    /// Git said no.
+    #[error("`git {command}` failed: {message}")]
+    Git {
+        /// Its arguments.
+        command: String,
+        /// What it printed.
+        message: String,
+    },
+    /// A metrics or plots file can't be shown.
+    #[error("{file}: {message}")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// Why, and what to do.
+        message: String,
+    },
+}
+
+/// How a stage's command failed.
+#[derive(Debug)]
+pub struct Failure {
+    /// The stage.
+    pub stage: String,
+    /// The command, one line of `cmd`.
+    pub command: String,
+    /// How it ended: `exit code 3`, `killed by signal 9`, `stopped after 60 s`.
+    pub how: String,
+    /// Its last lines of output.
+    pub tail: Vec<String>,
+    /// Where all its output is.
+    pub log: PathBuf,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "stage {:?} failed: {}", self.stage, self.how)?;
+        write!(out, "\n  command: {}", self.command)?;
+        if !self.tail.is_empty() {
+            write!(out, "\n  its last lines:")?;
+            for line in &self.tail {
+                write!(out, "\n    {line}")?;
+            }
+        }
+        write!(out, "\n  all of its output: {}", self.log.display())
+    }
+}
+
+/// A result whose error is a [`PipelineError`].
+pub type Result<T, E = PipelineError> = std::result::Result<T, E>;
+
+impl PipelineError {
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+
+    pub(crate) fn file(
+        file: &str,
+        line: usize,
+        key: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::File {
+            file: file.to_owned(),
+            line: line.max(1),
+            key: key.into(),
+            message: message.into(),
+        }
+    }
+
+    /// Whether the user must change something (else the run itself failed).
+    #[must_use]
+    pub fn is_users_turn(&self) -> bool {
+        match self {
+            Self::Versioning(error) => error.is_users_turn(),
+            Self::Io { .. }
+            | Self::Failed(_)
+            | Self::SeveralFailed { .. }
+            | Self::Interrupted { .. } => false,
+            _ => true,
+        }
+    }
+}
+
+impl From<mlops_store::StoreError> for PipelineError {
+    fn from(error: mlops_store::StoreError) -> Self {
+        Self::Versioning(error.into())
+    }
+}
+
+fn prefix(key: &str) -> String {
+    if key.is_empty() {
+        String::new()
+    } else {
+        format!("{key}: ")
+    }
+}
+
+/// The names there are, the first dozen of them.
+fn hint(known: &[String]) -> String {
+    if known.is_empty() {
+        return ": dvc.yaml has no stages".into();
+    }
+    let shown = known.iter().take(12).map(String::as_str);
+    let more = if known.len() > 12 { ", …" } else { "" };
+    format!("; there are {}{more}", shown.collect::<Vec<_>>().join(", "))
+}

@@ -1,0 +1,199 @@
+use std::collections::{BTreeMap, HashMap};
+
+use mlops_versioning::yaml::{Map, Node, Value};
+
+use crate::error::{PipelineError, Result};
+use crate::params;
+use crate::source::Source;
+
+/// What stages took from files: file, path in it, value.
+pub(crate) type Used = BTreeMap<String, BTreeMap<String, Node>>;
+
+/// What names stand for in a file of stages: `params.yaml` and `vars`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Variables {
+    values: Map,
+    /// Which file a top-level name came from; none for those of inline maps.
+    sources: HashMap<String, String>,
+    /// Files that were read, with the keys they were read for.
+    loaded: HashMap<String, Option<Vec<String>>>,
+}
+
+/// A file of stages while its variables are read.
+pub(crate) struct Loading<'a> {
+    /// Where files are read from.
+    pub source: &'a Source,
+    /// The file of stages, for errors.
+    pub file: &'a str,
+    /// The key in it, for errors.
+    pub key: &'a str,
+    /// The folder that names of files start from.
+    pub folder: &'a str,
+}
+
+impl Variables {
+    pub fn get(&self, name: &str) -> Option<&Node> {
+        self.values.get(name)
+    }
+
+    pub fn source(&self, name: &str) -> Option<&str> {
+        self.sources.get(name).map(String::as_str)
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = String> + '_ {
+        self.values
+            .iter()
+            .filter_map(|entry| entry.key.as_text().map(str::to_owned))
+    }
+
+    /// Adds `params.yaml` of a folder, if it is there.
+    pub fn load_default(&mut self, loading: &Loading<'_>) -> Result<()> {
+        let path = crate::path::join(loading.folder, params::DEFAULT_FILE);
+        if loading.source.exists(&path) {
+            self.load_file(loading, params::DEFAULT_FILE, 1)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the items of a `vars` list.
+    pub fn load(&mut self, loading: &Loading<'_>, items: &[Node]) -> Result<()> {
+        for item in items {
+            match &item.value {
+                Value::Text(name) => self.load_file(loading, name, item.line)?,
+                Value::Map(map) => self.merge(loading, item.line, map, None)?,
+                other => {
+                    return Err(loading.fault(
+                        item.line,
+                        format!("a file or a map is expected, not {}", other.kind()),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a file, `name` or `name:key,key`.
+    fn load_file(&mut self, loading: &Loading<'_>, name: &str, line: usize) -> Result<()> {
+        let (name, keys) = match name.split_once(':') {
+            Some((name, keys)) => (name, Some(keys)),
+            None => (name, None),
+        };
+        let keys: Option<Vec<String>> = keys
+            .map(|keys| {
+                keys.split(',')
+                    .filter(|key| !key.is_empty())
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            })
+            .filter(|keys| !keys.is_empty());
+        let path = crate::path::join(loading.folder, name);
+        match (self.loaded.get(&path), &keys) {
+            (Some(None), None) => return Ok(()),
+            (Some(None), Some(_)) | (Some(Some(_)), None) => {
+                return Err(loading.fault(
+                    line,
+                    format!("{path} is read twice, once whole and once in part: leave one out"),
+                ));
+            }
+            (Some(Some(had)), Some(keys)) if keys.iter().any(|key| had.contains(key)) => {
+                return Err(loading.fault(line, format!("{path} is read twice for the same key")));
+            }
+            _ => {}
+        }
+        let Some(node) = params::read_file(loading.source, &path)? else {
+            return Err(loading.fault(line, format!("{path} does not exist")));
+        };
+        let Value::Map(map) = node.value else {
+            return Err(PipelineError::file(
+                &path,
+                1,
+                "",
+                "a map of names to values is expected",
+            ));
+        };
+        let map = match &keys {
+            None => map,
+            Some(keys) => {
+                let mut part = Map::new();
+                for key in keys {
+                    let Some(node) = map.get(key) else {
+                        return Err(loading.fault(line, format!("{path} has no key {key:?}")));
+                    };
+                    part.insert(key.clone(), node.clone());
+                }
+                part
+            }
+        };
+        params::refuse_dates(&path, &map)?;
+        self.merge(loading, line, &map, Some(&path))?;
+        self.loaded
+            .entry(path)
+            .and_modify(|had| {
+                if let (Some(had), Some(keys)) = (had.as_mut(), &keys) {
+                    had.extend(keys.iter().cloned());
+                }
+            })
+            .or_insert(keys);
+        Ok(())
+    }
+
+    fn merge(
+        &mut self,
+        loading: &Loading<'_>,
+        line: usize,
+        map: &Map,
+        from: Option<&str>,
+    ) -> Result<()> {
+        let clash = merge(&mut self.values, map, "");
+        if let Some(key) = clash {
+            let had = self
+                .source(key.split('.').next().unwrap_or(&key))
+                .unwrap_or("vars");
+            return Err(loading.fault(
+                line,
+                format!(
+                    "{key:?} of {} is already set by {had}: rename one",
+                    from.unwrap_or("this map")
+                ),
+            ));
+        }
+        if let Some(from) = from {
+            for entry in map {
+                if let Some(key) = entry.key.as_text() {
+                    self.sources.insert(key.to_owned(), from.to_owned());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Loading<'_> {
+    fn fault(&self, line: usize, message: String) -> PipelineError {
+        PipelineError::file(self.file, line, self.key, message)
+    }
+}
+
+/// Adds keys, into maps of the same name too; says which key was there already.
+fn merge(into: &mut Map, from: &Map, above: &str) -> Option<String> {
+    for entry in from {
+        // Only text can be named in a reference.
+        let Some(key) = entry.key.as_text() else {
+            continue;
+        };
+        let path = format!("{above}{key}");
+        match (
+            into.get_mut(key).map(|had| &mut had.value),
+            &entry.node.value,
+        ) {
+            (None, _) => into.push(entry.key.clone(), entry.line, entry.node.clone()),
+            (Some(Value::Map(had)), Value::Map(more)) => {
+                if let Some(clash) = merge(had, more, &format!("{path}.")) {
+                    return Some(clash);
+                }
+            }
+            (Some(_), _) => return Some(path),
+        }
+    }
+    None
+}

@@ -1,0 +1,495 @@
+//! `dvc.lock`: what each stage was last made from, and what it made.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use mlops_store::disk;
+use mlops_versioning::yaml::{self, Map, Node, Value};
+use mlops_versioning::{HashKind, ObjectId, Saved};
+
+use crate::error::{PipelineError, Result};
+use crate::params::DEFAULT_FILE;
+use crate::source::Source;
+
+/// The version of the format that is read and written.
+const SCHEMA: &str = "2.0";
+
+/// A `dvc.lock`.
+#[derive(Debug, Clone, Default)]
+pub struct Lock {
+    /// The file, from the repository's root.
+    pub file: String,
+    document: Map,
+    /// Where each stage stands among the document's stages.
+    places: HashMap<String, usize>,
+    stages: Vec<Entry>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    name: String,
+    node: Node,
+    /// Where it belongs among those that are new; 0 for what was read.
+    rank: usize,
+}
+
+/// What a stage was last made from, and what it made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LockedStage {
+    /// Its command, a text or a list.
+    pub command: Value,
+    /// What it read.
+    pub deps: Vec<LockedPath>,
+    /// The parameters it read: file and values.
+    pub params: Vec<(String, Map)>,
+    /// What it made.
+    pub outs: Vec<LockedPath>,
+}
+
+/// A path with its content at that time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LockedPath {
+    /// As it stands in `dvc.yaml`.
+    pub path: String,
+    /// The content; none if the lock names a hash that only DVC knows.
+    pub id: Option<ObjectId>,
+    /// Bytes, of all files together.
+    pub size: Option<u64>,
+    /// Number of files of a folder.
+    pub nfiles: Option<u64>,
+    /// Whether the file may be executed.
+    pub is_exec: bool,
+}
+
+impl LockedPath {
+    /// A path with what was found there.
+    #[must_use]
+    pub fn of(path: &str, saved: &Saved) -> Self {
+        Self {
+            path: path.to_owned(),
+            id: Some(saved.id),
+            size: saved.size,
+            nfiles: saved.nfiles,
+            is_exec: saved.is_exec,
+        }
+    }
+
+    fn to_map(&self) -> Map {
+        let mut map = Map::new();
+        map.insert("path", self.path.as_str());
+        if let Some(id) = self.id {
+            if id.kind == HashKind::Md5 {
+                map.insert("hash", "md5");
+            }
+            map.insert("md5", id.to_string());
+        }
+        if let Some(size) = self.size {
+            map.insert("size", size);
+        }
+        if let Some(nfiles) = self.nfiles {
+            map.insert("nfiles", nfiles);
+        }
+        if self.is_exec {
+            map.insert("isexec", true);
+        }
+        map
+    }
+}
+
+impl LockedStage {
+    /// As it stands in the lock: paths in order, `params.yaml` before other files, keys in order.
+    #[must_use]
+    pub fn to_map(&self) -> Map {
+        let mut map = Map::new();
+        map.insert("cmd", Node::from(self.command.clone()));
+        if !self.deps.is_empty() {
+            map.insert("deps", sorted(&self.deps));
+        }
+        if !self.params.is_empty() {
+            let mut files: Vec<&(String, Map)> = self.params.iter().collect();
+            files.sort_by(|(a, _), (b, _)| (a != DEFAULT_FILE, a).cmp(&(b != DEFAULT_FILE, b)));
+            let params: Map = files
+                .into_iter()
+                .map(|(file, values)| {
+                    let mut values = values.clone();
+                    values.sort_keys();
+                    (file.clone(), values)
+                })
+                .collect();
+            map.insert("params", params);
+        }
+        if !self.outs.is_empty() {
+            map.insert("outs", sorted(&self.outs));
+        }
+        map
+    }
+
+    /// Reads the entry of a stage.
+    ///
+    /// # Errors
+    /// If a key is missing or of the wrong kind, with its line.
+    pub fn read(file: &str, name: &str, node: &Node) -> Result<Self> {
+        let key = format!("stages.{name}");
+        let fault = |line: usize, message: &str| PipelineError::file(file, line, &key, message);
+        let map = node
+            .value
+            .as_map()
+            .ok_or_else(|| fault(node.line, "a map is expected"))?;
+        let command = map
+            .get("cmd")
+            .filter(|cmd| matches!(cmd.value, Value::Text(_) | Value::List(_)))
+            .ok_or_else(|| fault(node.line, "the entry has no cmd"))?;
+        let paths = |key: &str| -> Result<Vec<LockedPath>> {
+            let Some(node) = map.get(key) else {
+                return Ok(Vec::new());
+            };
+            let items = node
+                .value
+                .as_list()
+                .ok_or_else(|| fault(node.line, "a list of paths is expected"))?;
+            items.iter().map(|item| read_path(item, &fault)).collect()
+        };
+        let mut params = Vec::new();
+        if let Some(node) = map.get("params") {
+            let files = node
+                .value
+                .as_map()
+                .ok_or_else(|| fault(node.line, "a map of files is expected"))?;
+            for entry in files {
+                match (&entry.key, &entry.node.value) {
+                    (Value::Text(file), Value::Map(values)) => {
+                        params.push((file.clone(), values.clone()));
+                    }
+                    _ => return Err(fault(entry.line, "a map of parameters is expected")),
+                }
+            }
+        }
+        Ok(Self {
+            command: command.value.clone(),
+            deps: paths("deps")?,
+            params,
+            outs: paths("outs")?,
+        })
+    }
+
+    /// What is known of a dependency.
+    #[must_use]
+    pub fn dep(&self, path: &str) -> Option<&LockedPath> {
+        self.deps.iter().find(|dep| dep.path == path)
+    }
+
+    /// What is known of an output.
+    #[must_use]
+    pub fn out(&self, path: &str) -> Option<&LockedPath> {
+        self.outs.iter().find(|out| out.path == path)
+    }
+}
+
+fn sorted(paths: &[LockedPath]) -> Node {
+    let mut paths: Vec<&LockedPath> = paths.iter().collect();
+    paths.sort_by(|a, b| a.path.cmp(&b.path));
+    Value::List(paths.into_iter().map(|path| path.to_map().into()).collect()).into()
+}
+
+fn read_path(item: &Node, fault: &impl Fn(usize, &str) -> PipelineError) -> Result<LockedPath> {
+    let map = item
+        .value
+        .as_map()
+        .ok_or_else(|| fault(item.line, "a path with its hash is expected"))?;
+    let text = |key: &str| map.get(key).and_then(|node| node.value.as_text());
+    let path = text("path").ok_or_else(|| fault(item.line, "the entry has no path"))?;
+    let kind = if text("hash").is_some() {
+        HashKind::Md5
+    } else {
+        HashKind::Md5Dos2Unix
+    };
+    let id = match map.get("md5").map(|node| &node.value) {
+        None | Some(Value::Null) => None,
+        Some(Value::Text(md5)) => Some(
+            ObjectId::parse(kind, md5)
+                .ok_or_else(|| fault(item.line, "md5 must be 32 hex digits"))?,
+        ),
+        // All digits, and a reader that forgot the quotes.
+        Some(Value::Integer(number)) => ObjectId::parse(kind, &format!("{number:032}")),
+        Some(_) => return Err(fault(item.line, "md5 must be a text")),
+    };
+    let number = |key: &str| match map.get(key).map(|node| &node.value) {
+        Some(Value::Integer(number)) => u64::try_from(*number).ok(),
+        _ => None,
+    };
+    Ok(LockedPath {
+        path: path.to_owned(),
+        id,
+        size: number("size"),
+        nfiles: number("nfiles"),
+        is_exec: matches!(
+            map.get("isexec").map(|node| &node.value),
+            Some(Value::Bool(true))
+        ),
+    })
+}
+
+impl Lock {
+    /// The lock beside a file of stages; an empty one if there is none.
+    ///
+    /// # Errors
+    /// If it can't be read, isn't YAML or has another schema.
+    pub fn read(source: &Source, file: &str) -> Result<Self> {
+        match source.text(file)? {
+            Some(text) => Self::parse(file, &text),
+            None => Ok(Self {
+                file: file.to_owned(),
+                ..Self::default()
+            }),
+        }
+    }
+
+    /// Reads the text of a lock.
+    ///
+    /// # Errors
+    /// If it isn't YAML or has another schema.
+    pub fn parse(file: &str, text: &str) -> Result<Self> {
+        let fault =
+            |line: usize, key: &str, message: String| PipelineError::file(file, line, key, message);
+        if let Some(line) = text.lines().position(|line| line.starts_with("<<<<<<< ")) {
+            return Err(fault(
+                line + 1,
+                "",
+                "a merge conflict: take either side, then run `repro`, which writes what is so"
+                    .into(),
+            ));
+        }
+        let node = yaml::read(text).map_err(|error| fault(error.line, "", error.message))?;
+        let mut document = match node.value {
+            Value::Map(map) => map,
+            Value::Null => Map::new(),
+            other => {
+                return Err(fault(
+                    node.line,
+                    "",
+                    format!("a map is expected, not {}", other.kind()),
+                ));
+            }
+        };
+        let schema = document.get("schema");
+        if !document.is_empty() && schema.and_then(|node| node.value.as_text()) != Some(SCHEMA) {
+            let line = schema.map_or(1, |node| node.line);
+            return Err(fault(line, "schema", format!("'{SCHEMA}' is expected")));
+        }
+        let mut lock = Self {
+            file: file.to_owned(),
+            ..Self::default()
+        };
+        if let Some(node) = document.get_mut("stages") {
+            let stages = std::mem::replace(&mut node.value, Value::Null);
+            let Value::Map(stages) = stages else {
+                return Err(fault(
+                    node.line,
+                    "stages",
+                    format!("a map is expected, not {}", stages.kind()),
+                ));
+            };
+            for entry in stages {
+                let Value::Text(name) = entry.key else {
+                    return Err(fault(entry.line, "stages", "a name is expected".into()));
+                };
+                lock.places.insert(name.clone(), lock.stages.len());
+                lock.stages.push(Entry {
+                    name,
+                    node: entry.node,
+                    rank: 0,
+                });
+            }
+        }
+        lock.document = document;
+        Ok(lock)
+    }
+
+    /// What is known of a stage.
+    ///
+    /// # Errors
+    /// As [`LockedStage::read`].
+    pub fn stage(&self, name: &str) -> Result<Option<LockedStage>> {
+        self.places
+            .get(name)
+            .map(|&at| LockedStage::read(&self.file, name, &self.stages[at].node))
+            .transpose()
+    }
+
+    /// Names of the stages in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.stages.iter().map(|entry| entry.name.as_str())
+    }
+
+    /// Notes what a stage was made from: in its place, or after all that were read and those new
+    /// ones of lower rank. So the order doesn't depend on which stage ends first.
+    pub fn set(&mut self, name: &str, stage: &LockedStage, rank: usize) {
+        let node: Node = stage.to_map().into();
+        if let Some(&at) = self.places.get(name) {
+            self.stages[at].node = node;
+            return;
+        }
+        let entry = Entry {
+            name: name.to_owned(),
+            node,
+            rank: rank + 1,
+        };
+        let at = self.stages.partition_point(|had| had.rank <= entry.rank);
+        self.stages.insert(at, entry);
+        for (place, entry) in self.stages.iter().enumerate().skip(at) {
+            self.places.insert(entry.name.clone(), place);
+        }
+    }
+
+    /// The text, as DVC writes it.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut document = self.document.clone();
+        if document.is_empty() {
+            document.insert("schema", SCHEMA);
+        }
+        let stages: Map = {
+            let mut map = Map::new();
+            for entry in &self.stages {
+                map.push(Value::Text(entry.name.clone()), 0, entry.node.clone());
+            }
+            map
+        };
+        document.insert("stages", stages);
+        yaml::write(&Value::Map(document))
+    }
+
+    /// Writes the lock: whole or not at all.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn write(&self, root: &Path) -> Result<()> {
+        Ok(disk::write_whole(
+            &root.join(&self.file),
+            self.to_text().as_bytes(),
+        )?)
+    }
+}
+
+/// The lock beside a file of stages.
+#[must_use]
+pub fn lock_path(file: &str) -> String {
+    let stem = file
+        .strip_suffix(".yaml")
+        .or_else(|| file.strip_suffix(".yml"))
+        .unwrap_or(file);
+    format!("{stem}.lock")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Written by DVC 3.67.1.
+    const TEXT: &str = "\
+schema: '2.0'
+stages:
+  train@1e-05:
+    cmd:
+    - echo a
+    - echo b
+    deps:
+    - path: data
+      hash: md5
+      md5: 5ea40360f5b4ec688df672a4db9c17d1.dir
+      size: 6
+      nfiles: 2
+    - path: run.sh
+      hash: md5
+      md5: acbd18db4cc2f85cedef654fccc4a4d8
+      size: 3
+      isexec: true
+    params:
+      params.yaml:
+        lr: 1e-05
+        net:
+          wide: [] 
+      a.toml:
+        x: '1'
+    outs:
+    - path: model
+      hash: md5
+      md5: acbd18db4cc2f85cedef654fccc4a4d8
+      size: 3
+";
+
+    #[test]
+    fn what_is_read_is_written_as_it_was() {
+        let text = TEXT.replace("[] ", "[]");
+        let mut lock = Lock::parse("dvc.lock", &text).unwrap();
+        assert_eq!(lock.to_text(), text);
+        let stage = lock.stage("train@1e-05").unwrap().unwrap();
+        lock.set("train@1e-05", &stage, 7);
+        assert_eq!(lock.to_text(), text, "through its parts");
+        lock.set("late", &stage, 3);
+        lock.set("early", &stage, 1);
+        lock.set("later", &stage, 9);
+        assert!(lock.to_text().starts_with(&text));
+        let names: Vec<&str> = lock.names().collect();
+        assert_eq!(names, ["train@1e-05", "early", "late", "later"]);
+        assert_eq!(lock.stage("late").unwrap(), lock.stage("early").unwrap());
+    }
+
+    #[test]
+    fn entries_are_put_in_the_order_of_dvc() {
+        let path = |path: &str| LockedPath {
+            path: path.into(),
+            id: None,
+            size: None,
+            nfiles: None,
+            is_exec: false,
+        };
+        let values: Map = [("b", 1_u64), ("a", 2)].into_iter().collect();
+        let stage = LockedStage {
+            command: "x".into(),
+            deps: vec![path("b"), path("B"), path("a")],
+            params: vec![
+                ("a.json".into(), values.clone()),
+                ("params.yaml".into(), values),
+            ],
+            outs: Vec::new(),
+        };
+        assert_eq!(
+            yaml::write(&Value::Map(stage.to_map())),
+            "cmd: x\ndeps:\n- path: B\n- path: a\n- path: b\nparams:\n  params.yaml:\n    a: 2\n    \
+             b: 1\n  a.json:\n    a: 2\n    b: 1\n"
+        );
+    }
+
+    #[test]
+    fn a_lock_that_cannot_be_used_is_refused_with_its_line() {
+        let fault = |text: &str| match Lock::parse("dvc.lock", text) {
+            Err(error) => error.to_string(),
+            Ok(lock) => lock.stage("s").unwrap_err().to_string(),
+        };
+        assert_eq!(
+            fault("schema: '3.0'\n"),
+            "dvc.lock:1: schema: '2.0' is expected"
+        );
+        assert!(fault("stages: {}\n").contains("'2.0'"));
+        assert!(
+            fault("schema: '2.0'\nstages:\n<<<<<<< HEAD\n")
+                .starts_with("dvc.lock:3: a merge conflict")
+        );
+        assert!(
+            fault("schema: '2.0'\nstages:\n  s: {outs: []}\n")
+                .contains("stages.s: the entry has no cmd")
+        );
+        let text =
+            "schema: '2.0'\nstages:\n  s:\n    cmd: x\n    outs:\n    - path: a\n      md5: zz\n";
+        assert_eq!(
+            fault(text),
+            "dvc.lock:6: stages.s: md5 must be 32 hex digits"
+        );
+    }
+
+    #[test]
+    fn the_lock_lies_beside_its_stages() {
+        assert_eq!(lock_path("a/dvc.yaml"), "a/dvc.lock");
+    }
+}

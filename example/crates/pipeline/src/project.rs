@@ -1,0 +1,169 @@
+//! The pipeline of a workspace: stages, tracked data, and who needs whom.
+
+use std::collections::BTreeMap;
+
+use mlops_versioning::{DvcFile, Repository};
+
+use crate::catalog::{self, Catalog};
+use crate::definition::Stage;
+use crate::error::{PipelineError, Result};
+use crate::graph::{Graph, Vertex};
+use crate::lockfile::{Lock, LockedStage, lock_path};
+use crate::path;
+use crate::source::Source;
+
+/// The pipeline of a workspace.
+#[derive(Debug)]
+pub struct Project<'r> {
+    /// The repository it lies in.
+    pub repository: &'r Repository,
+    /// Its files.
+    pub source: Source,
+    /// Its stages.
+    pub catalog: Catalog,
+    /// Data that `.dvc` files track.
+    pub data: Vec<DvcFile>,
+    /// Who needs whom: the stages by their numbers, then the data.
+    pub graph: Graph,
+    pub(crate) locks: BTreeMap<String, Lock>,
+}
+
+/// What a vertex of the graph is.
+#[derive(Debug, Clone, Copy)]
+pub enum Work<'p> {
+    /// A stage.
+    Stage(&'p Stage),
+    /// Tracked data.
+    Data(&'p DvcFile),
+}
+
+impl<'r> Project<'r> {
+    /// Reads the pipeline of a workspace.
+    ///
+    /// # Errors
+    /// If a file of stages, a lock or a `.dvc` file can't be used, or the stages make no pipeline.
+    pub fn open(repository: &'r Repository) -> Result<Self> {
+        let source = Source::workspace(repository.root());
+        let found = catalog::find(repository)?;
+        let catalog = Catalog::read(&source, found.stages, catalog::style(repository))?;
+        let data = found
+            .data
+            .iter()
+            .map(|path| DvcFile::read(path, repository.root()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut vertices: Vec<Vertex> = catalog.stages.iter().map(vertex).collect();
+        for file in &data {
+            vertices.push(data_vertex(repository, file)?);
+        }
+        let graph = Graph::build(&vertices)?;
+        let mut locks = BTreeMap::new();
+        for file in &catalog.files {
+            locks.insert(file.clone(), Lock::read(&source, &lock_path(file))?);
+        }
+        Ok(Self {
+            repository,
+            source,
+            catalog,
+            data,
+            graph,
+            locks,
+        })
+    }
+
+    /// What a vertex of the graph is.
+    ///
+    /// # Panics
+    /// If the graph has no such vertex.
+    #[must_use]
+    pub fn work(&self, vertex: usize) -> Work<'_> {
+        match vertex.checked_sub(self.catalog.stages.len()) {
+            None => Work::Stage(&self.catalog.stages[vertex]),
+            Some(at) => Work::Data(&self.data[at]),
+        }
+    }
+
+    /// What the lock says of a stage.
+    ///
+    /// # Errors
+    /// If its entry can't be used.
+    pub fn locked(&self, stage: &Stage) -> Result<Option<LockedStage>> {
+        match self.locks.get(&stage.file) {
+            Some(lock) => lock.stage(&stage.name),
+            None => Ok(None),
+        }
+    }
+
+    /// The vertices that a target names: a stage, a group of stages, `path/dvc.yaml`,
+    /// `path/dvc.yaml:stage`, a `.dvc` file, or an output. `folder`, from the repository's root, is
+    /// where paths start and whose stages need no path.
+    ///
+    /// # Errors
+    /// If it names nothing.
+    pub fn select(&self, target: &str, folder: &str) -> Result<Vec<usize>> {
+        let own = path::join(folder, catalog::FILE);
+        let (file, name) = match target.split_once(".yaml:") {
+            Some((file, name)) => (path::join(folder, &format!("{file}.yaml")), Some(name)),
+            None if target.ends_with(".yaml") => (path::join(folder, target), None),
+            None => (own, Some(target.trim_start_matches(':'))),
+        };
+        let mut chosen: Vec<usize> = (0..self.catalog.stages.len())
+            .filter(|&at| {
+                let stage = &self.catalog.stages[at];
+                let named = name
+                    .is_none_or(|name| stage.name == name || stage.group.as_deref() == Some(name));
+                stage.file == file && named
+            })
+            .collect();
+        if name.is_none() && self.catalog.files.contains(&file) {
+            return Ok(chosen);
+        }
+        if chosen.is_empty() {
+            let path = path::join(folder, target);
+            chosen = (0..self.graph.len())
+                .filter(|&at| match self.work(at) {
+                    Work::Stage(stage) => stage.outs.iter().any(|out| out.at.path == path),
+                    Work::Data(file) => {
+                        let root = self.repository.root();
+                        file.path == root.join(&path)
+                            || file.outs.iter().any(|out| out.full == root.join(&path))
+                    }
+                })
+                .collect();
+        }
+        if chosen.is_empty() {
+            let known = self.catalog.stages.iter().map(Stage::address).collect();
+            return Err(PipelineError::UnknownTarget {
+                target: target.to_owned(),
+                known,
+            });
+        }
+        Ok(chosen)
+    }
+}
+
+fn vertex(stage: &Stage) -> Vertex {
+    let params = stage.params.iter().map(|file| &file.at);
+    let deps = stage.deps.iter().map(|dep| &dep.at).chain(params);
+    Vertex {
+        name: stage.address(),
+        place: format!("{}:{}", stage.file, stage.line),
+        file: stage.file.clone(),
+        deps: deps.map(|at| at.path.clone()).collect(),
+        outs: stage.outs.iter().map(|out| out.at.path.clone()).collect(),
+    }
+}
+
+fn data_vertex(repository: &Repository, file: &DvcFile) -> Result<Vertex> {
+    let name = repository.inside(&file.path)?;
+    Ok(Vertex {
+        place: name.clone(),
+        file: name.clone(),
+        name,
+        deps: Vec::new(),
+        outs: file
+            .outs
+            .iter()
+            .map(|out| repository.inside(&out.full))
+            .collect::<Result<_, _>>()?,
+    })
+}

@@ -1,0 +1,571 @@
+//! What is known before a stage runs, and what is noted after.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use mlops_store::disk;
+use mlops_versioning::operations::transfer::{self, TransferOptions};
+use mlops_versioning::{
+    DvcFile, HashKind, PathLock, Repository, RepositoryLock, VersioningError, silent,
+};
+
+use super::shell::Job;
+use super::{Event, Interrupt, Listener, Options};
+use crate::definition::{Output, OutputKind, Stage};
+use crate::error::{PipelineError, Result};
+use crate::lockfile::{Lock, LockedPath, LockedStage};
+use crate::project::{Project, Work};
+use crate::run_cache::RunCache;
+use crate::status::{self, StageStatus};
+use crate::workspace::Workspace;
+
+/// Locks, caches and options of one run.
+pub(super) struct Books<'a> {
+    pub project: &'a Project<'a>,
+    pub options: &'a Options,
+    pub listener: Listener<'a>,
+    locks: BTreeMap<String, Lock>,
+    workspace: Workspace<'a>,
+    run_cache: RunCache,
+    held: Option<RepositoryLock>,
+    /// Place of each stage, by its address, in the plan.
+    ranks: HashMap<String, usize>,
+}
+
+/// What is to be done about a vertex.
+pub(super) enum Decision {
+    Unchanged,
+    Restored,
+    Verified,
+    Run(Box<Prepared>),
+}
+
+/// A stage that is about to run.
+pub(super) struct Prepared {
+    pub job: Job,
+    pub reasons: Vec<String>,
+    pub retries: u32,
+    /// What it reads, hashed before.
+    inputs: LockedStage,
+    /// Others see that its paths are in use until this is dropped.
+    _paths: PathLock,
+}
+
+impl<'a> Books<'a> {
+    pub fn open(
+        project: &'a Project<'a>,
+        locks: BTreeMap<String, Lock>,
+        options: &'a Options,
+        listener: Listener<'a>,
+        order: &[usize],
+    ) -> Result<Self> {
+        let repository = project.repository;
+        Ok(Self {
+            project,
+            options,
+            listener,
+            locks,
+            workspace: Workspace::new(repository, &project.source),
+            run_cache: RunCache::of(repository.cache().root()),
+            held: Some(repository.lock()?),
+            ranks: order
+                .iter()
+                .enumerate()
+                .map(|(rank, &vertex)| (project.graph.name(vertex).to_owned(), rank))
+                .collect(),
+        })
+    }
+
+    pub fn close(self) -> BTreeMap<String, Lock> {
+        self.locks
+    }
+
+    fn repository(&self) -> &'a Repository {
+        self.project.repository
+    }
+
+    /// Lets others at the repository while commands run.
+    pub fn release(&mut self) {
+        self.held = None;
+    }
+
+    /// Takes the repository again; however long another command keeps it, unless interrupted.
+    pub fn acquire(&mut self, interrupt: &Interrupt) -> Result<()> {
+        while self.held.is_none() {
+            match self.repository().lock() {
+                Ok(lock) => self.held = Some(lock),
+                Err(VersioningError::Locked { .. }) if interrupt.count() < 2 => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn locked(&self, stage: &Stage) -> Result<Option<LockedStage>> {
+        match self.locks.get(&stage.file) {
+            Some(lock) => lock.stage(&stage.name),
+            None => Ok(None),
+        }
+    }
+
+    /// What changed in a stage, as far as the options want to know.
+    pub fn status(&self, stage: &Stage) -> Result<StageStatus> {
+        let locked = self.locked(stage)?;
+        let mut status = status::status(&self.workspace, stage, locked.as_ref())?;
+        if self.options.allow_missing && status.is_only_missing() {
+            status = StageStatus::default();
+        }
+        Ok(status)
+    }
+
+    /// Decides about a vertex and does all but run it.
+    pub fn decide(&mut self, vertex: usize) -> Result<Decision> {
+        match self.project.work(vertex) {
+            Work::Data(file) => self.verify_data(file),
+            Work::Stage(stage) => self.decide_stage(stage),
+        }
+    }
+
+    fn decide_stage(&mut self, stage: &Stage) -> Result<Decision> {
+        let mut status = StageStatus::default();
+        if !self.options.force || stage.frozen {
+            status = self.status(stage)?;
+            if status.is_unchanged() {
+                return Ok(Decision::Unchanged);
+            }
+            if self.options.pull {
+                if status.is_only_missing() && self.pull(stage)? {
+                    return Ok(Decision::Restored);
+                }
+                self.pull_deps(stage)?;
+            }
+        }
+        if stage.frozen {
+            return self.verify_frozen(stage);
+        }
+        let locked = self.locked(stage)?;
+        let inputs = status::inputs(&self.workspace, stage, locked.as_ref())?;
+        if !self.options.force
+            && RunCache::takes(stage)
+            && let Some(result) = self.known_result(stage, &inputs, locked.as_ref())?
+        {
+            self.put_in_place(stage, &result)?;
+            let outs = result.outs;
+            self.note(stage, LockedStage { outs, ..inputs })?;
+            self.workspace.forget();
+            return Ok(Decision::Restored);
+        }
+        let reasons = if self.options.force {
+            vec!["it is forced to".to_owned()]
+        } else {
+            status.reasons()
+        };
+        self.prepare(stage, inputs, reasons)
+            .map(|prepared| Decision::Run(Box::new(prepared)))
+    }
+
+    /// Gets a stage's outputs from the remote, if the lock names them and the remote has them.
+    fn pull(&mut self, stage: &Stage) -> Result<bool> {
+        let Some(locked) = self.locked(stage)? else {
+            return Ok(false);
+        };
+        let outs = stage.outs.iter().filter(|out| out.cache);
+        let paths: Vec<PathBuf> = outs.map(|out| self.workspace.full(&out.at)).collect();
+        self.fetch(&paths)?;
+        if !self.is_whole(stage, &locked)? {
+            return Ok(false);
+        }
+        self.put_in_place(stage, &locked)?;
+        self.workspace.forget();
+        Ok(true)
+    }
+
+    /// Gets what the remote has of these paths; what it lacks shows later.
+    fn fetch(&self, paths: &[PathBuf]) -> Result<()> {
+        let pins = self.repository().pins()?;
+        for path in paths {
+            let tracked = match pins.select(std::slice::from_ref(path), false) {
+                Ok(tracked) => tracked,
+                // Nothing tracks it, so no remote has it.
+                Err(VersioningError::Refused { .. }) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            match transfer::fetch(
+                self.repository(),
+                &tracked,
+                &TransferOptions::default(),
+                &silent,
+            ) {
+                Ok(_) | Err(VersioningError::Missing { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn pull_deps(&mut self, stage: &Stage) -> Result<()> {
+        let missing: Vec<PathBuf> = stage
+            .deps
+            .iter()
+            .filter(|dep| dep.at.is_inside())
+            .map(|dep| self.workspace.full(&dep.at))
+            .filter(|path| !path.exists())
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        self.fetch(&missing)?;
+        for file in &self.project.data {
+            for out in &file.outs {
+                if let Some(id) = out.id
+                    && missing.contains(&out.full)
+                    && self.workspace.is_cached(&id)?
+                {
+                    let target = mlops_versioning::Target {
+                        path: out.full.clone(),
+                        id,
+                        is_exec: out.is_exec,
+                    };
+                    let plan = self.repository().plan(&target, false, &silent)?;
+                    self.repository().apply(&target, plan, &silent)?;
+                }
+            }
+        }
+        self.workspace.forget();
+        Ok(())
+    }
+
+    /// The outputs that these inputs led to before, if the cache has them all.
+    fn known_result(
+        &self,
+        stage: &Stage,
+        inputs: &LockedStage,
+        locked: Option<&LockedStage>,
+    ) -> Result<Option<LockedStage>> {
+        if let Some(locked) = locked
+            && locked.command == inputs.command
+            && locked.to_map().get("deps") == inputs.to_map().get("deps")
+            && locked.to_map().get("params") == inputs.to_map().get("params")
+            && self.is_whole(stage, locked)?
+        {
+            return Ok(Some(locked.clone()));
+        }
+        if self.options.no_run_cache {
+            return Ok(None);
+        }
+        let mut wanted = inputs.clone();
+        wanted.outs = stage
+            .outs
+            .iter()
+            .map(|out| LockedPath {
+                path: out.at.written.clone(),
+                id: None,
+                size: None,
+                nfiles: None,
+                is_exec: false,
+            })
+            .collect();
+        let Some(result) = self.run_cache.find(&wanted)? else {
+            return Ok(None);
+        };
+        Ok(self.is_whole(stage, &result)?.then_some(result))
+    }
+
+    /// Whether a result names all of a stage's outputs and the cache has them.
+    fn is_whole(&self, stage: &Stage, result: &LockedStage) -> Result<bool> {
+        if result.outs.len() != stage.outs.len() {
+            return Ok(false);
+        }
+        for out in &stage.outs {
+            match result.out(&out.at.written).and_then(|known| known.id) {
+                Some(id) if self.workspace.is_cached(&id)? => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    fn put_in_place(&self, stage: &Stage, result: &LockedStage) -> Result<()> {
+        for out in &stage.outs {
+            let Some((id, known)) = result
+                .out(&out.at.written)
+                .and_then(|known| Some((known.id?, known)))
+            else {
+                continue;
+            };
+            if out.cache || id.dir {
+                self.workspace.check_out(&out.at, id, known.is_exec)?;
+                continue;
+            }
+            // Git holds it: it must be a file like any other.
+            let path = self.workspace.full(&out.at);
+            let same = self.workspace.content(&out.at, id.kind)?;
+            if same.is_some_and(|saved| saved.id == id) {
+                continue;
+            }
+            if path.is_dir() {
+                self.remove(&path)?;
+            }
+            if let Some(folder) = path.parent() {
+                disk::create_dir_all(folder)?;
+            }
+            disk::copy(&self.repository().cache().path(&id), &path)?;
+            disk::set_mode(&path, if known.is_exec { 0o755 } else { 0o644 })?;
+        }
+        Ok(())
+    }
+
+    /// Clears the way and takes the paths of a stage that is to run.
+    fn prepare(
+        &mut self,
+        stage: &Stage,
+        inputs: LockedStage,
+        reasons: Vec<String>,
+    ) -> Result<Prepared> {
+        let repository = self.repository();
+        let folder = repository.root().join(&stage.folder);
+        if !folder.is_dir() {
+            return Err(PipelineError::Missing {
+                stage: stage.address(),
+                message: format!("its wdir {} is not there: make the folder", stage.folder),
+            });
+        }
+        let full = |at| self.workspace.full(at);
+        let reads: Vec<PathBuf> = stage.deps.iter().map(|dep| full(&dep.at)).collect();
+        let writes: Vec<PathBuf> = stage.outs.iter().map(|out| full(&out.at)).collect();
+        let paths = PathLock::acquire(&repository.tmp(), "rain repro", &reads, &writes)?;
+        self.clear(stage)?;
+        let logs = repository.tmp().join("repro");
+        disk::create_dir_all(&logs)?;
+        let name: String = stage
+            .address()
+            .chars()
+            .map(|char| {
+                if char.is_alphanumeric() || "@-_.".contains(char) {
+                    char
+                } else {
+                    '_'
+                }
+            })
+            .take(200)
+            .collect();
+        Ok(Prepared {
+            job: Job {
+                stage: stage.address(),
+                commands: stage
+                    .command
+                    .lines()
+                    .into_iter()
+                    .map(str::to_owned)
+                    .collect(),
+                folder,
+                root: repository.root().to_owned(),
+                timeout: stage.timeout,
+                log: logs.join(format!("{name}.log")),
+            },
+            reasons,
+            retries: stage.retries,
+            inputs,
+            _paths: paths,
+        })
+    }
+
+    /// Removes a stage's outputs; those that persist are only freed from the cache.
+    pub fn clear(&self, stage: &Stage) -> Result<()> {
+        self.workspace.forget();
+        for out in &stage.outs {
+            let path = self.workspace.full(&out.at);
+            if let (true, Some(folder)) = (out.at.is_inside(), path.parent()) {
+                mlops_versioning::path::check_no_link_out(self.repository().root(), folder)?;
+            }
+            if out.persist {
+                unprotect(&path)?;
+            } else {
+                self.remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> Result<()> {
+        if path.is_dir() && !path.is_symlink() {
+            disk::remove_tree(path)?;
+        } else {
+            disk::remove_file(path)?;
+        }
+        Ok(())
+    }
+
+    /// Saves what a stage made and notes it.
+    pub fn finish(&mut self, stage: &Stage, prepared: &Prepared) -> Result<()> {
+        self.workspace.forget();
+        let outs = self.save_outs(stage)?;
+        for (before, dep) in prepared.inputs.deps.iter().zip(&stage.deps) {
+            let kind = before.id.map_or(HashKind::Md5, |id| id.kind);
+            let after = self.workspace.content(&dep.at, kind)?;
+            if after.map(|after| after.id) != before.id {
+                let what = format!(
+                    "{} changed while the stage ran, which is noted as made from what it was before",
+                    dep.at.path
+                );
+                (self.listener)(Event::Warning(&stage.address(), &what));
+            }
+        }
+        let made = LockedStage {
+            outs,
+            ..prepared.inputs.clone()
+        };
+        self.keep_result(stage, &made)?;
+        self.note(stage, made)
+    }
+
+    fn save_outs(&self, stage: &Stage) -> Result<Vec<LockedPath>> {
+        let repository = self.repository();
+        let mut outs = Vec::new();
+        let mut hidden = Vec::new();
+        for out in &stage.outs {
+            let path = self.workspace.full(&out.at);
+            let saved = if out.cache && !self.options.no_commit {
+                let content = repository.save(&path, HashKind::Md5, true, &silent)?;
+                content.map(|content| content.saved)
+            } else {
+                self.workspace.content(&out.at, HashKind::Md5)?
+            };
+            let saved = saved.ok_or_else(|| PipelineError::Missing {
+                stage: stage.address(),
+                message: format!(
+                    "it ended well but didn't make {}: let it, or take it out of {}:{}",
+                    out.at.path, stage.file, stage.line
+                ),
+            })?;
+            outs.push(LockedPath::of(&out.at.written, &saved));
+            if out.cache && out.at.is_inside() {
+                hidden.push(path);
+            }
+        }
+        repository.keep_out_of_git(&hidden)?;
+        Ok(outs)
+    }
+
+    /// Lets later runs, DVC's too, take this result. Metrics and plots that Git holds are put into
+    /// the cache for it; with other uncached outputs the result would lack a part.
+    fn keep_result(&self, stage: &Stage, made: &LockedStage) -> Result<()> {
+        let partial = |out: &Output| !out.cache && out.kind == OutputKind::Data;
+        if self.options.no_commit || !RunCache::takes(stage) || stage.outs.iter().any(partial) {
+            return Ok(());
+        }
+        for out in stage.outs.iter().filter(|out| !out.cache) {
+            self.repository()
+                .store(&self.workspace.full(&out.at), HashKind::Md5, &silent)?;
+        }
+        self.run_cache.keep(made)
+    }
+
+    /// Writes `dvc.lock`.
+    fn note(&mut self, stage: &Stage, made: LockedStage) -> Result<()> {
+        let Some(lock) = self.locks.get_mut(&stage.file) else {
+            return Ok(());
+        };
+        if lock.stage(&stage.name)?.as_ref().map(LockedStage::to_map) == Some(made.to_map()) {
+            return Ok(());
+        }
+        let rank = self
+            .ranks
+            .get(&stage.address())
+            .copied()
+            .unwrap_or(usize::MAX - 1);
+        lock.set(&stage.name, &made, rank);
+        lock.write(self.project.repository.root())
+    }
+
+    /// A frozen stage isn't run: what lies there now is what it made.
+    fn verify_frozen(&mut self, stage: &Stage) -> Result<Decision> {
+        let locked = self.locked(stage)?;
+        let inputs = status::inputs(&self.workspace, stage, locked.as_ref())?;
+        let outs = self.save_outs(stage)?;
+        self.note(stage, LockedStage { outs, ..inputs })?;
+        Ok(Decision::Verified)
+    }
+
+    /// Data that somebody changed is saved, as DVC does it.
+    fn verify_data(&mut self, file: &DvcFile) -> Result<Decision> {
+        let mut changed = None;
+        for (at, out) in file.outs.iter().enumerate() {
+            let content = self.repository().hash(&out.full, out.kind, &silent)?;
+            let Some(content) = content else {
+                if self.options.allow_missing {
+                    continue;
+                }
+                return Err(PipelineError::Missing {
+                    stage: self.repository().inside(&file.path)?,
+                    message: format!(
+                        "{} is not there: run `checkout` or `pull`",
+                        out.full.display()
+                    ),
+                });
+            };
+            if out.id == Some(content.saved.id) || file.is_import {
+                continue;
+            }
+            if self.options.dry {
+                return Ok(Decision::Verified);
+            }
+            let kind = HashKind::Md5;
+            let saved = if out.cached && !self.options.no_commit {
+                self.repository().save(&out.full, kind, true, &silent)?
+            } else {
+                self.repository().hash(&out.full, kind, &silent)?
+            };
+            if let Some(saved) = saved {
+                changed
+                    .get_or_insert_with(|| file.clone())
+                    .set(at, &saved.saved);
+            }
+        }
+        match changed {
+            None => Ok(Decision::Unchanged),
+            Some(mut file) => {
+                file.write()?;
+                self.workspace.forget();
+                Ok(Decision::Verified)
+            }
+        }
+    }
+
+    /// Whether a stage that changed could be taken from an earlier run.
+    pub fn could_restore(&self, stage: &Stage) -> Result<bool> {
+        if self.options.force || !RunCache::takes(stage) {
+            return Ok(false);
+        }
+        let locked = self.locked(stage)?;
+        let inputs = match status::inputs(&self.workspace, stage, locked.as_ref()) {
+            Ok(inputs) => inputs,
+            Err(PipelineError::Missing { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        Ok(self
+            .known_result(stage, &inputs, locked.as_ref())?
+            .is_some())
+    }
+}
+
+/// Makes files that are links into the cache files of their own, which a command may change.
+fn unprotect(path: &Path) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+
+    let Ok(metadata) = path.symlink_metadata() else {
+        return Ok(());
+    };
+    if metadata.is_dir() {
+        for entry in std::fs::read_dir(path).map_err(PipelineError::io(path))? {
+            unprotect(&entry.map_err(PipelineError::io(path))?.path())?;
+        }
+        return Ok(());
+    }
+    if metadata.is_symlink() || metadata.nlink() > 1 {
+        let real = path.canonicalize().map_err(PipelineError::io(path))?;
+        disk::copy(&real, path)?;
+    }
+    disk::set_mode(path, metadata.mode() & 0o777 | 0o644)?;
+    Ok(())
+}

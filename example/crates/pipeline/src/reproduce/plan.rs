@@ -1,0 +1,76 @@
+//! Which vertices are looked at, and in which order.
+
+use std::collections::BTreeSet;
+
+use crate::catalog::FILE;
+use crate::error::{PipelineError, Result};
+use crate::graph::Graph;
+use crate::path;
+use crate::project::{Project, Work};
+
+use super::Options;
+
+/// Vertices in an order in which each comes after all of them that it needs.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub order: Vec<usize>,
+    /// The graph without what frozen stages need.
+    pub graph: Graph,
+}
+
+pub(super) fn plan(project: &Project<'_>, options: &Options) -> Result<Plan> {
+    let frozen = |vertex: usize| match project.work(vertex) {
+        Work::Stage(stage) => stage.frozen,
+        Work::Data(_) => false,
+    };
+    let graph = project.graph.without_upstream_of(frozen);
+    let targets = targets(project, options)?;
+    let chosen: BTreeSet<usize> = if options.single_item {
+        targets.into_iter().collect()
+    } else if options.pipeline {
+        let all = (0..graph.len()).collect();
+        let touched = |component: &BTreeSet<usize>| targets.iter().any(|at| component.contains(at));
+        graph
+            .components(&all)
+            .into_iter()
+            .filter(touched)
+            .flatten()
+            .collect()
+    } else if options.downstream {
+        graph.with_downstream(&targets)
+    } else {
+        graph.with_upstream(&targets)
+    };
+    let order = graph.order(&chosen);
+    let graph = if options.single_item {
+        graph.without_upstream_of(|_| true)
+    } else {
+        graph
+    };
+    Ok(Plan { order, graph })
+}
+
+fn targets(project: &Project<'_>, options: &Options) -> Result<Vec<usize>> {
+    if options.all {
+        return Ok((0..project.graph.len()).collect());
+    }
+    if options.targets.is_empty() {
+        let own = path::join(&options.folder, FILE);
+        if !project.catalog.files.contains(&own) {
+            return Err(PipelineError::UnknownTarget {
+                target: own,
+                known: project.catalog.files.clone(),
+            });
+        }
+        return project.select(FILE, &options.folder);
+    }
+    let mut chosen = Vec::new();
+    for target in &options.targets {
+        for vertex in project.select(target, &options.folder)? {
+            if !chosen.contains(&vertex) {
+                chosen.push(vertex);
+            }
+        }
+    }
+    Ok(chosen)
+}

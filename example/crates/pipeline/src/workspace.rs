@@ -1,0 +1,163 @@
+//! What lies in the workspace now.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use mlops_versioning::yaml::Node;
+use mlops_versioning::{
+    Cache, HashKind, ObjectId, Repository, Saved, Signature, Target, VersioningError, hash_file,
+    silent,
+};
+
+use crate::definition::{Location, ParameterFile};
+use crate::error::{PipelineError, Result};
+use crate::params;
+use crate::source::Source;
+
+/// Looks at paths, each file once as long as it looks the same.
+#[derive(Debug)]
+pub(crate) struct Workspace<'r> {
+    pub repository: &'r Repository,
+    pub source: &'r Source,
+    seen: Mutex<HashMap<(PathBuf, HashKind), (Signature, Saved)>>,
+    files: Mutex<HashMap<String, Option<Node>>>,
+}
+
+impl<'r> Workspace<'r> {
+    pub fn new(repository: &'r Repository, source: &'r Source) -> Self {
+        Self {
+            repository,
+            source,
+            seen: Mutex::default(),
+            files: Mutex::default(),
+        }
+    }
+
+    /// Forgets what was seen: something ran.
+    pub fn forget(&self) {
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+        self.files
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    /// A path of a stage, absolute.
+    pub fn full(&self, at: &Location) -> PathBuf {
+        let path = self.repository.root().join(&at.path);
+        if at.is_inside() {
+            path
+        } else {
+            mlops_versioning::path::normal(&path)
+        }
+    }
+
+    /// What lies at a path; `None` if nothing does, or it is ignored.
+    pub fn content(&self, at: &Location, kind: HashKind) -> Result<Option<Saved>> {
+        let path = self.full(at);
+        let Ok(metadata) = std::fs::metadata(&path) else {
+            return Ok(None);
+        };
+        if !at.is_inside() {
+            return outside(&path, kind);
+        }
+        if self.repository.ignore().ignores(&path, metadata.is_dir())? {
+            return Ok(None);
+        }
+        let signature = Signature::of(&metadata);
+        let key = (path, kind);
+        if metadata.is_file() {
+            let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((before, saved)) = seen.get(&key)
+                && *before == signature
+            {
+                return Ok(Some(*saved));
+            }
+        }
+        let Some(content) = self.repository.hash(&key.0, kind, &silent)? else {
+            return Ok(None);
+        };
+        if metadata.is_file() {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.insert(key, (signature, content.saved));
+        }
+        Ok(Some(content.saved))
+    }
+
+    /// The content of a file of parameters; `None` if there is none.
+    pub fn params(&self, file: &ParameterFile) -> Result<Option<Node>> {
+        let known = {
+            let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+            files.get(&file.at.path).cloned()
+        };
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let read = params::read_file(self.source, &file.at.path)?;
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        files.insert(file.at.path.clone(), read.clone());
+        Ok(read)
+    }
+
+    /// Whether the cache has an object, and of a folder all that is in it.
+    pub fn is_cached(&self, id: &ObjectId) -> Result<bool> {
+        let cache: &Cache = self.repository.cache();
+        if !cache.has(id) {
+            return Ok(false);
+        }
+        if !id.dir {
+            return Ok(true);
+        }
+        let manifest = match cache.manifest(id) {
+            Ok(manifest) => manifest,
+            Err(VersioningError::Missing { .. } | VersioningError::Corrupt { .. }) => {
+                return Ok(false);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let ids: Vec<ObjectId> = manifest
+            .entries()
+            .iter()
+            .map(|entry| ObjectId::file(id.kind, entry.checksum))
+            .collect();
+        Ok(cache.has_each(&ids).into_iter().all(|there| there))
+    }
+
+    /// Puts an object of the cache at a path, in place of what lies there.
+    pub fn check_out(&self, at: &Location, id: ObjectId, is_exec: bool) -> Result<()> {
+        let target = Target {
+            path: self.full(at),
+            id,
+            is_exec,
+        };
+        let plan = self.repository.plan(&target, false, &silent)?;
+        if let Some(missing) = plan.missing.first() {
+            return Err(PipelineError::Versioning(VersioningError::Missing {
+                objects: vec![format!("{} ({missing})", at.path)],
+                place: "the cache".into(),
+            }));
+        }
+        Ok(self.repository.apply(&target, plan, &silent)?)
+    }
+}
+
+/// A file that lies outside of the repository, which nothing is noted of.
+fn outside(path: &Path, kind: HashKind) -> Result<Option<Saved>> {
+    if path.is_dir() {
+        return Err(PipelineError::Versioning(VersioningError::Refused {
+            path: path.to_owned(),
+            message: "a folder outside of the repository can't be followed: name its files".into(),
+        }));
+    }
+    let (checksum, size) = hash_file(kind, path).map_err(PipelineError::io(path))?;
+    Ok(Some(Saved {
+        id: ObjectId::file(kind, checksum),
+        size: Some(size),
+        nfiles: None,
+        is_exec: false,
+    }))
+}

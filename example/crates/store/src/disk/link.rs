@@ -1,0 +1,162 @@
+//! Ways to have one content under two names.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use super::step::{self, parent, step};
+use super::temp::{self, Temp};
+use super::{Staged, sync_folder};
+use crate::{StoreError, StoreResult};
+
+/// How one content comes to stand under a second name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Link {
+    /// Shares the blocks until one of the two is written (Btrfs, XFS, APFS).
+    Reflink,
+    /// A second name of the same file.
+    Hard,
+    /// A symbolic link to the path as given.
+    Symbolic,
+    /// A copy of the bytes.
+    Copy,
+}
+
+/// Makes `to` (in place of what is there, in one step) from `from`, and flushes the folder.
+///
+/// # Errors
+/// [`StoreError::Unsupported`] if this kind isn't possible between these two places; otherwise as
+/// [`StoreError::io`] names them.
+pub fn link(kind: Link, from: &Path, to: &Path) -> StoreResult<()> {
+    match kind {
+        Link::Reflink | Link::Copy => {
+            let staged = duplicate(kind, from, to)?;
+            staged.finish(to)
+        }
+        Link::Hard | Link::Symbolic => {
+            // Its name is removed also after success: renaming one name of a file onto another name of the
+            // same file does nothing.
+            let temp = name_beside(kind, from, to)?;
+            step::rename(&temp.path, to)?;
+            drop(temp);
+            sync_folder(parent(to))
+        }
+    }
+}
+
+/// Tries the kinds in order until one is possible, and says which.
+///
+/// # Errors
+/// The last kind's [`StoreError::Unsupported`], or the first failure that is of another sort.
+pub fn link_first(kinds: &[Link], from: &Path, to: &Path) -> StoreResult<Link> {
+    first(kinds, from, |kind| link(kind, from, to)).map(|(kind, ())| kind)
+}
+
+pub(super) fn first<T>(
+    kinds: &[Link],
+    from: &Path,
+    mut make: impl FnMut(Link) -> StoreResult<T>,
+) -> StoreResult<(Link, T)> {
+    let mut last = StoreError::io("link", from, io::ErrorKind::Unsupported.into());
+    for kind in kinds {
+        match make(*kind) {
+            Ok(made) => return Ok((*kind, made)),
+            Err(error @ StoreError::Unsupported { .. }) => last = error,
+            Err(other) => return Err(other),
+        }
+    }
+    Err(last)
+}
+
+/// Makes a second name of the same file. See [`link`].
+///
+/// # Errors
+/// As [`link`].
+pub fn hard_link(from: &Path, to: &Path) -> StoreResult<()> {
+    link(Link::Hard, from, to)
+}
+
+/// Makes a symbolic link at `to` that says `target`. See [`link`].
+///
+/// # Errors
+/// As [`link`].
+pub fn symlink(target: &Path, to: &Path) -> StoreResult<()> {
+    link(Link::Symbolic, target, to)
+}
+
+/// Makes a file that shares its blocks with `from` until one of the two is written. See [`link`].
+///
+/// # Errors
+/// As [`link`].
+pub fn reflink(from: &Path, to: &Path) -> StoreResult<()> {
+    link(Link::Reflink, from, to)
+}
+
+/// Copies the bytes of a file, not its mode. See [`link`].
+///
+/// # Errors
+/// As [`link`].
+pub fn copy(from: &Path, to: &Path) -> StoreResult<()> {
+    link(Link::Copy, from, to)
+}
+
+/// A staged file with the content of `from`.
+pub(super) fn duplicate(kind: Link, from: &Path, to: &Path) -> StoreResult<Staged> {
+    let mut source = File::open(from).map_err(|error| StoreError::io("read", from, error))?;
+    let staged = Staged::beside(to)?;
+    if kind == Link::Reflink {
+        step("reflink", to, || clone_blocks(&source, staged.file()))?;
+    } else {
+        // std takes copy_file_range or sendfile where the system has them.
+        step("copy", to, || io::copy(&mut source, &mut staged.file()))?;
+    }
+    Ok(staged)
+}
+
+/// A temporary name in the folder of `to` for the file `from`.
+pub(super) fn name_beside(kind: Link, from: &Path, to: &Path) -> StoreResult<Temp> {
+    let path = temp::fresh(parent(to));
+    if kind == Link::Hard {
+        step("hard-link", to, || fs::hard_link(from, &path)).map_err(refused_links)?;
+    } else {
+        step("symlink", to, || std::os::unix::fs::symlink(from, &path))?;
+    }
+    Ok(Temp { path, keep: false })
+}
+
+/// Linux says "not permitted" (EPERM) where a file system has no hard links, or protects other people's
+/// files from them: another kind of link will do there.
+fn refused_links(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Denied {
+            doing,
+            path,
+            source,
+        } if source.raw_os_error() == Some(rustix::io::Errno::PERM.raw_os_error()) => {
+            StoreError::Unsupported {
+                doing,
+                path,
+                source,
+            }
+        }
+        other => other,
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn clone_blocks(from: &File, to: &File) -> io::Result<()> {
+    use rustix::io::Errno;
+    rustix::fs::ioctl_ficlone(to, from).map_err(|errno| match errno {
+        // What file systems without reflinks say: ext4 NOTSUP or NOTTY, tmpfs INVAL, two devices XDEV.
+        Errno::OPNOTSUPP | Errno::NOTTY | Errno::INVAL | Errno::NOSYS | Errno::XDEV => {
+            io::Error::new(io::ErrorKind::Unsupported, "no reflinks here")
+        }
+        other => other.into(),
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn clone_blocks(_from: &File, _to: &File) -> io::Result<()> {
+    // On macOS std's own copy clones where APFS can; it needs a path, so a copy is what is taken.
+    Err(io::ErrorKind::Unsupported.into())
+}

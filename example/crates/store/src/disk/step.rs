@@ -1,0 +1,68 @@
+//! One step on the file system, between two crash points.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::crash;
+use crate::{StoreError, StoreResult};
+
+/// Takes a step between two crash points and names its failure.
+pub(super) fn step<T>(
+    doing: &'static str,
+    path: &Path,
+    act: impl FnOnce() -> io::Result<T>,
+) -> StoreResult<T> {
+    crash::point(doing);
+    let done = act().map_err(|source| StoreError::io(doing, path, source))?;
+    crash::point(doing);
+    Ok(done)
+}
+
+/// The folder a path stands in; the current one for a bare name.
+pub(super) fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+pub(super) fn rename(from: &Path, to: &Path) -> StoreResult<()> {
+    step("rename", to, || fs::rename(from, to)).map_err(|error| match error {
+        // Which of the two is missing isn't said.
+        StoreError::Missing { doing, source, .. } if fs::symlink_metadata(from).is_err() => {
+            StoreError::io(doing, from, source)
+        }
+        StoreError::Missing { doing, source, .. } => StoreError::io(doing, parent(to), source),
+        other => other,
+    })
+}
+
+/// Renames only if nothing is there; `false` if something is.
+pub(super) fn rename_new(from: &Path, to: &Path) -> StoreResult<bool> {
+    match step("create", to, || rename_exclusive(from, to)) {
+        Ok(()) => Ok(true),
+        Err(StoreError::InTheWay { .. }) => Ok(false),
+        Err(other) => Err(other),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn rename_exclusive(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // NFS and some FUSE file systems don't know the flag.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => link_exclusive(from, to),
+        other => Ok(other?),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn rename_exclusive(from: &Path, to: &Path) -> io::Result<()> {
+    link_exclusive(from, to)
+}
+
+fn link_exclusive(from: &Path, to: &Path) -> io::Result<()> {
+    fs::hard_link(from, to)?;
+    fs::remove_file(from)
+}

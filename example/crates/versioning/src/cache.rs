@@ -1,0 +1,325 @@
+//! The objects of a repository: contents under the names of their hashes, as DVC lays them out.
+
+use std::collections::HashSet;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use mlops_store::disk::{self, Link};
+use rayon::prelude::*;
+
+use crate::VersioningError;
+use crate::config::Config;
+use crate::hash::{self, Checksum, HashKind, ObjectId};
+use crate::manifest::Manifest;
+
+/// Objects that are whole and verified have this mode; DVC trusts it, and so do we.
+pub const PROTECTED: u32 = 0o444;
+/// More names than this are looked up by listing folders.
+const LIST_FROM: usize = 256;
+
+/// A folder of objects.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    root: PathBuf,
+    links: Vec<Link>,
+}
+
+impl Cache {
+    /// The cache that a configuration names; `.dvc/cache` if it names none.
+    pub fn of(config: &Config, dvc: &Path) -> Cache {
+        let links = config
+            .cache_types()
+            .iter()
+            .filter_map(|kind| match kind.as_str() {
+                "reflink" => Some(Link::Reflink),
+                "hardlink" => Some(Link::Hard),
+                "symlink" => Some(Link::Symbolic),
+                "copy" => Some(Link::Copy),
+                _ => None,
+            })
+            .collect();
+        Cache {
+            root: config.cache_dir().unwrap_or_else(|| dvc.join("cache")),
+            links,
+        }
+    }
+
+    /// The folder, of which 2.x objects and the run cache lie directly in it.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// How objects come into the workspace, in the order to be tried.
+    pub fn links(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// The folder of objects of one kind.
+    pub fn folder(&self, kind: HashKind) -> PathBuf {
+        match kind {
+            HashKind::Md5 => self.root.join("files").join("md5"),
+            HashKind::Md5Dos2Unix => self.root.clone(),
+        }
+    }
+
+    /// Where an object lies, or would.
+    pub fn path(&self, id: &ObjectId) -> PathBuf {
+        let mut path = self.folder(id.kind);
+        let name = id.to_string();
+        path.push(&name[..2]);
+        path.push(&name[2..]);
+        path
+    }
+
+    /// Whether an object is there.
+    pub fn has(&self, id: &ObjectId) -> bool {
+        self.path(id).is_file()
+    }
+
+    /// Whether each of the objects is there, in their order.
+    pub fn has_each(&self, ids: &[ObjectId]) -> Vec<bool> {
+        if ids.len() < LIST_FROM {
+            return ids.iter().map(|id| self.has(id)).collect();
+        }
+        let mut prefixes: Vec<(HashKind, u8)> =
+            ids.iter().map(|id| (id.kind, id.checksum.0[0])).collect();
+        prefixes.sort_unstable();
+        prefixes.dedup();
+        let there: HashSet<ObjectId> = prefixes
+            .into_par_iter()
+            .flat_map_iter(|(kind, prefix)| self.list_prefix(kind, prefix))
+            .collect();
+        ids.par_iter().map(|id| there.contains(id)).collect()
+    }
+
+    /// The names of all files' contents of one kind.
+    pub(crate) fn checksums(&self, kind: HashKind) -> HashSet<Checksum> {
+        (0..=u8::MAX)
+            .into_par_iter()
+            .flat_map_iter(|prefix| self.list_prefix(kind, prefix))
+            .filter(|id| !id.dir)
+            .map(|id| id.checksum)
+            .collect()
+    }
+
+    /// A number that changes whenever an object comes or goes; none while that can't be told, since
+    /// the last change is too short ago.
+    pub(crate) fn presence(&self, kind: HashKind) -> Option<u64> {
+        let now = crate::state::now();
+        let folder = self.folder(kind);
+        let mut sum = 0u64;
+        for prefix in 0..=u8::MAX {
+            let metadata = std::fs::metadata(folder.join(format!("{prefix:02x}")));
+            let (time, inode) = match metadata {
+                Ok(metadata) => (
+                    metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec(),
+                    metadata.ino(),
+                ),
+                Err(_) => (0, 0),
+            };
+            if inode != 0 && !crate::state::is_settled(time, now) {
+                return None;
+            }
+            for part in [time.cast_unsigned(), inode] {
+                sum = (sum.rotate_left(5) ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            }
+        }
+        Some(sum.max(1))
+    }
+
+    /// All objects of one kind.
+    pub fn list(&self, kind: HashKind) -> Vec<ObjectId> {
+        let mut ids: Vec<ObjectId> = (0..=u8::MAX)
+            .into_par_iter()
+            .flat_map_iter(|prefix| self.list_prefix(kind, prefix))
+            .collect();
+        ids.par_sort_unstable();
+        ids
+    }
+
+    /// The objects whose name begins with a byte; a folder that isn't there has none.
+    fn list_prefix(&self, kind: HashKind, prefix: u8) -> Vec<ObjectId> {
+        let start = format!("{prefix:02x}");
+        let Ok(entries) = std::fs::read_dir(self.folder(kind).join(&start)) else {
+            return Vec::new();
+        };
+        entries
+            .filter_map(Result::ok)
+            .filter_map(|entry| {
+                let name = entry.file_name();
+                ObjectId::parse(kind, &format!("{start}{}", name.to_str()?))
+            })
+            .collect()
+    }
+
+    /// Reads a folder's manifest, and checks that it is what its name says.
+    ///
+    /// # Errors
+    /// [`VersioningError::Missing`] or [`VersioningError::Corrupt`], or the system's refusal.
+    pub fn manifest(&self, id: &ObjectId) -> Result<Manifest, VersioningError> {
+        let path = self.path(id);
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(VersioningError::Missing {
+                    objects: vec![id.to_string()],
+                    place: "the cache".into(),
+                });
+            }
+            Err(error) => return Err(VersioningError::io(path)(error)),
+        };
+        let found = Checksum::of(&bytes);
+        if found != id.checksum {
+            return Err(corrupt(&path, id.checksum, found));
+        }
+        Manifest::read(&bytes, &path)
+    }
+
+    /// Checks an object that nobody has checked yet (its mode says so), and protects it.
+    ///
+    /// # Errors
+    /// [`VersioningError::Corrupt`] if it isn't what its name says, or the system's refusal.
+    pub fn check_unprotected(&self, id: &ObjectId) -> Result<(), VersioningError> {
+        let path = self.path(id);
+        let metadata = std::fs::metadata(&path).map_err(VersioningError::io(&path))?;
+        if metadata.permissions().mode() & 0o777 == PROTECTED {
+            return Ok(());
+        }
+        self.check(id)?;
+        self.protect(&path);
+        Ok(())
+    }
+
+    /// Hashes an object.
+    ///
+    /// # Errors
+    /// [`VersioningError::Corrupt`] if it isn't what its name says, or the system's refusal.
+    pub fn check(&self, id: &ObjectId) -> Result<u64, VersioningError> {
+        let path = self.path(id);
+        // A manifest's name is the hash of its bytes as they are, in 2.x too.
+        let kind = if id.dir { HashKind::Md5 } else { id.kind };
+        let (found, size) = hash::hash_file(kind, &path).map_err(VersioningError::io(&path))?;
+        if found == id.checksum {
+            Ok(size)
+        } else {
+            Err(corrupt(&path, id.checksum, found))
+        }
+    }
+
+    /// Takes the right to write away. On file systems without modes nothing can be done, and DVC does nothing.
+    pub fn protect(&self, path: &Path) {
+        // Refused for an object of somebody else's in a shared cache: it stays checked each time.
+        drop(disk::set_mode(path, PROTECTED));
+    }
+}
+
+fn corrupt(path: &Path, expected: Checksum, found: Checksum) -> VersioningError {
+    VersioningError::Corrupt {
+        place: path.display().to_string(),
+        expected: expected.to_string(),
+        found: found.to_string(),
+        advice: "run `verify --repair` to fetch it again".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cache() -> (tempfile::TempDir, Cache) {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache {
+            root: folder.path().to_path_buf(),
+            links: vec![Link::Copy],
+        };
+        (folder, cache)
+    }
+
+    fn put(cache: &Cache, kind: HashKind, content: &[u8], name: &[u8], dir: bool) -> ObjectId {
+        let id = ObjectId {
+            kind,
+            checksum: Checksum::of(name),
+            dir,
+        };
+        let path = cache.path(&id);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+        id
+    }
+
+    #[test]
+    fn objects_lie_where_dvc_puts_them() {
+        let (_folder, cache) = cache();
+        let path = |kind, text| {
+            let path = cache.path(&ObjectId::parse(kind, text).unwrap());
+            path.strip_prefix(cache.root())
+                .unwrap()
+                .display()
+                .to_string()
+        };
+        let foo = "acbd18db4cc2f85cedef654fccc4a4d8";
+        assert_eq!(
+            path(HashKind::Md5, foo),
+            "files/md5/ac/bd18db4cc2f85cedef654fccc4a4d8"
+        );
+        assert_eq!(
+            path(HashKind::Md5Dos2Unix, foo),
+            "ac/bd18db4cc2f85cedef654fccc4a4d8"
+        );
+        let dir = "5ea40360f5b4ec688df672a4db9c17d1.dir";
+        assert_eq!(
+            path(HashKind::Md5, dir),
+            "files/md5/5e/a40360f5b4ec688df672a4db9c17d1.dir"
+        );
+    }
+
+    #[test]
+    fn many_are_found_as_few_are() {
+        let (_folder, cache) = cache();
+        let ids: Vec<ObjectId> = (0..2 * LIST_FROM)
+            .map(|n| ObjectId::file(HashKind::Md5, Checksum::of(n.to_string().as_bytes())))
+            .collect();
+        for (n, _) in ids.iter().enumerate().filter(|(n, _)| n % 3 == 0) {
+            put(&cache, HashKind::Md5, b"", n.to_string().as_bytes(), false);
+        }
+        let found = cache.has_each(&ids);
+        let few: Vec<bool> = ids.iter().map(|id| cache.has(id)).collect();
+        assert_eq!(found, few);
+        assert_eq!(
+            cache.list(HashKind::Md5).len(),
+            few.iter().filter(|has| **has).count()
+        );
+    }
+
+    #[test]
+    fn an_object_that_is_not_what_its_name_says_is_found_out_unless_protected() {
+        let (_folder, cache) = cache();
+        let good = put(&cache, HashKind::Md5, b"foo", b"foo", false);
+        cache.check_unprotected(&good).unwrap();
+        let mode = std::fs::metadata(cache.path(&good))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, PROTECTED);
+        let bad = put(&cache, HashKind::Md5, b"foo", b"bar", false);
+        assert!(matches!(
+            cache.check_unprotected(&bad),
+            Err(VersioningError::Corrupt { .. })
+        ));
+        cache.protect(&cache.path(&bad));
+        cache.check_unprotected(&bad).unwrap();
+        cache.check(&bad).unwrap_err();
+    }
+
+    #[test]
+    fn a_torn_manifest_is_not_believed() {
+        let (_folder, cache) = cache();
+        let id = put(&cache, HashKind::Md5, b"[", b"[]", true);
+        assert!(matches!(
+            cache.manifest(&id),
+            Err(VersioningError::Corrupt { .. })
+        ));
+        let id = put(&cache, HashKind::Md5, b"[]", b"[]", true);
+        assert_eq!(cache.manifest(&id).unwrap(), Manifest::default());
+    }
+}

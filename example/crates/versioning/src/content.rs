@@ -1,0 +1,392 @@
+//! From what lies in the workspace to its name, and into the cache.
+
+use std::collections::HashSet;
+use std::fs::Metadata;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use mlops_store::disk::{Batch, Existing};
+use rayon::prelude::*;
+
+use crate::cache::PROTECTED;
+use crate::hash::{Checksum, HashKind, ObjectId};
+use crate::hashing::{Job, Purpose, to_store};
+use crate::manifest::{self, Manifest, ManifestEntry};
+use crate::progress::Report;
+use crate::scan::{ScannedFile, scan};
+use crate::state::{self, Facts, Known, StateTable};
+use crate::{Repository, Saved, VersioningError, path};
+
+/// The scope of files that are tracked one by one.
+pub(crate) const SINGLE: &str = "";
+
+/// What lies at a path, hashed.
+#[derive(Debug, Clone)]
+pub struct Content {
+    /// Its name and size.
+    pub saved: Saved,
+    /// The files of a folder in the order of their paths; a file is its own only one.
+    pub files: Vec<ScannedFile>,
+    /// Their hashes.
+    pub checksums: Vec<Checksum>,
+    /// Whether nothing has left the cache since all of it was found there.
+    pub(crate) is_present: bool,
+    /// When it was looked at, in ns since 1970.
+    pub(crate) seen: i64,
+}
+
+impl Content {
+    /// A folder's manifest; none for a file.
+    pub fn manifest(&self) -> Option<Manifest> {
+        self.saved.id.dir.then(|| {
+            // They were checked when they were hashed.
+            Manifest::of_checked(
+                entries(&self.files, &self.checksums).map(|(path, checksum)| ManifestEntry {
+                    path: path.to_string(),
+                    checksum,
+                }),
+            )
+        })
+    }
+
+    /// The contents of the files.
+    pub fn objects(&self) -> Vec<ObjectId> {
+        let kind = self.saved.id.kind;
+        self.checksums
+            .iter()
+            .map(|checksum| ObjectId::file(kind, *checksum))
+            .collect()
+    }
+}
+
+/// The hashes of a scope's files.
+struct Hashed {
+    checksums: Vec<Checksum>,
+    /// The manifest's name, if the table knew it.
+    id: Option<Checksum>,
+    is_present: bool,
+}
+
+impl Repository {
+    /// What lies at an absolute path, hashing only what changed since it was last seen; `None` if nothing is there.
+    ///
+    /// # Errors
+    /// If something there can't be read or tracked.
+    pub fn hash(
+        &self,
+        path: &Path,
+        kind: HashKind,
+        report: Report<'_>,
+    ) -> Result<Option<Content>, VersioningError> {
+        self.content(path, kind, Purpose::Name, report)
+    }
+
+    /// The same, and puts it into the cache, from which on it is safe. The workspace stays as it is.
+    ///
+    /// # Errors
+    /// As [`hash`](Repository::hash), or if the cache can't be written.
+    pub fn store(
+        &self,
+        path: &Path,
+        kind: HashKind,
+        report: Report<'_>,
+    ) -> Result<Option<Content>, VersioningError> {
+        self.content(path, kind, Purpose::Store(self.cache()), report)
+    }
+
+    fn content(
+        &self,
+        path: &Path,
+        kind: HashKind,
+        purpose: Purpose<'_>,
+        report: Report<'_>,
+    ) -> Result<Option<Content>, VersioningError> {
+        let mut contents = self.contents(&[(path.to_path_buf(), kind)], purpose, report)?;
+        Ok(contents.pop().flatten())
+    }
+
+    /// What lies at many paths, in their order; many single files cost no more than a folder of them.
+    ///
+    /// # Errors
+    /// As [`hash`](Repository::hash).
+    pub fn hash_many(
+        &self,
+        paths: &[(PathBuf, HashKind)],
+        report: Report<'_>,
+    ) -> Result<Vec<Option<Content>>, VersioningError> {
+        self.contents(paths, Purpose::Name, report)
+    }
+
+    /// The same for [`store`](Repository::store).
+    ///
+    /// # Errors
+    /// As [`store`](Repository::store).
+    pub fn store_many(
+        &self,
+        paths: &[(PathBuf, HashKind)],
+        report: Report<'_>,
+    ) -> Result<Vec<Option<Content>>, VersioningError> {
+        self.contents(paths, Purpose::Store(self.cache()), report)
+    }
+
+    fn contents(
+        &self,
+        paths: &[(PathBuf, HashKind)],
+        purpose: Purpose<'_>,
+        report: Report<'_>,
+    ) -> Result<Vec<Option<Content>>, VersioningError> {
+        let now = state::now();
+        let seen = paths
+            .par_iter()
+            .with_min_len(256)
+            .map(|(path, _)| look_at(path))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut contents: Vec<Option<Content>> = Vec::with_capacity(paths.len());
+        let mut single = Vec::new();
+        for (at, ((path, kind), metadata)) in paths.iter().zip(seen).enumerate() {
+            contents.push(match metadata {
+                Some(metadata) if metadata.is_dir() => {
+                    Some(self.folder_content(path, *kind, purpose, report)?)
+                }
+                Some(metadata) => {
+                    let is_link = path.is_symlink();
+                    let file = ScannedFile::of(self.inside(path)?, path, &metadata, is_link)?;
+                    single.push((at, *kind, file, is_exec(&metadata)));
+                    None
+                }
+                None => None,
+            });
+        }
+        single.sort_by(|a, b| (a.1, &a.2.path).cmp(&(b.1, &b.2.path)));
+        for same in single.chunk_by(|a, b| a.1 == b.1) {
+            let kind = same[0].1;
+            let files: Vec<ScannedFile> = same.iter().map(|(_, _, file, _)| file.clone()).collect();
+            let hashed = self.checksums(self.root(), SINGLE, &files, kind, now, purpose, report)?;
+            for ((at, _, file, is_exec), checksum) in same.iter().zip(hashed.checksums) {
+                contents[*at] = Some(Content {
+                    saved: Saved {
+                        id: ObjectId::file(kind, checksum),
+                        size: Some(file.signature.size),
+                        nfiles: None,
+                        is_exec: *is_exec,
+                    },
+                    files: vec![file.clone()],
+                    checksums: vec![checksum],
+                    is_present: false,
+                    seen: now,
+                });
+            }
+        }
+        Ok(contents)
+    }
+
+    fn folder_content(
+        &self,
+        folder: &Path,
+        kind: HashKind,
+        purpose: Purpose<'_>,
+        report: Report<'_>,
+    ) -> Result<Content, VersioningError> {
+        let now = state::now();
+        let files = scan(folder, self.ignore())?;
+        let scope = self.inside(folder)?;
+        let hashed = self.checksums(folder, &scope, &files, kind, now, purpose, report)?;
+        let known = hashed.id.map(|checksum| ObjectId {
+            kind,
+            checksum,
+            dir: true,
+        });
+        let (id, is_new) = match (purpose, known) {
+            (Purpose::Name, Some(id)) => (id, false),
+            (Purpose::Store(cache), Some(id)) if cache.has(&id) => (id, false),
+            _ => {
+                for file in &files {
+                    path::check_inside(&file.path).map_err(|why| {
+                        VersioningError::refused(folder.join(&file.path), format!("its path {why}"))
+                    })?;
+                }
+                let bytes = manifest::encode(entries(&files, &hashed.checksums));
+                let id = Manifest::id_of(&bytes, kind);
+                if let Purpose::Store(_) = purpose {
+                    self.store_bytes(&id, &bytes)?;
+                }
+                (id, true)
+            }
+        };
+        let content = Content {
+            saved: Saved {
+                id,
+                size: Some(files.iter().map(|file| file.signature.size).sum()),
+                nfiles: Some(files.len() as u64),
+                is_exec: false,
+            },
+            files,
+            checksums: hashed.checksums,
+            is_present: hashed.is_present,
+            seen: now,
+        };
+        if is_new {
+            self.remember_folder(&scope, &content, None)?;
+        }
+        Ok(content)
+    }
+
+    /// Puts a manifest into the cache; its files should be there before.
+    ///
+    /// # Errors
+    /// If the cache can't be written.
+    pub fn store_manifest(
+        &self,
+        manifest: &Manifest,
+        kind: HashKind,
+    ) -> Result<ObjectId, VersioningError> {
+        let bytes = manifest.to_bytes();
+        let id = Manifest::id_of(&bytes, kind);
+        self.store_bytes(&id, &bytes)?;
+        Ok(id)
+    }
+
+    fn store_bytes(&self, id: &ObjectId, bytes: &[u8]) -> Result<(), VersioningError> {
+        if !self.cache().has(id) {
+            let batch = Batch::new();
+            let path = self.cache().path(id);
+            batch.stage(&path, bytes, Some(PROTECTED), Existing::Keep)?;
+            batch.commit()?;
+        }
+        Ok(())
+    }
+
+    /// The hashes of files in the order of their paths, those known from the table, the others computed.
+    #[allow(clippy::too_many_arguments)]
+    fn checksums(
+        &self,
+        folder: &Path,
+        scope: &str,
+        files: &[ScannedFile],
+        kind: HashKind,
+        now: i64,
+        purpose: Purpose<'_>,
+        report: Report<'_>,
+    ) -> Result<Hashed, VersioningError> {
+        let table = StateTable::load(&self.state_folder(), scope, kind);
+        let mut near = 0;
+        let mut known: Vec<Option<Checksum>> = files
+            .iter()
+            .map(|file| table.checksum(&file.path, &file.signature, &mut near))
+            .collect();
+        let is_same = table.len() == files.len() && known.iter().all(Option::is_some);
+        let facts = table.facts();
+        let none_left = facts.presence.is_some() && facts.presence == self.cache().presence(kind);
+        let work = match purpose {
+            Purpose::Store(cache) if !none_left => to_store(&known, files, kind, cache),
+            _ => (0..files.len()).filter(|at| known[*at].is_none()).collect(),
+        };
+        if !work.is_empty() {
+            let job = Job::new(folder, kind, purpose, report);
+            for (at, checksum) in job.run_all(&work, files, &known)? {
+                known[at] = Some(checksum);
+            }
+        }
+        let checksums: Vec<Checksum> = known.into_iter().flatten().collect();
+        if scope == SINGLE && !work.is_empty() {
+            self.remember_single(kind, now, &table, files, &checksums)?;
+        }
+        Ok(Hashed {
+            checksums,
+            id: facts.id.filter(|_| is_same),
+            is_present: is_same && none_left,
+        })
+    }
+
+    /// Writes the table of a folder; `presence` says in which state of the cache all of it was there.
+    pub(crate) fn remember_folder(
+        &self,
+        scope: &str,
+        content: &Content,
+        presence: Option<u64>,
+    ) -> Result<(), VersioningError> {
+        let id = content.saved.id;
+        let facts = Facts {
+            id: id.dir.then_some(id.checksum),
+            presence,
+        };
+        let told = known(&content.files, &content.checksums);
+        StateTable::save(
+            &self.state_folder(),
+            scope,
+            id.kind,
+            content.seen,
+            facts,
+            told,
+        )
+    }
+
+    /// Writes the table of single files, and keeps what it isn't told of.
+    pub(crate) fn remember_single(
+        &self,
+        kind: HashKind,
+        now: i64,
+        table: &StateTable,
+        files: &[ScannedFile],
+        checksums: &[Checksum],
+    ) -> Result<(), VersioningError> {
+        let names: HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+        let kept = (0..table.len())
+            .filter_map(|at| table.get(at))
+            .filter(|known| !names.contains(known.path));
+        let mut all: Vec<Known<'_>> = kept.chain(known(files, checksums)).collect();
+        all.sort_unstable_by(|a, b| a.path.cmp(b.path));
+        all.dedup_by(|a, b| a.path == b.path);
+        let facts = Facts::default();
+        StateTable::save(
+            &self.state_folder(),
+            SINGLE,
+            kind,
+            now,
+            facts,
+            all.into_iter(),
+        )
+    }
+}
+
+fn entries<'a>(
+    files: &'a [ScannedFile],
+    checksums: &'a [Checksum],
+) -> impl ExactSizeIterator<Item = (&'a str, Checksum)> + Clone {
+    files
+        .iter()
+        .zip(checksums)
+        .map(|(file, checksum)| (file.path.as_str(), *checksum))
+}
+
+fn known<'a>(
+    files: &'a [ScannedFile],
+    checksums: &'a [Checksum],
+) -> impl Iterator<Item = Known<'a>> + Clone {
+    files.iter().zip(checksums).map(|(file, checksum)| Known {
+        path: &file.path,
+        signature: file.signature,
+        checksum: *checksum,
+    })
+}
+
+/// What lies at a path, links followed.
+fn look_at(path: &Path) -> Result<Option<Metadata>, VersioningError> {
+    match std::fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(VersioningError::io(path)(error)),
+    }
+}
+
+fn is_exec(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    metadata.permissions().mode() & 0o111 != 0
+}

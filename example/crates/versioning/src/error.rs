@@ -1,0 +1,189 @@
+use std::path::{Path, PathBuf};
+
+/// What can go wrong with versioned data.
+///
+/// Every message says where (file, line, key, value) and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VersioningError {
+    /// The operating system refused a file.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file in question.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The store below refused.
+    #[error(transparent)]
+    Store(#[from] mlops_store::StoreError),
+    /// A file of ours, or of DVC's, doesn't say what it must.
+    #[error("{}{}: {message}", path.display(), at_line(*line))]
+    File {
+        /// The file in question.
+        path: PathBuf,
+        /// Its line, from 1, where known.
+        line: Option<usize>,
+        /// What is wrong with it and what to do.
+        message: String,
+    },
+    /// There is no repository here.
+    #[error("{path} is in no repository of data: run `init` where .dvc is to be", path = start.display())]
+    NotARepository {
+        /// Where the search upwards began.
+        start: PathBuf,
+    },
+    /// Something is asked for that would do harm or makes no sense.
+    #[error("{path}: {message}", path = path.display())]
+    Refused {
+        /// What it is about.
+        path: PathBuf,
+        /// Why not, and what to do.
+        message: String,
+    },
+    /// Files of the workspace that are saved nowhere would be lost.
+    #[error("{}", unsaved(paths))]
+    Unsaved {
+        /// The files.
+        paths: Vec<PathBuf>,
+    },
+    /// Another process holds the repository.
+    #[error(
+        "{path} is held by another process ({holder}) for more than 3 s: wait until it is done",
+        path = path.display()
+    )]
+    Locked {
+        /// The lock's file.
+        path: PathBuf,
+        /// What the lock's file says about who holds it.
+        holder: String,
+    },
+    /// Another command works on a path.
+    #[error(
+        "{path} is busy, blocked by {holder}: wait, or if no such process runs, remove .dvc/tmp/rwlock"
+    )]
+    Busy {
+        /// The path.
+        path: String,
+        /// Process and command.
+        holder: String,
+    },
+    /// A file was written to while it was read.
+    #[error("{path} changed while it was hashed: wait until nothing writes to it and run the command again", path = path.display())]
+    ChangedMeanwhile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Objects are neither in the cache nor where they were looked for.
+    #[error("{}", missing(objects, place))]
+    Missing {
+        /// What each is for.
+        objects: Vec<String>,
+        /// Where they were looked for.
+        place: String,
+    },
+    /// An object isn't what its name says.
+    #[error("{place}: the content's hash is {found}, its name says {expected}: {advice}")]
+    Corrupt {
+        /// Where the object lies.
+        place: String,
+        /// Hash by its name.
+        expected: String,
+        /// Hash by its content.
+        found: String,
+        /// What to do.
+        advice: String,
+    },
+    /// Some of many transfers failed.
+    #[error(
+        "{failed} of {total} objects weren't transferred, the first because: {first}; run the command again, what arrived is skipped"
+    )]
+    Transfer {
+        /// How many failed.
+        failed: usize,
+        /// How many there were.
+        total: usize,
+        /// The first reason.
+        first: String,
+    },
+    /// Git said no.
+    #[error("`git {command}` failed: {message}")]
+    Git {
+        /// Its arguments.
+        command: String,
+        /// What it printed.
+        message: String,
+    },
+}
+
+impl VersioningError {
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> VersioningError {
+        let path = path.into();
+        move |source| VersioningError::Io { path, source }
+    }
+
+    pub(crate) fn file(path: &Path, line: Option<usize>, message: impl Into<String>) -> Self {
+        VersioningError::File {
+            path: path.to_path_buf(),
+            line,
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn refused(path: impl AsRef<Path>, message: impl Into<String>) -> Self {
+        VersioningError::Refused {
+            path: path.as_ref().to_path_buf(),
+            message: message.into(),
+        }
+    }
+
+    /// Whether the user must change something (else the run itself failed).
+    pub fn is_users_turn(&self) -> bool {
+        match self {
+            VersioningError::Io { source, .. } => matches!(
+                source.kind(),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied
+            ),
+            VersioningError::Store(_)
+            | VersioningError::Transfer { .. }
+            | VersioningError::Corrupt { .. }
+            | VersioningError::ChangedMeanwhile { .. }
+            | VersioningError::Locked { .. }
+            | VersioningError::Busy { .. }
+            | VersioningError::Git { .. } => false,
+            _ => true,
+        }
+    }
+}
+
+fn at_line(line: Option<usize>) -> String {
+    line.map(|line| format!(":{line}")).unwrap_or_default()
+}
+
+/// The first few of many, so that a message fits a screen.
+fn first_few(items: impl ExactSizeIterator<Item = String>) -> String {
+    const SHOWN: usize = 10;
+    let more = items.len().saturating_sub(SHOWN);
+    let mut text: String = items
+        .take(SHOWN)
+        .map(|item| format!("\n  {item}"))
+        .collect();
+    if more > 0 {
+        text.push_str(&format!("\n  and {more} more"));
+    }
+    text
+}
+
+fn unsaved(paths: &[PathBuf]) -> String {
+    format!(
+        "these files would be lost, their content is saved nowhere: commit them, or give --force{}",
+        first_few(paths.iter().map(|path| path.display().to_string()))
+    )
+}
+
+fn missing(objects: &[String], place: &str) -> String {
+    format!(
+        "not in {place}: run `pull`, or `push` where the data is{}",
+        first_few(objects.iter().cloned())
+    )
+}

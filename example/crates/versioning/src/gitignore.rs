@@ -1,0 +1,136 @@
+//! Keeps data out of Git: a line in the `.gitignore` beside it, as DVC writes it.
+
+use std::path::{Path, PathBuf};
+
+use mlops_store::disk;
+
+use crate::{Repository, VersioningError};
+
+impl Repository {
+    /// Names paths in the `.gitignore` beside them, unless Git ignores them already; says which
+    /// files were changed.
+    ///
+    /// # Errors
+    /// If Git tracks one of them, or the system refuses.
+    pub fn keep_out_of_git(&self, paths: &[PathBuf]) -> Result<Vec<PathBuf>, VersioningError> {
+        if let Some(git) = self.git().filter(|_| !paths.is_empty())
+            && let Some(tracked) = git.tracked(paths)?.into_iter().next()
+        {
+            return Err(VersioningError::refused(
+                tracked,
+                "is tracked by Git: `git rm -r --cached` it and commit, so that the cache can hold it",
+            ));
+        }
+        add(self, paths)
+    }
+}
+
+/// Names the paths in the `.gitignore` of their folders, unless Git ignores them already; says
+/// which files were changed.
+pub(crate) fn add(
+    repository: &Repository,
+    paths: &[PathBuf],
+) -> Result<Vec<PathBuf>, VersioningError> {
+    let Some(git) = repository.git() else {
+        return Ok(Vec::new());
+    };
+    let mut changed: Vec<PathBuf> = Vec::new();
+    for (path, ignored) in paths.iter().zip(git.ignored(paths)?) {
+        if ignored {
+            continue;
+        }
+        let (file, line) = entry(path)?;
+        let mut text = read(&file)?;
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        if text.lines().any(|known| known == line) {
+            continue;
+        }
+        text.push_str(&line);
+        text.push('\n');
+        disk::write_whole(&file, text.as_bytes())?;
+        if !changed.contains(&file) {
+            changed.push(file);
+        }
+    }
+    Ok(changed)
+}
+
+/// Takes a path out again, and the file away if nothing is left in it; says whether it was changed.
+pub(crate) fn remove(
+    repository: &Repository,
+    path: &Path,
+) -> Result<Option<PathBuf>, VersioningError> {
+    if repository.git().is_none() {
+        return Ok(None);
+    }
+    let (file, line) = entry(path)?;
+    let text = read(&file)?;
+    let plain = format!(
+        "/{}",
+        path.file_name().unwrap_or_default().to_string_lossy()
+    );
+    let left: String = text
+        .split_inclusive('\n')
+        .filter(|known| {
+            let known = known.trim_end_matches(['\r', '\n']);
+            known != line && known != plain
+        })
+        .collect();
+    if left == text {
+        return Ok(None);
+    }
+    if left.is_empty() {
+        disk::remove_file(&file)?;
+    } else {
+        disk::write_whole(&file, left.as_bytes())?;
+    }
+    Ok(Some(file))
+}
+
+/// The `.gitignore` for a path, and the line that names it there.
+fn entry(path: &Path) -> Result<(PathBuf, String), VersioningError> {
+    let name = path.file_name().unwrap_or_default();
+    let name = crate::path::name_text(name, path)?;
+    let mut line = String::from("/");
+    for character in name.chars() {
+        if "\\[]!*#?".contains(character) {
+            line.push('\\');
+        }
+        line.push(character);
+    }
+    // Git takes a final space away unless it is escaped, and can't hold a line break: DVC writes
+    // neither right, so that Git would take the data in.
+    if let Some(without) = line.strip_suffix(' ') {
+        line = format!("{without}\\ ");
+    }
+    Ok((
+        path.with_file_name(".gitignore"),
+        line.replace(['\n', '\r'], "?"),
+    ))
+}
+
+fn read(file: &Path) -> Result<String, VersioningError> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(VersioningError::io(file)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_those_of_dvc() {
+        let line = |name: &str| entry(&Path::new("/r/a").join(name)).unwrap().1;
+        assert_eq!(line("data"), "/data");
+        assert_eq!(line("star*?"), "/star\\*\\?");
+        assert_eq!(line("a b!#[x].txt"), "/a b\\!\\#\\[x\\].txt");
+        assert_eq!(line("é"), "/é");
+        assert_eq!(line("end "), "/end\\ ");
+        assert_eq!(line("new\nline"), "/new?line");
+    }
+}

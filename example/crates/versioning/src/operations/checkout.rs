@@ -1,0 +1,195 @@
+//! Makes the workspace what the `.dvc` files say, from the cache.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use mlops_store::disk;
+
+use super::known_outs;
+use crate::checkout::{Plan, Target};
+use crate::hash::{HashKind, ObjectId};
+use crate::lock::PathLock;
+use crate::manifest::{Manifest, ManifestEntry};
+use crate::progress::Report;
+use crate::tracked::Tracked;
+use crate::{Repository, VersioningError};
+
+/// How a checkout goes about it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CheckoutOptions {
+    /// Overwrite and remove what is saved nowhere.
+    pub force: bool,
+    /// Also make links of the configured kind out of what is right already.
+    pub relink: bool,
+    /// Leave out what the cache lacks, without an error.
+    pub allow_missing: bool,
+}
+
+/// What a checkout changed. Paths are absolute.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// Tracked paths that weren't there.
+    pub added: Vec<PathBuf>,
+    /// Tracked paths that were something else.
+    pub modified: Vec<PathBuf>,
+    /// Paths that are tracked no longer.
+    pub deleted: Vec<PathBuf>,
+    /// Numbers of files: added, modified, deleted.
+    pub files: [usize; 3],
+}
+
+/// Checks tracked paths out. With `everything`, also removes what an earlier checkout or addition
+/// left and nothing pins any more.
+///
+/// # Errors
+/// [`VersioningError::Unsaved`] before anything is touched, if something would be lost;
+/// [`VersioningError::Missing`] after all others are done, if the cache lacks something.
+pub fn checkout(
+    repository: &Repository,
+    tracked: &[Tracked],
+    everything: bool,
+    options: CheckoutOptions,
+    report: Report<'_>,
+) -> Result<Changes, VersioningError> {
+    let pinned: BTreeSet<PathBuf> = tracked.iter().map(|pin| pin.out.full.clone()).collect();
+    let paths: Vec<PathBuf> = pinned.iter().cloned().collect();
+    let _paths = PathLock::acquire(&repository.tmp(), "checkout", &[], &paths)?;
+    let mut changes = Changes::default();
+    let mut plans = Vec::new();
+    let mut unsaved = Vec::new();
+    let mut missing = Vec::new();
+    for pin in tracked {
+        let Some(id) = pin.out.id.filter(|_| pin.out.cached) else {
+            continue;
+        };
+        let (target, plan) = plan(repository, pin, id, options.relink, report)?;
+        if !plan.missing.is_empty() {
+            if !pin.is_optional() {
+                let path = repository.inside(&target.path)?;
+                missing.push(format!("{path} ({} objects)", plan.missing.len()));
+            }
+            continue;
+        }
+        unsaved.extend(plan.unsaved.iter().cloned());
+        plans.push((target, plan));
+    }
+    if !unsaved.is_empty() && !options.force {
+        return Err(VersioningError::Unsaved { paths: unsaved });
+    }
+    if everything {
+        remove_unpinned(repository, &pinned, &mut changes, report)?;
+    }
+    let mut names = Vec::new();
+    for (target, plan) in plans {
+        changes.files[0] += plan.create.len();
+        changes.files[1] += plan.replace.len();
+        changes.files[2] += plan.remove.len();
+        if plan.is_new {
+            changes.added.push(target.path.clone());
+        } else if !plan.is_done() {
+            changes.modified.push(target.path.clone());
+        }
+        names.push(repository.inside(&target.path)?);
+        repository.apply(&target, plan, report)?;
+    }
+    known_outs::change(repository, names, &[])?;
+    if missing.is_empty() || options.allow_missing {
+        Ok(changes)
+    } else {
+        Err(VersioningError::Missing {
+            objects: missing,
+            place: "the cache".into(),
+        })
+    }
+}
+
+fn plan(
+    repository: &Repository,
+    pin: &Tracked,
+    id: ObjectId,
+    relink: bool,
+    report: Report<'_>,
+) -> Result<(Target, Plan), VersioningError> {
+    let Some(part) = &pin.part else {
+        let target = Target {
+            path: pin.out.full.clone(),
+            id,
+            is_exec: pin.out.is_exec,
+        };
+        let plan = repository.plan(&target, relink, report)?;
+        return Ok((target, plan));
+    };
+    let path = pin.out.full.join(part);
+    let whole = repository.cache().manifest(&id)?;
+    let below = format!("{part}/");
+    let entries: Vec<ManifestEntry> = whole
+        .entries()
+        .iter()
+        .filter_map(|entry| {
+            entry.path.strip_prefix(&below).map(|rest| ManifestEntry {
+                path: rest.to_string(),
+                checksum: entry.checksum,
+            })
+        })
+        .collect();
+    let (id, manifest) = match whole.get(part) {
+        Some(checksum) => (ObjectId::file(id.kind, checksum), None),
+        None if entries.is_empty() => {
+            return Err(VersioningError::refused(
+                path,
+                "is no part of the folder that is tracked",
+            ));
+        }
+        None => {
+            let manifest = Manifest::new(entries, &path)?;
+            (manifest.id(id.kind), Some(manifest))
+        }
+    };
+    let target = Target {
+        path,
+        id,
+        is_exec: false,
+    };
+    let plan = repository.plan_with(&target, manifest, relink, report)?;
+    Ok((target, plan))
+}
+
+/// Removes what we once put there and nothing pins now, if every bit of it is in the cache.
+fn remove_unpinned(
+    repository: &Repository,
+    pinned: &BTreeSet<PathBuf>,
+    changes: &mut Changes,
+    report: Report<'_>,
+) -> Result<(), VersioningError> {
+    let mut gone = Vec::new();
+    for name in known_outs::read(repository) {
+        let path = repository.root().join(&name);
+        let used = |other: &PathBuf| other.starts_with(&path) || path.starts_with(other);
+        if pinned.contains(&path) {
+            continue;
+        }
+        gone.push(name);
+        let is_tracked = match repository.git() {
+            Some(git) => !git.tracked(std::slice::from_ref(&path))?.is_empty(),
+            None => false,
+        };
+        if pinned.iter().any(used) || is_tracked {
+            continue;
+        }
+        let Some(content) = repository.hash(&path, HashKind::Md5, report)? else {
+            continue;
+        };
+        let files = content.objects();
+        if repository.cache().has_each(&files).contains(&false) {
+            continue;
+        }
+        if path.is_dir() && !path.is_symlink() {
+            disk::remove_tree(&path)?;
+        } else {
+            disk::remove_file(&path)?;
+        }
+        changes.files[2] += files.len();
+        changes.deleted.push(path);
+    }
+    known_outs::change(repository, [], &gone)
+}

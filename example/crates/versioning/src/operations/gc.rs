@@ -1,0 +1,268 @@
+//! Removes objects that nothing refers to.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mlops_store::disk;
+use mlops_store::for_each_bounded;
+
+use super::transfer::{Names, TransferOptions, fetch_objects};
+use crate::git::Revisions;
+use crate::hash::{HashKind, ObjectId};
+use crate::progress::Report;
+use crate::remote::Remote;
+use crate::tracked::Pins;
+use crate::{Repository, VersioningError};
+
+/// What is kept and where the rest is removed.
+#[derive(Debug, Clone, Default)]
+pub struct GcOptions {
+    /// Besides the workspace, which always counts: commits whose data is kept.
+    pub revisions: Revisions,
+    /// Other repositories that share the cache.
+    pub projects: Vec<PathBuf>,
+    /// Also in this remote (the default one if it has no name).
+    pub cloud: bool,
+    /// The remote.
+    pub transfer: TransferOptions,
+    /// Also keep what the remote doesn't have.
+    pub not_in_remote: bool,
+    /// Remove nothing, only tell.
+    pub dry_run: bool,
+    /// Go on although a folder's manifest is nowhere to be found, so that its files can't be kept.
+    pub force: bool,
+}
+
+/// What was, or would be, removed.
+#[derive(Debug, Clone, Default)]
+pub struct Collected {
+    /// Objects of the cache.
+    pub cache: Vec<ObjectId>,
+    /// Their bytes.
+    pub cache_bytes: u64,
+    /// Objects of the remote.
+    pub remote: Vec<ObjectId>,
+    /// Their bytes.
+    pub remote_bytes: u64,
+    /// Temporary files that killed commands left.
+    pub temporary: Vec<PathBuf>,
+}
+
+/// Removes what neither the workspace nor one of the revisions needs.
+///
+/// # Errors
+/// If something that refers to data can't be read: nothing is removed then.
+pub fn gc(
+    repository: &Repository,
+    options: &GcOptions,
+    report: Report<'_>,
+) -> Result<Collected, VersioningError> {
+    let _lock = repository.lock()?;
+    let others = options
+        .projects
+        .iter()
+        .map(|path| Repository::find(path))
+        .collect::<Result<Vec<_>, _>>()?;
+    let _locks = others
+        .iter()
+        .map(Repository::lock)
+        .collect::<Result<Vec<_>, _>>()?;
+    let config = repository
+        .config()
+        .remote_or_default(options.transfer.remote.as_deref());
+    let remote = if options.cloud || options.not_in_remote {
+        Some(Remote::open(&config?, options.transfer.jobs)?)
+    } else {
+        config
+            .ok()
+            .and_then(|config| Remote::open(&config, options.transfer.jobs).ok())
+    };
+    let mut used = HashSet::new();
+    for project in std::iter::once(repository).chain(&others) {
+        collect_used(
+            project,
+            repository,
+            remote.as_ref(),
+            options,
+            &mut used,
+            report,
+        )?;
+    }
+    let mut collected = Collected::default();
+    collect_cache(repository, &used, remote.as_ref(), options, &mut collected)?;
+    if let Some(remote) = remote.as_ref().filter(|_| options.cloud) {
+        collect_remote(remote, &used, options.dry_run, &mut collected)?;
+    }
+    if !options.dry_run {
+        collected.temporary = sweep(repository)?;
+        let folder = remote.as_ref().and_then(|remote| remote.bucket().folder());
+        if let Some(folder) = folder.filter(|_| options.cloud) {
+            collected.temporary.extend(disk::sweep_temps(folder, DAY)?);
+        }
+    }
+    Ok(collected)
+}
+
+/// Adds all objects that the workspace and the revisions of a repository need.
+fn collect_used(
+    project: &Repository,
+    repository: &Repository,
+    remote: Option<&Remote>,
+    options: &GcOptions,
+    used: &mut HashSet<ObjectId>,
+    report: Report<'_>,
+) -> Result<(), VersioningError> {
+    let mut pins = vec![project.pins()?];
+    if !options.revisions.is_empty() {
+        let Some(git) = project.git() else {
+            return Err(VersioningError::refused(
+                project.root(),
+                "goes without Git: there are no branches, tags or commits to keep",
+            ));
+        };
+        for commit in git.commits(&options.revisions)? {
+            pins.push(project.pins_of(&commit)?);
+        }
+    }
+    let mut manifests = Names::new();
+    for (id, name) in pins.iter().flat_map(named) {
+        if id.dir && !used.contains(&id) {
+            manifests.insert(id, name);
+        }
+        used.insert(id);
+    }
+    if let Some(remote) = remote {
+        // Without it, what its files are would be unknown. That it can't be had is told below.
+        drop(fetch_objects(repository, remote, &manifests, true, report));
+    }
+    let mut unknown = Vec::new();
+    for (id, name) in manifests {
+        match repository.cache().manifest(&id) {
+            Ok(manifest) => used.extend(
+                manifest
+                    .entries()
+                    .iter()
+                    .map(|entry| ObjectId::file(id.kind, entry.checksum)),
+            ),
+            Err(VersioningError::Missing { .. }) => unknown.push(name),
+            Err(error) => return Err(error),
+        }
+    }
+    if unknown.is_empty() || options.force {
+        return Ok(());
+    }
+    Err(VersioningError::Missing {
+        objects: unknown,
+        place: "the cache, so that the files of these folders can't be told from garbage (--force goes on)"
+            .into(),
+    })
+}
+
+fn named(pins: &Pins) -> impl Iterator<Item = (ObjectId, String)> {
+    pins.all().into_iter().filter_map(|pin| {
+        pin.out
+            .id
+            .map(|id| (id, pin.out.full.display().to_string()))
+    })
+}
+
+fn collect_cache(
+    repository: &Repository,
+    used: &HashSet<ObjectId>,
+    remote: Option<&Remote>,
+    options: &GcOptions,
+    collected: &mut Collected,
+) -> Result<(), VersioningError> {
+    let cache = repository.cache();
+    let mut unused: Vec<ObjectId> = [HashKind::Md5, HashKind::Md5Dos2Unix]
+        .into_iter()
+        .flat_map(|kind| cache.list(kind))
+        .filter(|id| !used.contains(id))
+        .collect();
+    if let Some(remote) = remote.filter(|_| options.not_in_remote) {
+        let mut there = remote.sizes(&unused)?.into_iter();
+        unused.retain(|_| there.next().flatten().is_some());
+    }
+    // Manifests first: one that is there promises that its files are.
+    unused.sort_by_key(|id| !id.dir);
+    for id in &unused {
+        let path = cache.path(id);
+        collected.cache_bytes += std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+        if !options.dry_run {
+            disk::remove_file(&path)?;
+        }
+    }
+    collected.cache = unused;
+    Ok(())
+}
+
+fn collect_remote(
+    remote: &Remote,
+    used: &HashSet<ObjectId>,
+    dry_run: bool,
+    collected: &mut Collected,
+) -> Result<(), VersioningError> {
+    let mut unused = Vec::new();
+    for kind in [HashKind::Md5, HashKind::Md5Dos2Unix] {
+        unused.extend(
+            remote
+                .list(kind)?
+                .into_iter()
+                .filter(|(id, _)| !used.contains(id)),
+        );
+    }
+    collected.remote_bytes = unused.iter().map(|(_, size)| size).sum();
+    collected.remote = unused.into_iter().map(|(id, _)| id).collect();
+    if dry_run {
+        return Ok(());
+    }
+    let (dirs, files): (Vec<ObjectId>, Vec<ObjectId>) =
+        collected.remote.iter().partition(|id| id.dir);
+    for ids in [dirs, files] {
+        remote
+            .runtime()
+            .block_on(for_each_bounded(remote.jobs(), ids, |id| async move {
+                Ok::<_, VersioningError>(remote.bucket().delete(&Remote::key(&id)).await?)
+            }))?;
+    }
+    Ok(())
+}
+
+/// A transfer that takes longer is no transfer any more.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Removes temporary files. With the repository's lock nobody else writes in it; a cache that lies
+/// elsewhere may be shared, so only what is a [`DAY`] old is garbage there.
+fn sweep(repository: &Repository) -> Result<Vec<PathBuf>, VersioningError> {
+    let own = repository.cache().root().starts_with(repository.root());
+    let age = if own { Duration::ZERO } else { DAY };
+    let mut swept = disk::sweep_temps(repository.cache().root(), age)?;
+    swept.extend(disk::sweep_temps(&repository.tmp(), Duration::ZERO)?);
+    let pins = repository.pins()?;
+    let mut folders: HashSet<PathBuf> = HashSet::from([
+        repository.root().to_path_buf(),
+        repository.root().join(crate::repository::DVC),
+    ]);
+    for pin in pins.all() {
+        for path in [&pin.file, &pin.out.full] {
+            folders.extend(path.parent().map(Path::to_path_buf));
+        }
+        if pin.out.full.is_dir() && !pin.out.full.is_symlink() {
+            swept.extend(disk::sweep_temps(&pin.out.full, Duration::ZERO)?);
+        }
+    }
+    for folder in folders {
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            continue;
+        };
+        for entry in entries.filter_map(Result::ok) {
+            let is_temp = entry.file_name().to_str().is_some_and(disk::is_temp);
+            if is_temp && entry.file_type().is_ok_and(|kind| !kind.is_dir()) {
+                disk::remove_file(&entry.path())?;
+                swept.push(entry.path());
+            }
+        }
+    }
+    Ok(swept)
+}

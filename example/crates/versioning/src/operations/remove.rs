@@ -1,0 +1,96 @@
+//! Stops tracking data.
+
+use std::path::{Path, PathBuf};
+
+use mlops_store::disk;
+
+use super::known_outs;
+use crate::progress::Report;
+use crate::tracked::is_dvc_file;
+use crate::{DvcFile, Repository, VersioningError, gitignore};
+
+/// Removes a `.dvc` file and its lines in `.gitignore`; with `outs` also the data, unless that would
+/// lose content (`force` does it all the same). Without, links into the cache become files of their own.
+///
+/// # Errors
+/// If it is no `.dvc` file, or data would be lost.
+pub fn remove(
+    repository: &Repository,
+    target: &Path,
+    outs: bool,
+    force: bool,
+    report: Report<'_>,
+) -> Result<(), VersioningError> {
+    let _lock = repository.lock()?;
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    if !is_dvc_file(&name) || !target.is_file() {
+        let beside = target.with_file_name(format!("{name}.dvc"));
+        let message = if beside.is_file() {
+            format!("is data: name the file that pins it, {name}.dvc")
+        } else {
+            "is no .dvc file: `list` shows what is tracked".to_string()
+        };
+        return Err(VersioningError::refused(target, message));
+    }
+    let file = DvcFile::read(target, repository.root())?;
+    for out in &file.outs {
+        if outs {
+            let tracked = crate::Tracked {
+                file: file.path.clone(),
+                stage: None,
+                out: out.clone(),
+                part: None,
+            };
+            let state = super::status::states(repository, &[tracked], report)?;
+            let lost = state[0].is_some_and(|state| state != super::status::OutState::Deleted);
+            if lost && !force {
+                return Err(VersioningError::Unsaved {
+                    paths: vec![out.full.clone()],
+                });
+            }
+        }
+    }
+    let mut names = Vec::new();
+    for out in &file.outs {
+        names.push(repository.inside(&out.full)?);
+        if outs {
+            delete(&out.full)?;
+        } else {
+            unprotect(&out.full)?;
+        }
+        gitignore::remove(repository, &out.full)?;
+    }
+    known_outs::change(repository, [], &names)?;
+    disk::remove_file(target)?;
+    Ok(())
+}
+
+fn delete(path: &Path) -> Result<(), VersioningError> {
+    if path.is_dir() && !path.is_symlink() {
+        disk::remove_tree(path)?;
+    } else {
+        disk::remove_file(path)?;
+    }
+    Ok(())
+}
+
+/// Makes files of their own out of links into the cache, so that they may be changed.
+fn unprotect(path: &Path) -> Result<(), VersioningError> {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(metadata) = std::fs::symlink_metadata(path) else {
+        return Ok(());
+    };
+    if metadata.is_dir() {
+        let entries = std::fs::read_dir(path).map_err(VersioningError::io(path))?;
+        let paths: Vec<PathBuf> = entries
+            .filter_map(Result::ok)
+            .map(|entry| entry.path())
+            .collect();
+        return paths.iter().try_for_each(|path| unprotect(path));
+    }
+    if (metadata.is_symlink() && path.is_file()) || metadata.nlink() > 1 {
+        let real = path.canonicalize().map_err(VersioningError::io(path))?;
+        disk::copy(&real, path)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,175 @@
+//! A place that objects are pushed to and fetched from, laid out as DVC lays it out.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use mlops_store::{Bucket, DEFAULT_JOBS, Runtime, Settings, for_each_bounded};
+
+use crate::VersioningError;
+use crate::config::RemoteConfig;
+use crate::hash::{HashKind, ObjectId};
+
+/// Fewer names than this are looked up one by one.
+const LIST_FROM: usize = 256;
+/// How many names a server gives in one answer.
+const PAGE: usize = 1000;
+
+/// An open remote.
+#[derive(Debug)]
+pub struct Remote {
+    name: String,
+    bucket: Bucket,
+    runtime: Runtime,
+    jobs: usize,
+}
+
+impl Remote {
+    /// Opens the remote that a configuration describes; `jobs` goes before the configured number.
+    ///
+    /// # Errors
+    /// If its URL or a setting is of a kind that isn't known.
+    pub fn open(config: &RemoteConfig, jobs: Option<usize>) -> Result<Remote, VersioningError> {
+        for key in ["worktree", "version_aware"] {
+            if config
+                .settings
+                .get(key)
+                .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+            {
+                return Err(VersioningError::refused(
+                    PathBuf::from(&config.url),
+                    format!(
+                        "the remote {} is kept by versions of the cloud ({key}), which only DVC can do: \
+                         add another remote for this program",
+                        config.name
+                    ),
+                ));
+            }
+        }
+        let configured = config
+            .settings
+            .get("jobs")
+            .and_then(|jobs| jobs.parse().ok());
+        Ok(Remote {
+            name: config.name.clone(),
+            bucket: Bucket::open(&config.url, &settings(config))?,
+            runtime: Runtime::new()?,
+            jobs: jobs.or(configured).unwrap_or(DEFAULT_JOBS).max(1),
+        })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The bucket below.
+    pub fn bucket(&self) -> &Bucket {
+        &self.bucket
+    }
+
+    /// What asynchronous calls run on.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// How many transfers are under way at once.
+    pub fn jobs(&self) -> usize {
+        self.jobs
+    }
+
+    /// An object's name in the bucket.
+    pub fn key(id: &ObjectId) -> String {
+        let name = id.to_string();
+        format!("{}{}/{}", folder(id.kind), &name[..2], &name[2..])
+    }
+
+    /// The size in bytes of each of the objects, `None` for those that aren't there.
+    ///
+    /// # Errors
+    /// If the remote doesn't answer.
+    pub fn sizes(&self, ids: &[ObjectId]) -> Result<Vec<Option<u64>>, VersioningError> {
+        if self.is_listing_cheaper(ids)? {
+            let mut there = HashMap::new();
+            for kind in [HashKind::Md5, HashKind::Md5Dos2Unix] {
+                if ids.iter().any(|id| id.kind == kind) {
+                    there.extend(self.list(kind)?);
+                }
+            }
+            return Ok(ids.iter().map(|id| there.get(id).copied()).collect());
+        }
+        let numbered: Vec<(usize, String)> = ids.iter().map(Remote::key).enumerate().collect();
+        let found = self.runtime.block_on(for_each_bounded(
+            self.jobs * 2,
+            numbered,
+            |(at, key)| async move { Ok::<_, VersioningError>((at, self.bucket.head(&key).await?)) },
+        ))?;
+        let mut sizes = vec![None; ids.len()];
+        for (at, meta) in found {
+            sizes[at] = meta.map(|meta| meta.size);
+        }
+        Ok(sizes)
+    }
+
+    /// Guesses from one of the 256 folders how many objects there are.
+    fn is_listing_cheaper(&self, ids: &[ObjectId]) -> Result<bool, VersioningError> {
+        if ids.len() < LIST_FROM {
+            return Ok(false);
+        }
+        if self.bucket.folder().is_some() {
+            return Ok(true);
+        }
+        let sample = self
+            .runtime
+            .block_on(self.bucket.list(&format!("{}00", folder(ids[0].kind))))?;
+        Ok(256 + sample.len() * 256 / PAGE < ids.len())
+    }
+
+    /// All objects of one kind with their sizes in bytes.
+    ///
+    /// # Errors
+    /// If the remote doesn't answer.
+    pub fn list(&self, kind: HashKind) -> Result<Vec<(ObjectId, u64)>, VersioningError> {
+        let prefixes = (0..=u8::MAX).map(|prefix| format!("{}{prefix:02x}", folder(kind)));
+        let listed =
+            self.runtime
+                .block_on(for_each_bounded(self.jobs, prefixes, |prefix| async move {
+                    Ok::<_, VersioningError>(self.bucket.list(&prefix).await?)
+                }))?;
+        let mut objects: Vec<(ObjectId, u64)> = listed
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| {
+                let name = entry.key.strip_prefix(folder(kind))?.replacen('/', "", 1);
+                ObjectId::parse(kind, &name).map(|id| (id, entry.meta.size))
+            })
+            .collect();
+        objects.sort_unstable();
+        Ok(objects)
+    }
+}
+
+fn folder(kind: HashKind) -> &'static str {
+    match kind {
+        HashKind::Md5 => "files/md5/",
+        HashKind::Md5Dos2Unix => "",
+    }
+}
+
+fn settings(config: &RemoteConfig) -> Settings {
+    let text = |key: &str| config.settings.get(key).cloned();
+    let is =
+        |key: &str, value: &str| text(key).is_some_and(|found| found.eq_ignore_ascii_case(value));
+    Settings {
+        endpoint: text("endpointurl"),
+        region: text("region"),
+        access_key_id: text("access_key_id"),
+        secret_access_key: text("secret_access_key"),
+        session_token: text("session_token"),
+        profile: text("profile"),
+        credentials_file: text("credentialpath").map(PathBuf::from),
+        config_file: text("configpath").map(PathBuf::from),
+        allow_http: is("use_ssl", "false"),
+        anonymous: is("allow_anonymous_login", "true"),
+        ..Settings::default()
+    }
+}

@@ -1,0 +1,143 @@
+//! A repository of data: a folder with `.dvc` in it, beside Git's.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use mlops_store::disk;
+
+use crate::cache::Cache;
+use crate::config::Config;
+use crate::git::Git;
+use crate::ignore::DvcIgnore;
+use crate::lock::RepositoryLock;
+use crate::{VersioningError, path};
+
+/// The folder of DVC's files.
+pub const DVC: &str = ".dvc";
+
+/// An open repository.
+#[derive(Debug)]
+pub struct Repository {
+    root: PathBuf,
+    config: Config,
+    cache: Cache,
+    ignore: DvcIgnore,
+    git: Option<Git>,
+    git_ignore: OnceLock<DvcIgnore>,
+}
+
+impl Repository {
+    /// The repository that a folder lies in.
+    ///
+    /// # Errors
+    /// If there is none, or its configuration is unsound.
+    pub fn find(start: &Path) -> Result<Repository, VersioningError> {
+        let start = std::path::absolute(start).map_err(VersioningError::io(start))?;
+        let start = path::normal(&start);
+        match start.ancestors().find(|folder| folder.join(DVC).is_dir()) {
+            Some(root) => Repository::open(root),
+            None => Err(VersioningError::NotARepository { start }),
+        }
+    }
+
+    /// The repository whose folder this is, absolute.
+    ///
+    /// # Errors
+    /// If its configuration is unsound.
+    pub fn open(root: &Path) -> Result<Repository, VersioningError> {
+        let dvc = root.join(DVC);
+        let config = Config::load(&dvc)?;
+        let git = if config.is_on("core", "no_scm") {
+            None
+        } else {
+            Git::find(root)
+        };
+        Ok(Repository {
+            cache: Cache::of(&config, &dvc),
+            ignore: DvcIgnore::new(root),
+            root: root.to_path_buf(),
+            config,
+            git,
+            git_ignore: OnceLock::new(),
+        })
+    }
+
+    /// Its folder, absolute.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What is configured.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What is configured, to be changed.
+    pub fn config_mut(&mut self) -> &mut Config {
+        &mut self.config
+    }
+
+    /// Its objects.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    /// What `.dvcignore` says.
+    pub fn ignore(&self) -> &DvcIgnore {
+        &self.ignore
+    }
+
+    /// The working copy of Git it lies in, unless it goes without.
+    pub fn git(&self) -> Option<&Git> {
+        self.git.as_ref()
+    }
+
+    /// What `.gitignore` says.
+    pub(crate) fn git_ignore(&self) -> Option<&DvcIgnore> {
+        let git = self.git.as_ref()?;
+        Some(
+            self.git_ignore
+                .get_or_init(|| DvcIgnore::of_git(git.root())),
+        )
+    }
+
+    /// `.dvc/tmp`, which may not be there yet.
+    pub fn tmp(&self) -> PathBuf {
+        self.root.join(DVC).join("tmp")
+    }
+
+    /// Where the tables of known hashes are.
+    pub(crate) fn state_folder(&self) -> PathBuf {
+        self.tmp().join("hashes")
+    }
+
+    /// Takes the repository's lock, the same as DVC's.
+    ///
+    /// # Errors
+    /// If another process keeps it for more than 3 s.
+    pub fn lock(&self) -> Result<RepositoryLock, VersioningError> {
+        if self.config.is_on("core", "hardlink_lock") {
+            return Err(VersioningError::refused(
+                self.config.path_of(crate::Level::Repository),
+                "core.hardlink_lock is on, which locks in a way only DVC knows: switch it off",
+            ));
+        }
+        let tmp = self.tmp();
+        disk::create_dir_all(&tmp)?;
+        RepositoryLock::acquire(&tmp)
+    }
+
+    /// A path as seen from the repository's folder, with forward slashes.
+    ///
+    /// # Errors
+    /// If it lies outside, or is no UTF-8.
+    pub fn inside(&self, path: &Path) -> Result<String, VersioningError> {
+        if !path.starts_with(&self.root) {
+            return Err(VersioningError::refused(
+                path,
+                format!("lies outside of the repository {}", self.root.display()),
+            ));
+        }
+        path::relative(path, &self.root)
+    }
+}
