@@ -19,6 +19,17 @@ pub struct FeatureMatrix {
     pub values: Vec<f32>,
 }
 
+impl FeatureMatrix {
+    /// The columns, each with its name.
+    pub fn into_columns(self) -> Vec<(String, Vec<f32>)> {
+        let FeatureMatrix { names, values } = self;
+        let width = names.len();
+        let column = |at: usize| values.iter().skip(at).step_by(width).copied().collect();
+        let columns = names.into_par_iter().enumerate();
+        columns.map(|(at, name)| (name, column(at))).collect()
+    }
+}
+
 impl<O: Sync> FeatureService<O> {
     /// The features named (views or single features, in this order, none twice)
     /// for a forecast issued at `issued_at` o'clock of the observation's date.

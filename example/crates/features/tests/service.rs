@@ -128,6 +128,9 @@ fn a_row_alone_has_the_bits_it_has_in_a_table() {
     );
     assert_eq!(all.values[..3], [1.5, 3.25, 1.75]);
     assert!(all.values[3].is_nan(), "a missing value stays missing");
+    let columns = all.into_columns();
+    let (name, peaks) = &columns[1];
+    assert_eq!((name.as_str(), &peaks[..2]), ("peak", &[3.25, 4.0][..]));
 }
 
 #[test]

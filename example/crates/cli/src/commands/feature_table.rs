@@ -43,7 +43,6 @@ pub(crate) fn assemble(
     contract: &Contract,
     matrix: FeatureMatrix,
 ) -> Outcome<Table> {
-    let width = matrix.names.len();
     let mut columns = Vec::new();
     let mut copy = |name: &str| -> Outcome<()> {
         if let Some(values) = observations.get(name) {
@@ -59,19 +58,15 @@ pub(crate) fn assemble(
     for name in kept {
         copy(name)?;
     }
-    for (at, name) in matrix.names.into_iter().enumerate() {
-        let values = matrix
-            .values
-            .iter()
-            .skip(at)
-            .step_by(width)
-            .copied()
-            .collect();
-        columns.push(Column {
-            name,
-            values: Values::Single(values),
-        });
-    }
+    columns.extend(
+        matrix
+            .into_columns()
+            .into_iter()
+            .map(|(name, values)| Column {
+                name,
+                values: Values::Single(values),
+            }),
+    );
     Table::new(columns).ok_or_else(|| {
         Failure::user(anyhow::anyhow!(
             "a feature has the name of a column of the table: rename it"

@@ -11,12 +11,25 @@ use super::words::{self, Words};
 /// A text that is no date.
 pub(super) const REFUSED_DAY: Day = Day::MAX;
 
-/// Numbers with NaN for null.
-pub(super) fn numbers(column: &Float64Chunked) -> Vec<f64> {
-    column
-        .iter()
-        .map(|value| value.unwrap_or(f64::NAN))
-        .collect()
+/// The values, this one for null.
+pub(super) fn values<T: PolarsNumericType>(
+    column: &ChunkedArray<T>,
+    missing: T::Native,
+) -> Vec<T::Native> {
+    let mut values = Vec::with_capacity(column.len());
+    for chunk in column.downcast_iter() {
+        let start = values.len();
+        values.extend_from_slice(chunk.values());
+        for (value, known) in values[start..]
+            .iter_mut()
+            .zip(chunk.validity().into_iter().flatten())
+        {
+            if !known {
+                *value = missing;
+            }
+        }
+    }
+    values
 }
 
 /// Days, [`MISSING_DAY`] for null or an empty text, [`REFUSED_DAY`] for what is no date.
@@ -43,16 +56,12 @@ pub(super) fn category(column: &StringChunked, declared: Option<&[String]>) -> V
 pub(super) fn series(column: &Column) -> PolarsResult<Series> {
     let name: PlSmallStr = column.name.as_str().into();
     Ok(match &column.values {
-        Values::Number(values) => Float64Chunked::from_iter_options(
-            name,
-            values.iter().map(|v| (!v.is_nan()).then_some(*v)),
-        )
-        .into_series(),
-        Values::Single(values) => Float32Chunked::from_iter_options(
-            name,
-            values.iter().map(|v| (!v.is_nan()).then_some(*v)),
-        )
-        .into_series(),
+        Values::Number(values) => {
+            nullable::<Float64Type>(name, values, |value| value.is_nan()).into_series()
+        }
+        Values::Single(values) => {
+            nullable::<Float32Type>(name, values, |value| value.is_nan()).into_series()
+        }
         Values::Category { codes, levels } => StringChunked::from_iter_options(
             name,
             codes
@@ -60,11 +69,18 @@ pub(super) fn series(column: &Column) -> PolarsResult<Series> {
                 .map(|code| levels.get(*code as usize).map(String::as_str)),
         )
         .into_series(),
-        Values::Date(days) => Int32Chunked::from_iter_options(
-            name,
-            days.iter().map(|d| (*d != MISSING_DAY).then_some(*d)),
-        )
-        .into_series()
-        .cast(&DataType::Date)?,
+        Values::Date(days) => nullable::<Int32Type>(name, days, |day| *day == MISSING_DAY)
+            .into_series()
+            .cast(&DataType::Date)?,
     })
+}
+
+fn nullable<T: PolarsNumericType>(
+    name: PlSmallStr,
+    values: &[T::Native],
+    missing: impl Fn(&T::Native) -> bool,
+) -> ChunkedArray<T> {
+    let known = || values.iter().map(|value| !missing(value)).collect();
+    let known = values.iter().any(&missing).then(known);
+    ChunkedArray::from_vec_validity(name, values.to_vec(), known)
 }

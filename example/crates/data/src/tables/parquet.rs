@@ -89,18 +89,16 @@ fn table(path: &Path, bytes: &[u8], wanted: Vec<(String, Option<&ColumnRule>)>) 
 /// The values as ours, or `None` if the types don't fit.
 fn values(series: &Series, rule: Option<&ColumnRule>) -> PolarsResult<Option<Values>> {
     let number = |series: &Series| {
-        Ok(Some(Values::Number(columns::numbers(
+        Ok(Some(Values::Number(columns::values(
             series.cast(&DataType::Float64)?.f64()?,
+            f64::NAN,
         ))))
     };
     match (rule.map(|rule| rule.kind), series.dtype()) {
-        (None, DataType::Float32) => Ok(Some(Values::Single(
-            series
-                .f32()?
-                .iter()
-                .map(|value| value.unwrap_or(f32::NAN))
-                .collect(),
-        ))),
+        (None, DataType::Float32) => Ok(Some(Values::Single(columns::values(
+            series.f32()?,
+            f32::NAN,
+        )))),
         (None | Some(Kind::Number), dtype) if dtype.is_primitive_numeric() => number(series),
         (None | Some(Kind::Number), DataType::Boolean) => number(series),
         (None | Some(Kind::Category), DataType::String) => Ok(Some(columns::category(
@@ -109,12 +107,10 @@ fn values(series: &Series, rule: Option<&ColumnRule>) -> PolarsResult<Option<Val
         ))),
         (None | Some(Kind::Date), DataType::Date | DataType::Datetime(..)) => {
             let days = series.cast(&DataType::Date)?.cast(&DataType::Int32)?;
-            Ok(Some(Values::Date(
-                days.i32()?
-                    .iter()
-                    .map(|day| day.unwrap_or(MISSING_DAY))
-                    .collect(),
-            )))
+            Ok(Some(Values::Date(columns::values(
+                days.i32()?,
+                MISSING_DAY,
+            ))))
         }
         (Some(Kind::Date), DataType::String) => {
             Ok(Some(Values::Date(columns::days(series.str()?))))

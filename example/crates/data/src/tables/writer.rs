@@ -6,8 +6,15 @@ use std::path::{Path, PathBuf};
 
 use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::{
-    DataFrame, IntoColumn, ParquetCompression, ParquetWriter, PolarsError, PolarsResult,
+    CompatLevel, DataFrame, IntoColumn, ParquetCompression, ParquetWriter, PolarsError,
+    PolarsResult, Series,
 };
+use polars_parquet::write::{
+    CompressedPage, ParquetType, StatisticsOptions, Version, WriteOptions, array_to_columns,
+    compress, get_dtype_encoding,
+};
+
+use rayon::prelude::*;
 
 use crate::{DataError, Result, Table, Values};
 
@@ -17,6 +24,8 @@ use super::{Format, columns, text};
 /// Rows of a Parquet row group: batches are cut and joined to it, so that the
 /// file doesn't tell how its rows came.
 const ROW_GROUP: usize = 1 << 16;
+
+const COMPRESSION: ParquetCompression = ParquetCompression::Zstd(None);
 
 /// Writes a table to a file, `.csv` or `.parquet` by its name.
 ///
@@ -172,7 +181,7 @@ impl TableWriter {
             Format::Parquet => {
                 let pending = frame(batch).map_err(|e| self.polars(&e))?.clear();
                 let file = ParquetWriter::new(file)
-                    .with_compression(ParquetCompression::Zstd(None))
+                    .with_compression(COMPRESSION)
                     .batched(pending.schema())
                     .map_err(|e| self.polars(&e))?;
                 Ok(Output::Parquet {
@@ -205,18 +214,41 @@ impl std::fmt::Debug for TableWriter {
     }
 }
 
+/// Encodes and compresses the columns side by side; polars would compress them
+/// one after the other.
 fn group_out(file: &mut BatchedWriter<BufWriter<File>>, mut group: DataFrame) -> PolarsResult<()> {
     if group.height() == 0 {
         return Ok(());
     }
     group.rechunk_mut();
-    file.write_batch(&group)
+    let types = file.parquet_schema().fields();
+    let columns = group.columns().par_iter().zip(types);
+    let pages: Vec<_> = columns
+        .map(|(column, kind)| pages(column.as_materialized_series(), kind))
+        .collect::<PolarsResult<_>>()?;
+    file.write_row_group(group.height() as u64, &pages)
+}
+
+fn pages(column: &Series, kind: &ParquetType) -> PolarsResult<Vec<CompressedPage>> {
+    let array = column.to_arrow(0, CompatLevel::newest());
+    let encoding = get_dtype_encoding(array.dtype());
+    let options = WriteOptions {
+        statistics: StatisticsOptions::default(),
+        version: Version::V1,
+        compression: COMPRESSION.into(),
+        data_page_size: None,
+    };
+    array_to_columns(array, kind.clone(), options, &encoding)?
+        .into_iter()
+        .flatten()
+        .map(|page| Ok(compress(page?, Vec::new(), options.compression)?))
+        .collect()
 }
 
 fn frame(batch: &Table) -> PolarsResult<DataFrame> {
     let columns = batch
         .columns()
-        .iter()
+        .par_iter()
         .map(|column| Ok(columns::series(column)?.into_column()))
         .collect::<PolarsResult<_>>()?;
     DataFrame::new(batch.rows(), columns)
