@@ -201,6 +201,40 @@ same "old-$mine/text.dvc" "old-$theirs/text.dvc"
 same "old-$mine/folder.dvc" "old-$theirs/folder.dvc"
 same "old-$mine-remote" "old-$theirs-remote"
 
+if command -v moto_server > /dev/null && python3 -c 'import dvc_s3' 2> /dev/null; then
+  echo "== the same over S3"
+  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  endpoint=http://127.0.0.1:$port
+  moto_server -H 127.0.0.1 -p "$port" > "$work/moto.log" 2>&1 &
+  server=$!
+  trap 'kill $server 2> /dev/null || true' EXIT
+  for _ in $(seq 100); do
+    curl -fsS -o /dev/null "$endpoint/moto-api/" 2> /dev/null && break
+    sleep 0.2
+  done
+  curl -fsS -o /dev/null -X PUT "$endpoint/bucket"
+  for tool in "$mine" "$theirs"; do
+    other=$([ "$tool" = "$mine" ] && echo "$theirs" || echo "$mine")
+    cd "$work/$tool"
+    "$tool" remote add s3 "s3://bucket/$tool/deep" > /dev/null
+    "$tool" remote modify s3 endpointurl "$endpoint" > /dev/null
+    "$tool" remote modify s3 region us-east-1 > /dev/null
+    "$tool" remote modify --local s3 access_key_id test > /dev/null
+    "$tool" remote modify --local s3 secret_access_key test > /dev/null
+    "$tool" push -q -r s3
+    [ "$("$other" status -c -r s3 --json)" = '{}' ] || fail "$other status -c -r s3 after $tool push"; held
+    git add -A . && git commit -qm s3
+    rm -rf "$work/clone"; git clone -q "$work/$tool" "$work/clone"; cp .dvc/config.local "$work/clone/.dvc/"; cd "$work/clone"
+    "$other" pull -q -r s3
+    up_to_date "$other" "pulled from S3"; up_to_date "$tool" "pulled from S3"
+    same data "$work/$tool/data"
+  done
+  same "$work/$mine/.dvc/config.local" "$work/$theirs/.dvc/config.local"
+  kill "$server"
+else
+  echo "NOT RUN: S3 (pip install moto[server] dvc-s3)"
+fi
+
 echo "== both at once"
 cd "$work/$mine"
 for n in 1 2 3 4; do printf '%s' "$n" > "both$n"; done
