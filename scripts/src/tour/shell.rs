@@ -141,7 +141,27 @@ impl Shell {
             .args(arguments)
             .current_dir(&self.folder)
             .stdin(Stdio::null());
+        // The pipeline's stages call the program by its name.
+        let mut places: Vec<PathBuf> = self.rain.parent().map(PathBuf::from).into_iter().collect();
+        places.extend(std::env::split_paths(
+            &std::env::var_os("PATH").unwrap_or_default(),
+        ));
+        if let Ok(path) = std::env::join_paths(places) {
+            command.env("PATH", path);
+        }
         command
+    }
+
+    /// Changes a text that a file holds once.
+    pub fn edit(&self, file: &str, from: &str, to: &str) -> Result<()> {
+        let path = self.folder.join(file);
+        let text = std::fs::read_to_string(&path).with_context(|| file.to_string())?;
+        ensure!(
+            text.matches(from).count() == 1,
+            "{file} doesn't say {from:?} once"
+        );
+        self.heading(&format!("Change {file}: {from} → {to}"));
+        std::fs::write(&path, text.replace(from, to)).with_context(|| file.to_string())
     }
 
     pub fn heading(&self, title: &str) {

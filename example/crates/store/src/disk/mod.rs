@@ -24,6 +24,7 @@ pub use temp::{is_temp, sweep_temps};
 use crate::{Created, StoreError, StoreResult};
 use step::{parent, step};
 
+// ANCHOR: write_whole
 /// Writes a whole file, new or in place of an old one, whose mode it keeps.
 ///
 /// The folder must exist. A symbolic link at `path` is replaced, not followed.
@@ -38,6 +39,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> StoreResult<()> {
     staged.write_bytes(bytes)?;
     staged.finish(path)
 }
+// ANCHOR_END: write_whole
 
 /// Writes a file that must not exist yet: of many who try at once exactly one gets [`Created::Yes`].
 ///
