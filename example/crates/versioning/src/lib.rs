@@ -34,7 +34,7 @@ pub use git::{Git, Revisions};
 pub use hash::{Checksum, HashKind, Hasher, ObjectId, hash_file, hash_reader};
 pub use ignore::DvcIgnore;
 pub use lock::{PathLock, RepositoryLock};
-pub use lock_file::LockFile;
+pub use lock_file::{LockFile, LockedOut};
 pub use manifest::{Manifest, ManifestEntry};
 pub use progress::{Progress, Report, silent};
 pub use remote::Remote;
