@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueHint};
 
 use crate::commands::pipeline::PipelineCommand;
+use crate::commands::report::ReportArguments;
 use crate::commands::versioning::{StatusArguments, VersioningCommand};
 
 /// Carries a model through its whole life.
@@ -56,6 +57,8 @@ pub(crate) enum Command {
     Versioning(VersioningCommand),
     #[command(flatten)]
     Pipeline(PipelineCommand),
+    /// Say in Markdown what a change does, as a comment for its pull request
+    Report(ReportArguments),
     /// Write the completions of a shell to standard output
     Completions {
         /// The shell

@@ -11,6 +11,7 @@ pub mod params;
 pub mod path;
 mod project;
 mod python_json;
+pub mod report;
 pub mod reproduce;
 pub mod run_cache;
 mod source;
@@ -19,7 +20,7 @@ mod workspace;
 
 pub use catalog::Catalog;
 pub use definition::{
-    Command, Definition, Dependency, Location, Output, OutputKind, ParameterFile, Stage,
+    Better, Command, Definition, Dependency, Location, Output, OutputKind, ParameterFile, Stage,
 };
 pub use error::{Failure, PipelineError, Result};
 pub use interpolation::OptionStyle;

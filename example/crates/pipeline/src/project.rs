@@ -141,7 +141,7 @@ impl<'r> Project<'r> {
     }
 }
 
-fn vertex(stage: &Stage) -> Vertex {
+pub(crate) fn vertex(stage: &Stage) -> Vertex {
     let params = stage.params.iter().map(|file| &file.at);
     let deps = stage.deps.iter().map(|dep| &dep.at).chain(params);
     Vertex {
@@ -153,7 +153,7 @@ fn vertex(stage: &Stage) -> Vertex {
     }
 }
 
-fn data_vertex(repository: &Repository, file: &DvcFile) -> Result<Vertex> {
+pub(crate) fn data_vertex(repository: &Repository, file: &DvcFile) -> Result<Vertex> {
     let name = repository.inside(&file.path)?;
     Ok(Vertex {
         place: name.clone(),

@@ -315,6 +315,22 @@ impl Repository {
         let Some(content) = self.store(path, kind, report)? else {
             return Ok(None);
         };
+        if relink {
+            self.relink(path, &content, report)?;
+        }
+        Ok(Some(content))
+    }
+
+    /// Links a content that was just stored as the configuration says.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn relink(
+        &self,
+        path: &Path,
+        content: &Content,
+        report: Report<'_>,
+    ) -> Result<(), VersioningError> {
         // Files of their own are what reflinks and copies are.
         let is_linked = content
             .files
@@ -324,16 +340,16 @@ impl Repository {
                 self.cache().links().first(),
                 Some(Link::Reflink | Link::Copy)
             );
-        if relink && !is_linked {
-            let target = Target {
-                path: path.to_path_buf(),
-                id: content.saved.id,
-                is_exec: content.saved.is_exec,
-            };
-            let plan = self.plan_against(&target, content.manifest(), Some(&content), true)?;
-            self.apply(&target, plan, report)?;
+        if is_linked {
+            return Ok(());
         }
-        Ok(Some(content))
+        let target = Target {
+            path: path.to_path_buf(),
+            id: content.saved.id,
+            is_exec: content.saved.is_exec,
+        };
+        let plan = self.plan_against(&target, content.manifest(), Some(content), true)?;
+        self.apply(&target, plan, report)
     }
 }
 

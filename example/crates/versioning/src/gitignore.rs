@@ -1,5 +1,7 @@
 //! Keeps data out of Git: a line in the `.gitignore` beside it, as DVC writes it.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use mlops_store::disk;
@@ -34,23 +36,33 @@ pub(crate) fn add(
     let Some(git) = repository.git() else {
         return Ok(Vec::new());
     };
-    let mut changed: Vec<PathBuf> = Vec::new();
+    let mut texts: BTreeMap<PathBuf, (String, bool)> = BTreeMap::new();
     for (path, ignored) in paths.iter().zip(git.ignored(paths)?) {
         if ignored {
             continue;
         }
         let (file, line) = entry(path)?;
-        let mut text = read(&file)?;
-        if !text.is_empty() && !text.ends_with('\n') {
-            text.push('\n');
-        }
+        let (text, is_changed) = match texts.entry(file) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let text = read(new.key())?;
+                new.insert((text, false))
+            }
+        };
         if text.lines().any(|known| known == line) {
             continue;
         }
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
         text.push_str(&line);
         text.push('\n');
-        disk::write_whole(&file, text.as_bytes())?;
-        if !changed.contains(&file) {
+        *is_changed = true;
+    }
+    let mut changed = Vec::new();
+    for (file, (text, is_changed)) in texts {
+        if is_changed {
+            disk::write_whole(&file, text.as_bytes())?;
             changed.push(file);
         }
     }

@@ -1,4 +1,13 @@
 //! Data versions as DVC keeps them: content-addressed objects, `.dvc` files, remotes, garbage collection.
+//!
+//! A [`Repository`] is a folder with `.dvc` in it. [`Repository::store`] puts what lies at a path into its
+//! [`Cache`] and names it, [`Repository::apply`] brings it back; [`operations`] are the commands made of these.
+//! All that is written goes through [`mlops_store::disk`], so that a power cut leaves the old or the new.
+//!
+//! Paths in a file may be somebody else's: they are checked by [`path`] before anything is touched.
+//!
+//! Operations that take [`Tracked`] paths expect their caller to hold [`Repository::lock`]; those that take
+//! targets hold it themselves.
 
 mod cache;
 mod checkout;
@@ -34,7 +43,7 @@ pub use git::{Git, Revisions};
 pub use hash::{Checksum, HashKind, Hasher, ObjectId, hash_file, hash_reader};
 pub use ignore::DvcIgnore;
 pub use lock::{PathLock, RepositoryLock};
-pub use lock_file::LockFile;
+pub use lock_file::{LockFile, LockedOut};
 pub use manifest::{Manifest, ManifestEntry};
 pub use progress::{Progress, Report, silent};
 pub use remote::Remote;

@@ -1,6 +1,6 @@
 //! What a repository tracks: its `.dvc` files and the outputs of its `dvc.lock` files.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -31,33 +31,32 @@ pub struct Tracked {
     pub out: OutEntry,
     /// Only this part of a folder is meant.
     pub part: Option<String>,
+    /// Whether it comes from elsewhere, which may keep it instead of a remote.
+    pub is_import: bool,
+    /// Whether it is known where it lies. What isn't can be pushed and fetched, no more.
+    pub is_placed: bool,
 }
 
 impl Tracked {
-    /// Whether nobody promised that its content is in a cache: a lock also tells of outputs that
-    /// are not cached.
+    /// Whether nobody promised that its content is in a cache or remote: a lock also tells of
+    /// outputs that are not cached.
     pub fn is_optional(&self) -> bool {
-        self.stage.is_some()
+        self.stage.is_some() || self.is_import
     }
 }
 
 impl Pins {
     /// Every pinned path.
     pub fn all(&self) -> Vec<Tracked> {
-        let of_files = self.files.iter().flat_map(|file| {
-            file.outs.iter().map(|out| Tracked {
-                file: file.path.clone(),
-                stage: None,
-                out: out.clone(),
-                part: None,
-            })
-        });
+        let of_files = self.files.iter().flat_map(DvcFile::tracked);
         let of_locks = self.locks.iter().flat_map(|lock| {
-            lock.outs.iter().map(|(stage, out)| Tracked {
+            lock.outs.iter().map(|locked| Tracked {
                 file: lock.path.clone(),
-                stage: Some(stage.clone()),
-                out: out.clone(),
+                stage: Some(locked.stage.clone()),
+                out: locked.out.clone(),
                 part: None,
+                is_import: false,
+                is_placed: locked.is_placed,
             })
         });
         of_files.chain(of_locks).collect()
@@ -127,6 +126,20 @@ fn means(target: &Path, recursive: bool, tracked: &Tracked) -> Option<Option<Str
         .ok()
         .filter(|_| tracked.out.is_dir())?;
     Some(Some(part.to_str()?.to_string()))
+}
+
+impl DvcFile {
+    /// The paths it pins.
+    pub fn tracked(&self) -> impl Iterator<Item = Tracked> {
+        self.outs.iter().map(|out| Tracked {
+            file: self.path.clone(),
+            stage: None,
+            out: out.clone(),
+            part: None,
+            is_import: self.is_import,
+            is_placed: true,
+        })
+    }
 }
 
 impl Repository {
@@ -212,22 +225,25 @@ impl Repository {
         let mut wanted = Vec::new();
         for blob in git.files(commit)? {
             let path = git.root().join(&blob.path);
-            let name = path
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned());
-            let name = name.unwrap_or_default();
-            let is_pin = is_dvc_file(&name) || name == "dvc.lock";
-            if is_pin && path.starts_with(self.root()) && !ignore.ignores(&path, false)? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let is_ours = is_dvc_file(&name) || name == "dvc.lock" || name == "dvc.yaml";
+            if is_ours && path.starts_with(self.root()) && !ignore.ignores(&path, false)? {
                 wanted.push((path, blob.id));
             }
         }
         let ids: Vec<String> = wanted.iter().map(|(_, id)| id.clone()).collect();
+        let paths = wanted.into_iter().map(|(path, _)| path);
+        let contents: BTreeMap<PathBuf, Vec<u8>> = paths.zip(git.contents(&ids)?).collect();
         let mut pins = Pins::default();
-        for ((path, _), bytes) in wanted.into_iter().zip(git.contents(&ids)?) {
-            if path.extension().is_some_and(|extension| extension == "dvc") {
-                pins.files.push(DvcFile::parse(bytes, &path, self.root())?);
-            } else {
-                pins.locks.push(LockFile::parse(bytes, &path, self.root())?);
+        for (path, bytes) in &contents {
+            let is = |extension: &str| path.extension().is_some_and(|found| found == extension);
+            if is("dvc") {
+                let file = DvcFile::parse(bytes.clone(), path, self.root())?;
+                pins.files.push(file);
+            } else if is("lock") {
+                let definition = contents.get(&path.with_file_name("dvc.yaml")).cloned();
+                let lock = LockFile::parse(bytes.clone(), definition, path, self.root())?;
+                pins.locks.push(lock);
             }
         }
         Ok(pins)

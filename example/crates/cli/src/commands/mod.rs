@@ -8,6 +8,7 @@ mod features;
 mod fetch;
 pub(crate) mod pipeline;
 mod predict;
+pub(crate) mod report;
 mod serve;
 mod train;
 pub(crate) mod versioning;
@@ -56,6 +57,7 @@ pub(crate) fn run<P: Project>(project: &P, matches: &ArgMatches) -> Outcome<Exit
         Command::Status(arguments) => versioning::status(&arguments, &context),
         Command::Versioning(command) => versioning::run(command, &context),
         Command::Pipeline(command) => pipeline::run(command, &context),
+        Command::Report(arguments) => done(report::run(project, &arguments, &context)),
         Command::Completions { shell } => {
             let mut command = project::command(project, Arguments::command());
             clap_complete::generate(shell, &mut command, project.name(), &mut std::io::stdout());

@@ -18,6 +18,7 @@ pub use page::{Picture, page};
 pub use params::params_diff;
 pub use plots::{Faults, Plot, Series, Shape, plots};
 pub use table::Table;
+pub(crate) use table::text;
 
 use crate::python_json;
 
@@ -224,7 +225,7 @@ fn whole(value: &Value) -> Option<i128> {
     }
 }
 
-fn number(value: &Value) -> Option<f64> {
+pub(crate) fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Float(number) => Some(*number),
         #[allow(clippy::cast_precision_loss)]

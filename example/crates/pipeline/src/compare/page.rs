@@ -16,6 +16,7 @@ nav a { margin-right: 1rem }
 figure { margin: 2rem 0; overflow-x: auto }
 figcaption { font-weight: 600 }
 svg { max-width: 100%; height: auto; color: inherit }
+.sides { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem }
 ";
 
 /// The HTML of a page of drawings, without scripts or anything from elsewhere.

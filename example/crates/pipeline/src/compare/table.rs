@@ -98,7 +98,7 @@ impl Table {
 }
 
 /// A value in a cell; numbers with a fraction rounded to so many digits after the point.
-pub(super) fn text(value: &Value, precision: Option<usize>) -> String {
+pub(crate) fn text(value: &Value, precision: Option<usize>) -> String {
     match (value, precision) {
         (Value::Float(number), Some(digits)) if number.is_finite() => {
             let rounded = format!("{number:.digits$}").parse().unwrap_or(*number);

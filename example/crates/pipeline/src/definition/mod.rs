@@ -13,7 +13,7 @@ use crate::error::{PipelineError, Result};
 use crate::source::Source;
 
 pub(crate) use expand::expand;
-pub use stage::{Command, Dependency, Location, Output, OutputKind, ParameterFile, Stage};
+pub use stage::{Better, Command, Dependency, Location, Output, OutputKind, ParameterFile, Stage};
 
 /// A `dvc.yaml` whose keys and kinds have been checked.
 #[derive(Debug, Clone, Default)]

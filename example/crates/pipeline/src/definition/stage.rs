@@ -37,8 +37,20 @@ pub struct Stage {
     pub timeout: Option<Duration>,
     /// How often a failed run is repeated: `meta: {retries: 2}`.
     pub retries: u32,
+    /// Metrics of which more is better, and those of which less is, that their names don't tell:
+    /// `meta: {higher_is_better: [uplift], lower_is_better: [waste]}`.
+    pub better: Better,
     /// What its references took from files.
     pub(crate) used: Used,
+}
+
+/// Which way metrics get better, by name: of the metric alone, or with the keys above it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Better {
+    /// More is better.
+    pub higher: Vec<String>,
+    /// Less is better.
+    pub lower: Vec<String>,
 }
 
 /// What a stage runs.
@@ -196,6 +208,9 @@ impl Stage {
         let (timeout, retries) = meta.map_or(Ok((None, 0)), |node| {
             read_meta(file, node, &format!("{}.meta", reader.key))
         })?;
+        let better = meta.map_or(Ok(Better::default()), |node| {
+            read_better(file, node, &format!("{}.meta", reader.key))
+        })?;
         Ok(Self {
             name: name.to_owned(),
             group,
@@ -213,6 +228,7 @@ impl Stage {
             always_changed: is_true(body, "always_changed"),
             timeout,
             retries,
+            better,
             folder,
             used,
         })
@@ -454,6 +470,27 @@ fn read_meta(file: &str, node: &Node, key: &str) -> Result<(Option<Duration>, u3
         )),
     });
     Ok((timeout.transpose()?, retries.transpose()?.unwrap_or(0)))
+}
+
+/// What `meta` says about which way the stage's metrics get better.
+fn read_better(file: &str, node: &Node, key: &str) -> Result<Better> {
+    let names = |name: &str| -> Result<Vec<String>> {
+        let Some(node) = node.value.as_map().and_then(|meta| meta.get(name)) else {
+            return Ok(Vec::new());
+        };
+        let names = node.value.as_list().and_then(|items| {
+            let texts = items.iter().map(|item| item.value.as_text());
+            texts.map(|text| text.map(str::to_owned)).collect()
+        });
+        names.ok_or_else(|| {
+            let message = "a list of names of metrics is expected";
+            PipelineError::file(file, node.line, format!("{key}.{name}"), message)
+        })
+    };
+    Ok(Better {
+        higher: names("higher_is_better")?,
+        lower: names("lower_is_better")?,
+    })
 }
 
 fn duration(value: &Value) -> Option<Duration> {

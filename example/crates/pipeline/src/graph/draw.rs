@@ -61,6 +61,15 @@ pub fn tree(graph: &Graph, of: &BTreeSet<usize>) -> String {
 /// The graph for Mermaid, without a line break at the end, as `dvc dag --mermaid` prints it.
 #[must_use]
 pub fn mermaid(graph: &Graph, of: &BTreeSet<usize>) -> String {
+    mermaid_with(graph, of, |_| None)
+}
+
+/// As [`mermaid`], with a class of Mermaid's at the vertices that have one.
+pub(crate) fn mermaid_with(
+    graph: &Graph,
+    of: &BTreeSet<usize>,
+    class: impl Fn(usize) -> Option<&'static str>,
+) -> String {
     let mut text = String::from("flowchart TD");
     let mut total = 0;
     for component in graph.components(of) {
@@ -74,6 +83,9 @@ pub fn mermaid(graph: &Graph, of: &BTreeSet<usize>) -> String {
             total += 1;
             ids.insert(*vertex, total);
             let _ = write!(text, "\n\tnode{total}[\"{name}\"]");
+            if let Some(class) = class(*vertex) {
+                let _ = write!(text, ":::{class}");
+            }
         }
         let mut edges: Vec<(&str, &str, usize, usize)> = Vec::new();
         for (name, vertex) in &names {

@@ -6,6 +6,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use draw::mermaid_with;
 pub use draw::{dot, mermaid, tree};
 
 use crate::error::{PipelineError, Result};

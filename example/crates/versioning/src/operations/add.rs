@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::known_outs;
+use crate::content::Content;
 use crate::dvc_file::{DvcFile, Saved};
 use crate::hash::HashKind;
 use crate::lock::PathLock;
@@ -79,8 +80,9 @@ pub fn add(
     let written: Vec<PathBuf> = jobs.iter().map(|job| job.target.clone()).collect();
     let _paths = PathLock::acquire(&repository.tmp(), "add", &[], &written)?;
     let mut added = Added::default();
-    for job in &mut jobs {
-        run(repository, job, options, report, &mut added)?;
+    let contents = contents(repository, &jobs, options, report)?;
+    for (job, content) in jobs.iter_mut().zip(contents) {
+        pin(repository, job, content, options, &mut added)?;
     }
     let outs: Vec<PathBuf> = jobs
         .iter()
@@ -109,31 +111,52 @@ pub fn add(
     Ok(added)
 }
 
-fn run(
+/// Hashes all targets, and saves those that are to be in the cache.
+fn contents(
     repository: &Repository,
-    job: &mut Job,
+    jobs: &[Job],
     options: AddOptions,
     report: Report<'_>,
+) -> Result<Vec<Option<Content>>, VersioningError> {
+    let mut contents: Vec<Option<Content>> = vec![None; jobs.len()];
+    for keep in [true, false] {
+        let mut mine = Vec::new();
+        let mut paths = Vec::new();
+        for (at, job) in jobs.iter().enumerate() {
+            let out = &job.file.outs[job.at];
+            if keep == (out.cached && !options.no_commit) {
+                let id = out.id.map(|id| id.to_string());
+                let kind = kind_to_save(repository, &out.full, out.kind, id, report)?;
+                mine.push(at);
+                paths.push((job.target.clone(), kind));
+            }
+        }
+        let found = if keep {
+            repository.store_many(&paths, report)?
+        } else {
+            repository.hash_many(&paths, report)?
+        };
+        for (at, content) in mine.into_iter().zip(found) {
+            if let Some(content) = content.as_ref().filter(|_| keep && !options.no_relink) {
+                repository.relink(&jobs[at].target, content, report)?;
+            }
+            contents[at] = content;
+        }
+    }
+    Ok(contents)
+}
+
+/// Pins a target's content in its file, which isn't written yet.
+fn pin(
+    repository: &Repository,
+    job: &mut Job,
+    found: Option<Content>,
+    options: AddOptions,
     added: &mut Added,
 ) -> Result<(), VersioningError> {
     let out = job.file.outs[job.at].clone();
-    let kind = kind_to_save(
-        repository,
-        &out.full,
-        out.kind,
-        out.id.map(|id| id.to_string()),
-        report,
-    )?;
-    let keep = out.cached && !options.no_commit;
-    let content = |path: &Path| {
-        if keep {
-            repository.save(path, kind, !options.no_relink, report)
-        } else {
-            repository.hash(path, kind, report)
-        }
-    };
     if job.target == out.full {
-        let Some(found) = content(&out.full)? else {
+        let Some(found) = found else {
             return Err(VersioningError::refused(&job.target, "isn't there"));
         };
         if found.saved.size == Some(0) {
@@ -148,7 +171,7 @@ fn run(
         Some(id) => repository.cache().manifest(&id)?,
         None => Manifest::default(),
     };
-    let found = content(&job.target)?;
+    let kind = found.as_ref().map_or(out.kind, |found| found.saved.id.kind);
     let below = format!("{part}/");
     let rest: Vec<ManifestEntry> = before
         .entries()
@@ -181,7 +204,7 @@ fn run(
         },
     }
     let manifest = Manifest::new(entries, &out.full)?;
-    let id = if keep {
+    let id = if out.cached && !options.no_commit {
         repository.store_manifest(&manifest, kind)?
     } else {
         manifest.id(kind)

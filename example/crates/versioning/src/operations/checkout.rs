@@ -59,7 +59,7 @@ pub fn checkout(
     let mut unsaved = Vec::new();
     let mut missing = Vec::new();
     for pin in tracked {
-        let Some(id) = pin.out.id.filter(|_| pin.out.cached) else {
+        let Some(id) = pin.out.id.filter(|_| pin.out.cached && pin.is_placed) else {
             continue;
         };
         let (target, plan) = plan(repository, pin, id, options.relink, report)?;

@@ -126,7 +126,7 @@ fn pinned(repository: &Repository, pins: &Pins) -> Result<State, VersioningError
         unknown: BTreeSet::new(),
     };
     for pin in pins.all() {
-        let Some(id) = pin.out.id.filter(|_| pin.out.cached) else {
+        let Some(id) = pin.out.id.filter(|_| pin.out.cached && pin.is_placed) else {
             continue;
         };
         let name = repository.inside(&pin.out.full)?;
@@ -153,7 +153,7 @@ fn workspace(repository: &Repository, report: Report<'_>) -> Result<State, Versi
         .pins()?
         .all()
         .into_iter()
-        .filter(|pin| pin.out.cached)
+        .filter(|pin| pin.out.cached && pin.is_placed)
         .collect();
     let paths: Vec<_> = pins
         .iter()

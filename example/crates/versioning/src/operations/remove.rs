@@ -35,13 +35,11 @@ pub fn remove(
     let file = DvcFile::read(target, repository.root())?;
     for out in &file.outs {
         if outs {
-            let tracked = crate::Tracked {
-                file: file.path.clone(),
-                stage: None,
-                out: out.clone(),
-                part: None,
-            };
-            let state = super::status::states(repository, &[tracked], report)?;
+            let tracked: Vec<_> = file
+                .tracked()
+                .filter(|pin| pin.out.full == out.full)
+                .collect();
+            let state = super::status::states(repository, &tracked, report)?;
             let lost = state[0].is_some_and(|state| state != super::status::OutState::Deleted);
             if lost && !force {
                 return Err(VersioningError::Unsaved {

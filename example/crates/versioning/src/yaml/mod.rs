@@ -3,7 +3,7 @@
 //! The [reader](read) follows YAML 1.2's core schema with the additions of the reader that DVC
 //! uses (ruamel.yaml, safe): `1_000`, `0b11`, dates, merge keys. It keeps the line of every key and
 //! value, so that an error can name it, and it has a budget, so that a file that unfolds without
-//! end is refused. The [writer](write) gives the bytes that DVC's writer gives for the same value.
+//! end is refused. The [writer](write()) gives the bytes that DVC's writer gives for the same value.
 
 mod emit;
 mod float;

@@ -96,7 +96,9 @@ impl Here {
         } else {
             "Initialized a repository of data."
         };
-        Ok(context.output.show(&json!({"root": repository.root()}), text)?)
+        Ok(context
+            .output
+            .show(&json!({"root": repository.root()}), text)?)
     }
 
     fn add(&self, arguments: &AddArguments, context: &Context) -> Outcome<()> {
@@ -107,7 +109,9 @@ impl Here {
         };
         let bar = Bar::new(arguments.quiet);
         let targets = self.full_each(&arguments.targets);
-        let added = add::add(&repository, &targets, options, &|progress| bar.tell(progress))?;
+        let added = add::add(&repository, &targets, options, &|progress| {
+            bar.tell(progress)
+        })?;
         drop(bar);
         for path in &added.empty {
             tracing::warn!("{} is empty", self.shown(path));
@@ -118,7 +122,9 @@ impl Here {
         let files = self.shown_each(&added.files);
         let for_git = self.shown_each(&added.for_git);
         let text = show::added(&files, &for_git, added.staged);
-        Ok(context.output.show(&json!({"files": files, "for_git": for_git}), text)?)
+        Ok(context
+            .output
+            .show(&json!({"files": files, "for_git": for_git}), text)?)
     }
 
     fn commit(&self, arguments: &CommitArguments, context: &Context) -> Outcome<()> {
@@ -186,7 +192,9 @@ impl Here {
 
     fn select(&self, repository: &Repository, targets: &Targets) -> Outcome<Vec<Tracked>> {
         let targets_full = self.full_each(&targets.targets);
-        Ok(repository.pins()?.select(&targets_full, targets.recursive)?)
+        Ok(repository
+            .pins()?
+            .select(&targets_full, targets.recursive)?)
     }
 
     /// The tracked paths of the workspace, and those of the revisions.
@@ -211,11 +219,20 @@ impl Here {
         Ok(tracked)
     }
 
-    fn fetch_quietly(&self, repository: &Repository, arguments: &TransferArguments) -> Outcome<usize> {
+    fn fetch_quietly(
+        &self,
+        repository: &Repository,
+        arguments: &TransferArguments,
+    ) -> Outcome<usize> {
         let tracked = self.select_with(repository, &arguments.targets, &arguments.revisions)?;
         let bar = Bar::new(arguments.quiet);
         let report = |progress| bar.tell(progress);
-        Ok(transfer::fetch(repository, &tracked, &arguments.remote.options(), &report)?)
+        Ok(transfer::fetch(
+            repository,
+            &tracked,
+            &arguments.remote.options(),
+            &report,
+        )?)
     }
 
     fn fetch(&self, arguments: &TransferArguments, context: &Context) -> Outcome<()> {
@@ -322,7 +339,10 @@ impl Here {
                 line.push_str(&format!("{size:>14}  "));
             }
             if arguments.show_hash {
-                line.push_str(&format!("{:<36}  ", entry.md5.as_deref().unwrap_or_default()));
+                line.push_str(&format!(
+                    "{:<36}  ",
+                    entry.md5.as_deref().unwrap_or_default()
+                ));
             }
             lines.push(line + &path);
         }
@@ -334,14 +354,23 @@ impl Here {
         let bar = Bar::new(arguments.quiet);
         for target in self.full_each(&arguments.targets) {
             let report = |progress| bar.tell(progress);
-            remove::remove(&repository, &target, arguments.outs, arguments.force, &report)?;
+            remove::remove(
+                &repository,
+                &target,
+                arguments.outs,
+                arguments.force,
+                &report,
+            )?;
         }
         drop(bar);
         if arguments.quiet {
             return Ok(());
         }
-        let removed: Vec<String> =
-            arguments.targets.iter().map(|path| path.display().to_string()).collect();
+        let removed: Vec<String> = arguments
+            .targets
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
         let text = format!("Removed {}", removed.join(", "));
         Ok(context.output.show(&json!({ "removed": removed }), text)?)
     }

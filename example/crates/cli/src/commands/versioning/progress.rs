@@ -33,7 +33,10 @@ impl Bar {
                 let by_bytes = bytes > files.saturating_mul(64 << 10);
                 self.bytes.store(by_bytes, Relaxed);
                 let (length, form) = if by_bytes {
-                    (bytes, "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}")
+                    (
+                        bytes,
+                        "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+                    )
                 } else {
                     (files, "{msg} {wide_bar} {pos}/{len} files {per_sec} {eta}")
                 };
@@ -45,7 +48,11 @@ impl Bar {
                 }
             }
             Progress::Done { files, bytes } => {
-                self.bar.inc(if self.bytes.load(Relaxed) { bytes } else { files });
+                self.bar.inc(if self.bytes.load(Relaxed) {
+                    bytes
+                } else {
+                    files
+                });
             }
         }
     }

@@ -30,7 +30,15 @@ pub(super) fn run(command: RemoteCommand, context: &Context) -> Outcome<()> {
             default,
             force,
             level,
-        } => add(&mut repository, &name, &url, default, force, level.level(), &here),
+        } => add(
+            &mut repository,
+            &name,
+            &url,
+            default,
+            force,
+            level.level(),
+            &here,
+        ),
         RemoteCommand::List { level } => list(&repository, &level, context),
         RemoteCommand::Modify {
             name,
@@ -38,7 +46,14 @@ pub(super) fn run(command: RemoteCommand, context: &Context) -> Outcome<()> {
             value,
             level,
             ..
-        } => modify(&mut repository, &name, &option, value.as_deref(), level.level(), &here),
+        } => modify(
+            &mut repository,
+            &name,
+            &option,
+            value.as_deref(),
+            level.level(),
+            &here,
+        ),
         RemoteCommand::Remove { name, level } => remove(&mut repository, &name, level.level()),
         RemoteCommand::Default { name, unset, level } => {
             default(&mut repository, name, unset, level.level(), context)
@@ -70,7 +85,9 @@ fn add(
     let mut ini = config.level(level);
     let section = section(name);
     if name.is_empty() || name.contains(['"', '\n']) {
-        return Err(Failure::user(anyhow::anyhow!("{name:?} can't be a remote's name")));
+        return Err(Failure::user(anyhow::anyhow!(
+            "{name:?} can't be a remote's name"
+        )));
     }
     if ini.section(&section).is_some() && !force {
         return Err(Failure::user(anyhow::anyhow!(
@@ -141,12 +158,22 @@ fn modify(
 }
 
 fn remove(repository: &mut Repository, name: &str, level: Level) -> Outcome<()> {
-    if repository.config().level(level).section(&section(name)).is_none() {
+    if repository
+        .config()
+        .level(level)
+        .section(&section(name))
+        .is_none()
+    {
         return Err(unknown(repository, name));
     }
     let name = name.to_lowercase();
     let config = repository.config_mut();
-    for each in [Level::Local, Level::Repository, Level::Global, Level::System] {
+    for each in [
+        Level::Local,
+        Level::Repository,
+        Level::Global,
+        Level::System,
+    ] {
         if each < level {
             break;
         }
@@ -192,5 +219,7 @@ fn default(
             ini.unset("core", "remote");
         }
     }
-    config.write(level, ini).map_err(|error: VersioningError| error.into())
+    config
+        .write(level, ini)
+        .map_err(|error: VersioningError| error.into())
 }

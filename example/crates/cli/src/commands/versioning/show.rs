@@ -55,7 +55,11 @@ impl Shown {
             return self.nothing.to_string();
         }
         let mut text = String::new();
-        let depth = usize::from(self.object.as_object().is_some_and(|map| map.values().all(Value::is_string)));
+        let depth = usize::from(
+            self.object
+                .as_object()
+                .is_some_and(|map| map.values().all(Value::is_string)),
+        );
         write_nested(&mut text, &self.object, depth);
         text
     }
@@ -67,7 +71,9 @@ fn write_nested(text: &mut String, value: &Value, depth: usize) {
         Value::String(word) => {
             let _ = writeln!(text, "{indent}{word}");
         }
-        Value::Array(items) => items.iter().for_each(|item| write_nested(text, item, depth)),
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| write_nested(text, item, depth)),
         Value::Object(map) => {
             for (key, value) in map {
                 if let Value::String(state) = value {
@@ -85,13 +91,20 @@ fn write_nested(text: &mut String, value: &Value, depth: usize) {
 pub(super) fn added(files: &[String], for_git: &[String], staged: bool) -> String {
     let mut text = format!("Pinned by {}", files.join(", "));
     if !for_git.is_empty() && !staged {
-        let _ = write!(text, "\nTo track the change with Git: git add {}", quoted(for_git));
+        let _ = write!(
+            text,
+            "\nTo track the change with Git: git add {}",
+            quoted(for_git)
+        );
     }
     text
 }
 
 fn quoted(paths: &[String]) -> String {
-    let plain = |path: &str| path.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c));
+    let plain = |path: &str| {
+        path.chars()
+            .all(|c| c.is_alphanumeric() || "/._-".contains(c))
+    };
     let quote = |path: &String| {
         if plain(path) && !path.starts_with('-') {
             path.clone()
@@ -140,7 +153,9 @@ pub(super) fn changes(
 /// State, path and hash of each line of a diff.
 fn rows(diff: &Diff) -> Vec<(&'static str, String, String)> {
     let short = |hash: &Option<String>| {
-        hash.as_deref().map(|hash| hash[..8.min(hash.len())].to_string()).unwrap_or_default()
+        hash.as_deref()
+            .map(|hash| hash[..8.min(hash.len())].to_string())
+            .unwrap_or_default()
     };
     let mut rows = Vec::new();
     for change in &diff.added {
@@ -155,7 +170,11 @@ fn rows(diff: &Diff) -> Vec<(&'static str, String, String)> {
     }
     for change in &diff.modified {
         let hash = change.hash.as_ref().map(|hash| {
-            format!("{}..{}", short(&Some(hash.old.clone())), short(&Some(hash.new.clone())))
+            format!(
+                "{}..{}",
+                short(&Some(hash.old.clone())),
+                short(&Some(hash.new.clone()))
+            )
         });
         rows.push(("modified", change.path.clone(), hash.unwrap_or_default()));
     }
@@ -178,7 +197,10 @@ pub(super) fn diff(diff: &Diff) -> String {
             let _ = writeln!(text, "    {hash}{gap}{path}");
         }
         text.push('\n');
-        let files = group.iter().filter(|(_, path, _)| !path.ends_with('/')).count();
+        let files = group
+            .iter()
+            .filter(|(_, path, _)| !path.ends_with('/'))
+            .count();
         if files > 0 {
             counts.push(format!("{files} {state}"));
         }
@@ -205,7 +227,11 @@ pub(super) fn diff_markdown(diff: &Diff, hashes: bool) -> String {
     let columns = table[0].len();
     let widths: Vec<usize> = (0..columns)
         .map(|at| {
-            let widest = table.iter().map(|row| row[at].chars().count()).max().unwrap_or_default();
+            let widest = table
+                .iter()
+                .map(|row| row[at].chars().count())
+                .max()
+                .unwrap_or_default();
             // As tabulate has it: two more than the head at least.
             widest.max(table[0][at].chars().count() + 2)
         })
@@ -243,7 +269,10 @@ pub(super) fn collected(collected: &Collected, dry_run: bool, cloud: bool) -> St
     }
     if !collected.temporary.is_empty() {
         let number = thousands(collected.temporary.len());
-        let _ = write!(text, "\nRemoved {number} temporary files that a killed command left");
+        let _ = write!(
+            text,
+            "\nRemoved {number} temporary files that a killed command left"
+        );
     }
     text
 }
@@ -251,7 +280,11 @@ pub(super) fn collected(collected: &Collected, dry_run: bool, cloud: bool) -> St
 pub(super) fn verified(verified: &Verified) -> String {
     let mut text = String::new();
     for (id, place) in &verified.corrupt {
-        let state = if verified.repaired.contains(id) { "repaired" } else { "corrupt" };
+        let state = if verified.repaired.contains(id) {
+            "repaired"
+        } else {
+            "corrupt"
+        };
         let _ = writeln!(text, "{:<20}{place}", format!("{state}:"));
     }
     let _ = write!(

@@ -1,0 +1,101 @@
+//! `report`: what a change does, as a comment for its pull request.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueHint};
+use mlops_pipeline::path;
+use mlops_pipeline::report::{Drawings, Layout, Report};
+use mlops_versioning::Repository;
+use serde_json::json;
+
+use crate::{Context, Outcome, Project};
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArguments {
+    /// What the change goes into: a branch, tag or commit
+    #[arg(long, value_name = "REVISION")]
+    pub base: String,
+    /// The change: a branch, tag or commit; without, the workspace
+    #[arg(long, value_name = "REVISION", default_value = "workspace")]
+    pub head: String,
+    /// Where the report goes; without, to standard output
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub out: Option<PathBuf>,
+    /// Where drawings of both sides and a page of them go
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub plots: Option<PathBuf>,
+    /// The address that readers find the page at, instead of drawings in the report
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub plots_url: Option<String>,
+}
+
+pub(crate) fn run(
+    project: &impl Project,
+    arguments: &ReportArguments,
+    context: &Context,
+) -> Outcome<()> {
+    let here = std::env::current_dir().map_err(anyhow::Error::from)?;
+    let repository = Repository::find(&here)?;
+    let report = Report::new(&repository, &arguments.base, &arguments.head)?;
+    if let Some(folder) = &arguments.plots {
+        for (name, svg) in report.pictures.files() {
+            super::write_file(&folder.join(name), svg.as_bytes())?;
+        }
+        let title = format!("{} and {}", report.base.name, report.head.name);
+        let page = report.pictures.page(&title);
+        super::write_file(&folder.join("index.html"), page.as_bytes())?;
+    }
+    let folder = arguments
+        .plots
+        .as_deref()
+        .map(|plots| seen_from(arguments.out.as_deref(), plots));
+    let drawings = match (&arguments.plots_url, &folder) {
+        (Some(address), _) => Drawings::Page(address),
+        (None, Some(folder)) => Drawings::Folder(folder),
+        (None, None) => Drawings::None,
+    };
+    let markdown = report.markdown(Layout {
+        program: project.name(),
+        drawings,
+    });
+    if let Some(file) = &arguments.out {
+        super::write_file(file, markdown.as_bytes())?;
+    }
+    let tally = report.tally();
+    if context.output.is_json() {
+        let result = json!({
+            "base": { "name": report.base.name, "commit": report.base.commit },
+            "head": { "name": report.head.name, "commit": report.head.commit },
+            "better": tally.better,
+            "worse": tally.worse,
+            "within_noise": tally.within_noise,
+            "report": arguments.out,
+            "markdown": arguments.out.is_none().then_some(&markdown),
+        });
+        return Ok(context.output.show(&result, "")?);
+    }
+    let text = match &arguments.out {
+        None => markdown,
+        Some(file) => format!(
+            "{}: scores better {}, worse {}, within the noise {}\n",
+            file.display(),
+            tally.better,
+            tally.worse,
+            tally.within_noise
+        ),
+    };
+    let written = anstream::stdout().lock().write_all(text.as_bytes());
+    Ok(written.map_err(anyhow::Error::from)?)
+}
+
+/// A folder as seen from where the report lies; both are given from here.
+fn seen_from(report: Option<&Path>, folder: &Path) -> String {
+    let name = |path: &Path| path::join("", &path.to_string_lossy());
+    match report.and_then(Path::parent) {
+        Some(parent) if parent.is_absolute() == folder.is_absolute() => {
+            path::relative(&name(folder), &name(parent))
+        }
+        _ => folder.to_string_lossy().into_owned(),
+    }
+}

@@ -1,0 +1,486 @@
+//! The report as GitHub's Markdown.
+//!
+//! All that comes from files stands in code spans: nothing in them becomes a link, a mention, or
+//! markup of the comment.
+
+use std::fmt::Write as _;
+
+use mlops_versioning::yaml::Value;
+
+use super::data::{DataChange, Pinned};
+use super::scores::{Bounds, Score};
+use super::{Report, State, Tally, Touch};
+use crate::compare::{number, text};
+
+/// The line by which a workflow finds its comment again. It isn't shown.
+pub const MARKER: &str = "<!-- mlops-report -->";
+/// Rows of a table; a comment is to be read.
+const ROWS: usize = 50;
+/// Bytes; GitHub takes comments of at most 65,536 characters.
+const LIMIT: usize = 60_000;
+/// Digits after the point.
+const PRECISION: usize = 5;
+
+/// How a report is laid out.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout<'a> {
+    /// The name of the program that makes a state again.
+    pub program: &'a str,
+    /// Where the drawings are.
+    pub drawings: Drawings<'a>,
+}
+
+/// Where the drawings of a report are.
+#[derive(Debug, Clone, Copy)]
+pub enum Drawings<'a> {
+    /// Nowhere.
+    None,
+    /// In a folder, as seen from the report.
+    Folder(&'a str),
+    /// On a page: its address. A comment can't hold drawings.
+    Page(&'a str),
+}
+
+impl Report {
+    /// The report as GitHub's Markdown, at most as long as a comment may be.
+    #[must_use]
+    pub fn markdown(&self, layout: Layout<'_>) -> String {
+        let mut report = format!("{MARKER}\n## What this change does\n\n{}", self.head_line());
+        let sections = [
+            self.score_section(),
+            self.param_section(),
+            self.data_section(),
+            self.stage_section(),
+            self.picture_section(layout.drawings),
+            self.fault_section(),
+            self.again_section(layout.program),
+        ];
+        for (title, body) in sections.into_iter().flatten() {
+            if report.len() + body.len() > LIMIT {
+                let _ = write!(report, "\n### {title}\n\nToo long for a comment.\n");
+            } else {
+                let _ = write!(report, "\n### {title}\n\n{body}");
+            }
+        }
+        report
+    }
+
+    fn head_line(&self) -> String {
+        format!(
+            "From {} to {}. {}\n",
+            self.base.told(),
+            self.head.told(),
+            self.verdict()
+        )
+    }
+
+    /// The whole in a sentence.
+    fn verdict(&self) -> String {
+        let Tally {
+            better,
+            worse,
+            within_noise: noise,
+        } = self.tally();
+        if (better, worse, noise) == (0, 0, 0) {
+            return "**No score got better or worse.**".into();
+        }
+        let mut parts = vec![format!("{better} better, {worse} worse")];
+        if noise > 0 {
+            parts.push(format!("{noise} within the noise"));
+        }
+        format!("**Scores: {}.**", parts.join(", "))
+    }
+
+    fn score_section(&self) -> Option<(&'static str, String)> {
+        let (judged, others): (Vec<&Score>, Vec<&Score>) = self
+            .scores
+            .iter()
+            .partition(|score| score.higher_is_better.is_some());
+        let mut body = String::new();
+        if !judged.is_empty() {
+            body += &self.score_table(&judged);
+            if judged.iter().any(|score| score.old_bounds.is_some()) {
+                body += "\nIn brackets: the interval that the file of scores states. A change \
+                         *within the noise* leaves the new value inside the old interval: take it \
+                         for none.\n";
+            }
+        }
+        if !others.is_empty() {
+            let _ = write!(
+                body,
+                "{}<details>\n<summary>{} of which nobody said which way is better</summary>\n\n{}\n</details>\n",
+                if body.is_empty() { "" } else { "\n" },
+                counted(others.len() as u64, "value"),
+                self.score_table(&others)
+            );
+        }
+        if body.is_empty() {
+            body = format!("None of {} changed.\n", counted(self.same_scores, "value"));
+        } else {
+            let _ = write!(
+                body,
+                "\n{} didn't change.\n",
+                counted(self.same_scores, "value")
+            );
+        }
+        Some(("Scores", body))
+    }
+
+    fn score_table(&self, scores: &[&Score]) -> String {
+        let first = scores.first().map(|score| &score.file);
+        let several_files = scores.iter().any(|score| Some(&score.file) != first);
+        let heads = ["Score", &self.base.head(), &self.head.head(), "Change", ""];
+        let mut table = Rows::new(&heads, &[1, 2, 3]);
+        for score in scores {
+            let name = match (several_files, score.name.as_str()) {
+                (false, name) if !name.is_empty() => code(name),
+                (_, name) => code(&format!("{}: {name}", score.file)),
+            };
+            let value = |value: Option<&Value>, bounds: Option<Bounds>| {
+                let mut cell = value.map_or("–".into(), shown);
+                if let Some(Bounds { low, high }) = bounds {
+                    let _ = write!(cell, " ({} to {})", rounded(low), rounded(high));
+                }
+                cell
+            };
+            let difference = &score.difference;
+            table.add(&[
+                name,
+                value(difference.old.as_ref(), score.old_bounds),
+                value(difference.new.as_ref(), score.new_bounds),
+                difference.change.as_ref().map_or(String::new(), signed),
+                mark(score).into(),
+            ]);
+        }
+        table.text()
+    }
+
+    fn param_section(&self) -> Option<(&'static str, String)> {
+        let files = &self.params.files;
+        let heads = ["File", "Parameter", &self.base.head(), &self.head.head()];
+        let mut table = Rows::new(&heads, &[]);
+        let value =
+            |value: Option<&Value>| value.map_or("–".into(), |value| code(&text(value, None)));
+        for (file, keys) in files {
+            for (key, difference) in keys {
+                table.add(&[
+                    code(file),
+                    code(key),
+                    value(difference.old.as_ref()),
+                    value(difference.new.as_ref()),
+                ]);
+            }
+        }
+        Some(("Parameters", table.text_or("None changed.\n")))
+    }
+
+    fn data_section(&self) -> Option<(&'static str, String)> {
+        let heads = ["Data", &self.base.head(), &self.head.head(), "Change"];
+        let mut table = Rows::new(&heads, &[]);
+        let side = |pinned: &Option<Pinned>| {
+            let Some(pinned) = pinned else {
+                return "–".to_owned();
+            };
+            let hash = pinned.id.to_string();
+            let mut parts = vec![format!("`{}`", hash.get(..8).unwrap_or(&hash))];
+            parts.extend(pinned.rows.map(|rows| counted(rows, "row")));
+            parts.extend(pinned.nfiles.map(|files| counted(files, "file")));
+            parts.extend(pinned.size.map(|size| counted(size, "byte")));
+            parts.join(", ")
+        };
+        for DataChange { path, old, new } in &self.data {
+            let change = match (old, new) {
+                (None, _) => "new".to_owned(),
+                (_, None) => "gone".to_owned(),
+                (Some(old), Some(new)) => growth(old, new),
+            };
+            table.add(&[code(path), side(old), side(new), change]);
+        }
+        Some(("Data", table.text_or("None changed.\n")))
+    }
+
+    fn stage_section(&self) -> Option<(&'static str, String)> {
+        let stages = &self.stages;
+        if stages.is_empty() && stages.removed.is_empty() {
+            return None;
+        }
+        let mut body = String::new();
+        if !stages.is_empty() {
+            // A name with backticks must not end the block.
+            let diagram = stages.mermaid().replace('`', "'");
+            let _ = write!(body, "```mermaid\n{diagram}\n```\n\n");
+        }
+        let mut told = Vec::new();
+        for (touch, what) in [
+            (Touch::New, "new"),
+            (Touch::Changed, "changed itself"),
+            (Touch::Again, "made again from other input (dashed)"),
+        ] {
+            let names: Vec<String> = (stages.touched.iter())
+                .filter(|(_, is)| **is == touch)
+                .map(|(name, _)| code(name))
+                .collect();
+            if !names.is_empty() {
+                told.push(format!("{what}: {}", names.join(", ")));
+            }
+        }
+        if !stages.removed.is_empty() {
+            let names: Vec<String> = stages.removed.iter().map(|name| code(name)).collect();
+            told.push(format!("gone: {}", names.join(", ")));
+        }
+        if told.is_empty() {
+            body += "No stage is touched.\n";
+        }
+        for line in told {
+            let _ = writeln!(body, "- {line}");
+        }
+        Some(("Pipeline", body))
+    }
+
+    fn picture_section(&self, drawings: Drawings<'_>) -> Option<(&'static str, String)> {
+        let pictures = &self.pictures;
+        if pictures.changed.is_empty() {
+            let same = counted(pictures.same, "plot");
+            return (pictures.same > 0).then(|| ("Plots", format!("None of {same} changed.\n")));
+        }
+        let mut body = String::new();
+        match drawings {
+            Drawings::Folder(folder) => {
+                for (at, drawing) in pictures.changed.iter().enumerate() {
+                    let image = |is_there: bool, side: &str| match is_there {
+                        true => format!(
+                            "![{side}](<{}>)",
+                            link(&format!("{folder}/{}", drawing.file(at, side)))
+                        ),
+                        false => "–".into(),
+                    };
+                    let mut table = Rows::new(&[&self.base.head(), &self.head.head()], &[]);
+                    table.add(&[
+                        image(drawing.old.is_some(), "old"),
+                        image(drawing.new.is_some(), "new"),
+                    ]);
+                    let _ = write!(body, "{}\n\n{}\n", code(&drawing.name), table.text());
+                }
+                let _ = writeln!(
+                    body,
+                    "[All on one page](<{}>)",
+                    link(&format!("{folder}/index.html"))
+                );
+            }
+            Drawings::None | Drawings::Page(_) => {
+                let names: Vec<String> = pictures
+                    .changed
+                    .iter()
+                    .map(|drawing| code(&drawing.name))
+                    .collect();
+                let _ = writeln!(body, "Changed: {}.", names.join(", "));
+                if let Drawings::Page(address) = drawings {
+                    let _ = writeln!(
+                        body,
+                        "\n[Both sides of each on one page](<{}>)",
+                        link(address)
+                    );
+                }
+            }
+        }
+        Some(("Plots", body))
+    }
+
+    fn fault_section(&self) -> Option<(&'static str, String)> {
+        let mut body = String::new();
+        for (state, why) in self.unreadable.iter().take(ROWS) {
+            let _ = writeln!(body, "- {}: {}", code(state), code(why));
+        }
+        (!body.is_empty()).then_some(("Not compared", body))
+    }
+
+    fn again_section(&self, program: &str) -> Option<(&'static str, String)> {
+        let mut commands = String::new();
+        let note = match &self.head.commit {
+            Some(commit) => {
+                let _ = writeln!(commands, "git checkout {commit}");
+                ""
+            }
+            None => {
+                "The workspace has no commit: others can't get it before it is committed and pushed.\n\n"
+            }
+        };
+        if !self.folder.is_empty() {
+            let _ = writeln!(commands, "cd {}", quoted(&self.folder));
+        }
+        let _ = write!(commands, "{program} pull\n{program} repro\n");
+        Some((
+            "How to reproduce it",
+            format!("{note}```sh\n{}```\n", commands.replace('`', "'")),
+        ))
+    }
+}
+
+impl State {
+    fn head(&self) -> String {
+        code(&self.name)
+    }
+
+    fn told(&self) -> String {
+        match &self.commit {
+            Some(_) if self.name != self.short() => {
+                format!("{} ({})", code(&self.name), self.short())
+            }
+            Some(_) => self.short().into(),
+            None => format!("the {}", self.name),
+        }
+    }
+}
+
+/// What became of a score.
+fn mark(score: &Score) -> &'static str {
+    match (score.is_better(), score.is_beyond_noise()) {
+        (Some(true), Some(true)) => "✅ better, beyond the noise",
+        (Some(false), Some(true)) => "❌ worse, beyond the noise",
+        (Some(true), Some(false)) => "better, within the noise",
+        (Some(false), Some(false)) => "worse, within the noise",
+        (Some(true), None) => "✅ better",
+        (Some(false), None) => "❌ worse",
+        (None, Some(true)) => "beyond the noise",
+        (None, Some(false)) => "within the noise",
+        (None, None) => "",
+    }
+}
+
+/// A table of so many rows as one reads.
+struct Rows {
+    text: String,
+    rows: usize,
+}
+
+impl Rows {
+    /// `right` are the columns of numbers.
+    fn new(heads: &[&str], right: &[usize]) -> Self {
+        let lines: Vec<&str> = (0..heads.len())
+            .map(|at| if right.contains(&at) { "---:" } else { "---" })
+            .collect();
+        Self {
+            text: format!("| {} |\n| {} |\n", heads.join(" | "), lines.join(" | ")),
+            rows: 0,
+        }
+    }
+
+    fn add(&mut self, cells: &[String]) {
+        self.rows += 1;
+        if self.rows <= ROWS {
+            let _ = writeln!(self.text, "| {} |", cells.join(" | "));
+        }
+    }
+
+    fn text(mut self) -> String {
+        if let Some(more @ 1..) = self.rows.checked_sub(ROWS) {
+            let _ = write!(self.text, "\n… and {more} more.\n");
+        }
+        self.text
+    }
+
+    fn text_or(self, empty: &str) -> String {
+        if self.rows == 0 {
+            empty.to_owned()
+        } else {
+            self.text()
+        }
+    }
+}
+
+/// Foreign text in a code span, which also fits into a table.
+fn code(text: &str) -> String {
+    let mut plain: String = text
+        .chars()
+        .take(200)
+        .map(|char| match char {
+            char if char.is_control() => ' ',
+            '`' => '\'',
+            // In a table it ends the cell, even in a code span.
+            '|' => '¦',
+            char => char,
+        })
+        .collect();
+    if text.chars().nth(200).is_some() {
+        plain.push('…');
+    }
+    match plain.trim() {
+        "" => "–".to_owned(),
+        plain => format!("`{plain}`"),
+    }
+}
+
+/// An address between angle brackets.
+fn link(address: &str) -> String {
+    address
+        .replace('<', "%3C")
+        .replace('>', "%3E")
+        .replace('\\', "%5C")
+        .replace(char::is_whitespace, "%20")
+        .replace('|', "%7C")
+}
+
+fn quoted(path: &str) -> String {
+    let plain = |char: char| char.is_alphanumeric() || "-_./".contains(char);
+    if path.chars().all(plain) && !path.starts_with('-') {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', "'\\''"))
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match number(value) {
+        Some(_) if !matches!(value, Value::Bool(_)) => text(value, Some(PRECISION)),
+        _ => code(&text(value, None)),
+    }
+}
+
+fn rounded(number: f64) -> String {
+    text(&Value::Float(number), Some(PRECISION))
+}
+
+fn signed(change: &Value) -> String {
+    let text = text(change, Some(PRECISION));
+    match text.strip_prefix('-') {
+        Some(number) => format!("−{number}"),
+        None => format!("+{text}"),
+    }
+}
+
+/// By how much the data grew, in what a person counts first.
+fn growth(old: &Pinned, new: &Pinned) -> String {
+    let measures = [
+        (old.rows, new.rows, "row"),
+        (old.nfiles, new.nfiles, "file"),
+        (old.size, new.size, "byte"),
+    ];
+    for (old, new, unit) in measures {
+        let (Some(old), Some(new)) = (old, new) else {
+            continue;
+        };
+        if old != new {
+            let sign = if new > old { '+' } else { '−' };
+            return format!("{sign}{}", counted(new.abs_diff(old), unit));
+        }
+    }
+    "other content".to_owned()
+}
+
+/// A number with its thousands set apart, and what it counts.
+fn counted(number: u64, what: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{} {what}{s}", thousands(number))
+}
+
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
