@@ -45,6 +45,7 @@ impl Score {
             .map(|higher| higher == (change > 0.0))
     }
 
+    // ANCHOR: noise
     /// Whether the new value lies outside the interval of the old one; none without an interval.
     #[must_use]
     pub fn is_beyond_noise(&self) -> Option<bool> {
@@ -52,6 +53,7 @@ impl Score {
         self.old_bounds
             .map(|bounds| new < bounds.low || new > bounds.high)
     }
+    // ANCHOR_END: noise
 }
 
 /// Names of the ends of an interval.
