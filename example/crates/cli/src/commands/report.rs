@@ -4,12 +4,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
+use mlops_monitoring::DriftReport;
 use mlops_pipeline::path;
 use mlops_pipeline::report::{Drawings, Layout, Report};
 use mlops_versioning::Repository;
 use serde_json::json;
 
-use crate::{Context, Outcome, Project};
+use crate::{Context, Failure, Outcome, Project};
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportArguments {
@@ -28,6 +29,9 @@ pub(crate) struct ReportArguments {
     /// The address that readers find the page at, instead of drawings in the report
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     pub plots_url: Option<String>,
+    /// What `drift --report` wrote, to be shown with the data
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub drift: Option<PathBuf>,
 }
 
 pub(crate) fn run(
@@ -55,7 +59,9 @@ pub(crate) fn run(
         (None, Some(folder)) => Drawings::Folder(folder),
         (None, None) => Drawings::None,
     };
+    let drift = arguments.drift.as_deref().map(read_drift).transpose()?;
     let markdown = report.markdown(Layout {
+        drift: drift.as_deref(),
         program: project.name(),
         drawings,
     });
@@ -87,6 +93,19 @@ pub(crate) fn run(
     };
     let written = anstream::stdout().lock().write_all(text.as_bytes());
     Ok(written.map_err(anyhow::Error::from)?)
+}
+
+/// The summary of a comparison of two tables.
+fn read_drift(file: &Path) -> Outcome<String> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::user(anyhow::anyhow!("{}: {error}", file.display())))?;
+    let report: DriftReport = serde_json::from_str(&text).map_err(|error| {
+        Failure::user(anyhow::anyhow!(
+            "{}: {error}; what `drift --report` writes is expected",
+            file.display()
+        ))
+    })?;
+    Ok(report.to_string())
 }
 
 /// A folder as seen from where the report lies; both are given from here.

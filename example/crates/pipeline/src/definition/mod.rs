@@ -1,5 +1,6 @@
 //! `dvc.yaml`: what it says, before anything is put in for its references.
 
+mod better;
 mod check;
 mod expand;
 mod stage;
@@ -12,8 +13,9 @@ use mlops_versioning::yaml::{self, Map, Node};
 use crate::error::{PipelineError, Result};
 use crate::source::Source;
 
+pub use better::Better;
 pub(crate) use expand::expand;
-pub use stage::{Better, Command, Dependency, Location, Output, OutputKind, ParameterFile, Stage};
+pub use stage::{Command, Dependency, Location, Output, OutputKind, ParameterFile, Stage};
 
 /// A `dvc.yaml` whose keys and kinds have been checked.
 #[derive(Debug, Clone, Default)]

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use mlops_versioning::yaml::{Map, Node, Value};
 
+use super::better::Better;
 use crate::error::{PipelineError, Result};
 use crate::interpolation::{Used, text};
 
@@ -42,15 +43,6 @@ pub struct Stage {
     pub better: Better,
     /// What its references took from files.
     pub(crate) used: Used,
-}
-
-/// Which way metrics get better, by name: of the metric alone, or with the keys above it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Better {
-    /// More is better.
-    pub higher: Vec<String>,
-    /// Less is better.
-    pub lower: Vec<String>,
 }
 
 /// What a stage runs.
@@ -209,7 +201,7 @@ impl Stage {
             read_meta(file, node, &format!("{}.meta", reader.key))
         })?;
         let better = meta.map_or(Ok(Better::default()), |node| {
-            read_better(file, node, &format!("{}.meta", reader.key))
+            Better::read(file, node, &format!("{}.meta", reader.key))
         })?;
         Ok(Self {
             name: name.to_owned(),
@@ -441,7 +433,8 @@ pub(super) fn check_meta(file: &str, node: &Node, key: &str) -> Result<()> {
     if crate::interpolation::has_references(node) {
         return Ok(());
     }
-    read_meta(file, node, key).map(|_| ())
+    read_meta(file, node, key)?;
+    Better::read(file, node, key).map(drop)
 }
 
 /// What `meta` says about running the stage; DVC keeps it and makes nothing of it.
@@ -470,27 +463,6 @@ fn read_meta(file: &str, node: &Node, key: &str) -> Result<(Option<Duration>, u3
         )),
     });
     Ok((timeout.transpose()?, retries.transpose()?.unwrap_or(0)))
-}
-
-/// What `meta` says about which way the stage's metrics get better.
-fn read_better(file: &str, node: &Node, key: &str) -> Result<Better> {
-    let names = |name: &str| -> Result<Vec<String>> {
-        let Some(node) = node.value.as_map().and_then(|meta| meta.get(name)) else {
-            return Ok(Vec::new());
-        };
-        let names = node.value.as_list().and_then(|items| {
-            let texts = items.iter().map(|item| item.value.as_text());
-            texts.map(|text| text.map(str::to_owned)).collect()
-        });
-        names.ok_or_else(|| {
-            let message = "a list of names of metrics is expected";
-            PipelineError::file(file, node.line, format!("{key}.{name}"), message)
-        })
-    };
-    Ok(Better {
-        higher: names("higher_is_better")?,
-        lower: names("lower_is_better")?,
-    })
 }
 
 fn duration(value: &Value) -> Option<Duration> {

@@ -60,6 +60,11 @@ fn mistakes_are_told_with_file_line_and_key() {
     assert!(stage("frozen: maybe").contains("stages.a.frozen: true or false"));
     assert!(stage("meta: {timeout: soon}").contains("stages.a.meta.timeout: a time is expected"));
     assert!(stage("meta: {retries: -1}").contains("stages.a.meta.retries: a number"));
+    let message = stage("meta: {higher_is_better: auc}");
+    assert!(
+        message.contains("stages.a.meta.higher_is_better: a list of names"),
+        "{message}"
+    );
     assert!(stage("vars: ['${x}']").contains("references can't be used in vars"));
     assert_eq!(
         fault("stages:\n  a:\n    deps: [x]\n"),

@@ -7,19 +7,16 @@ use std::fmt::Write as _;
 
 use mlops_versioning::yaml::Value;
 
+use super::cells::{ROWS, Rows, code, counted, link, quoted, rounded, shown, signed};
 use super::data::{DataChange, Pinned};
 use super::scores::{Bounds, Score};
 use super::{Report, State, Tally, Touch};
-use crate::compare::{number, text};
+use crate::compare::text;
 
 /// The line by which a workflow finds its comment again. It isn't shown.
 pub const MARKER: &str = "<!-- mlops-report -->";
-/// Rows of a table; a comment is to be read.
-const ROWS: usize = 50;
 /// Bytes; GitHub takes comments of at most 65,536 characters.
 const LIMIT: usize = 60_000;
-/// Digits after the point.
-const PRECISION: usize = 5;
 
 /// How a report is laid out.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +25,8 @@ pub struct Layout<'a> {
     pub program: &'a str,
     /// Where the drawings are.
     pub drawings: Drawings<'a>,
+    /// A table of text that compares the data of both sides, if there is one.
+    pub drift: Option<&'a str>,
 }
 
 /// Where the drawings of a report are.
@@ -49,7 +48,7 @@ impl Report {
         let sections = [
             self.score_section(),
             self.param_section(),
-            self.data_section(),
+            self.data_section(layout.drift),
             self.stage_section(),
             self.picture_section(layout.drawings),
             self.fault_section(),
@@ -174,7 +173,7 @@ impl Report {
         Some(("Parameters", table.text_or("None changed.\n")))
     }
 
-    fn data_section(&self) -> Option<(&'static str, String)> {
+    fn data_section(&self, drift: Option<&str>) -> Option<(&'static str, String)> {
         let heads = ["Data", &self.base.head(), &self.head.head(), "Change"];
         let mut table = Rows::new(&heads, &[]);
         let side = |pinned: &Option<Pinned>| {
@@ -196,7 +195,20 @@ impl Report {
             };
             table.add(&[code(path), side(old), side(new), change]);
         }
-        Some(("Data", table.text_or("None changed.\n")))
+        let mut body = table.text_or("None changed.\n");
+        if let Some(drift) = drift {
+            let drift = drift.trim().replace('`', "'");
+            let summary = drift.lines().next().unwrap_or_default();
+            let _ = write!(
+                body,
+                "\n<details>\n<summary>{}</summary>\n\n```text\n{drift}\n```\n\n</details>\n",
+                summary
+                    .replace('&', "&amp;")
+                    .replace('<', "&lt;")
+                    .replace('@', "&#64;"),
+            );
+        }
+        Some(("Data", body))
     }
 
     fn stage_section(&self) -> Option<(&'static str, String)> {
@@ -347,107 +359,6 @@ fn mark(score: &Score) -> &'static str {
     }
 }
 
-/// A table of so many rows as one reads.
-struct Rows {
-    text: String,
-    rows: usize,
-}
-
-impl Rows {
-    /// `right` are the columns of numbers.
-    fn new(heads: &[&str], right: &[usize]) -> Self {
-        let lines: Vec<&str> = (0..heads.len())
-            .map(|at| if right.contains(&at) { "---:" } else { "---" })
-            .collect();
-        Self {
-            text: format!("| {} |\n| {} |\n", heads.join(" | "), lines.join(" | ")),
-            rows: 0,
-        }
-    }
-
-    fn add(&mut self, cells: &[String]) {
-        self.rows += 1;
-        if self.rows <= ROWS {
-            let _ = writeln!(self.text, "| {} |", cells.join(" | "));
-        }
-    }
-
-    fn text(mut self) -> String {
-        if let Some(more @ 1..) = self.rows.checked_sub(ROWS) {
-            let _ = write!(self.text, "\n… and {more} more.\n");
-        }
-        self.text
-    }
-
-    fn text_or(self, empty: &str) -> String {
-        if self.rows == 0 {
-            empty.to_owned()
-        } else {
-            self.text()
-        }
-    }
-}
-
-/// Foreign text in a code span, which also fits into a table.
-fn code(text: &str) -> String {
-    let mut plain: String = text
-        .chars()
-        .take(200)
-        .map(|char| match char {
-            char if char.is_control() => ' ',
-            '`' => '\'',
-            // In a table it ends the cell, even in a code span.
-            '|' => '¦',
-            char => char,
-        })
-        .collect();
-    if text.chars().nth(200).is_some() {
-        plain.push('…');
-    }
-    match plain.trim() {
-        "" => "–".to_owned(),
-        plain => format!("`{plain}`"),
-    }
-}
-
-/// An address between angle brackets.
-fn link(address: &str) -> String {
-    address
-        .replace('<', "%3C")
-        .replace('>', "%3E")
-        .replace('\\', "%5C")
-        .replace(char::is_whitespace, "%20")
-        .replace('|', "%7C")
-}
-
-fn quoted(path: &str) -> String {
-    let plain = |char: char| char.is_alphanumeric() || "-_./".contains(char);
-    if path.chars().all(plain) && !path.starts_with('-') {
-        path.to_owned()
-    } else {
-        format!("'{}'", path.replace('\'', "'\\''"))
-    }
-}
-
-fn shown(value: &Value) -> String {
-    match number(value) {
-        Some(_) if !matches!(value, Value::Bool(_)) => text(value, Some(PRECISION)),
-        _ => code(&text(value, None)),
-    }
-}
-
-fn rounded(number: f64) -> String {
-    text(&Value::Float(number), Some(PRECISION))
-}
-
-fn signed(change: &Value) -> String {
-    let text = text(change, Some(PRECISION));
-    match text.strip_prefix('-') {
-        Some(number) => format!("−{number}"),
-        None => format!("+{text}"),
-    }
-}
-
 /// By how much the data grew, in what a person counts first.
 fn growth(old: &Pinned, new: &Pinned) -> String {
     let measures = [
@@ -465,22 +376,4 @@ fn growth(old: &Pinned, new: &Pinned) -> String {
         }
     }
     "other content".to_owned()
-}
-
-/// A number with its thousands set apart, and what it counts.
-fn counted(number: u64, what: &str) -> String {
-    let s = if number == 1 { "" } else { "s" };
-    format!("{} {what}{s}", thousands(number))
-}
-
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

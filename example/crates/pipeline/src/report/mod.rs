@@ -1,6 +1,7 @@
 //! What a change does to scores, parameters, data and pipeline, as the text of a comment on a pull
 //! request.
 
+mod cells;
 mod data;
 mod markdown;
 mod pictures;

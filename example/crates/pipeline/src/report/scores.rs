@@ -45,6 +45,7 @@ impl Score {
             .map(|higher| higher == (change > 0.0))
     }
 
+    // ANCHOR: noise
     /// Whether the new value lies outside the interval of the old one; none without an interval.
     #[must_use]
     pub fn is_beyond_noise(&self) -> Option<bool> {
@@ -52,6 +53,7 @@ impl Score {
         self.old_bounds
             .map(|bounds| new < bounds.low || new > bounds.high)
     }
+    // ANCHOR_END: noise
 }
 
 /// Names of the ends of an interval.
@@ -155,9 +157,9 @@ fn direction(name: &str, catalog: &Catalog) -> Option<bool> {
             .strip_suffix(*known)
             .is_some_and(|rest| rest.is_empty() || rest.ends_with(['_', '-', ' ']))
     };
-    if HIGHER.iter().any(|known| ends(&known)) {
+    if HIGHER.iter().any(|known| ends(known)) {
         Some(true)
-    } else if LOWER.iter().any(|known| ends(&known)) {
+    } else if LOWER.iter().any(|known| ends(known)) {
         Some(false)
     } else {
         None

@@ -110,6 +110,7 @@ impl Shop {
 const PLAIN: Layout<'_> = Layout {
     program: "shop",
     drawings: Drawings::None,
+    drift: None,
 };
 
 /// The report with its commits by name.
@@ -338,6 +339,32 @@ fn text_of_a_fork_stays_text() {
         assert!([5, 6].contains(&line.matches('|').count()), "{line}");
     }
     assert!(!text.contains("\n# head"));
+}
+
+#[test]
+fn a_drift_summary_stands_with_the_data() {
+    let shop = Shop::new();
+    let layout = Layout {
+        drift: Some("1 of 2 columns <drifted>:\n\nprice  ```\n"),
+        ..PLAIN
+    };
+    let text = shop.report("workspace").unwrap().markdown(layout);
+    let (_, data) = text.split_once("### Data\n\n").unwrap();
+    let (data, _) = data.split_once("### Pipeline").unwrap();
+    insta::assert_snapshot!(data, @r"
+    None changed.
+
+    <details>
+    <summary>1 of 2 columns &lt;drifted>:</summary>
+
+    ```text
+    1 of 2 columns <drifted>:
+
+    price  '''
+    ```
+
+    </details>
+    ");
 }
 
 #[test]
