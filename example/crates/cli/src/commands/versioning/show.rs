@@ -255,15 +255,15 @@ pub(super) fn diff_markdown(diff: &Diff, hashes: bool) -> String {
 pub(super) fn collected(collected: &Collected, dry_run: bool, cloud: bool) -> String {
     let verb = if dry_run { "Would remove" } else { "Removed" };
     let mut text = format!(
-        "{verb} {} objects ({} bytes) from the cache",
-        thousands(collected.cache.len()),
+        "{verb} {} ({} bytes) from the cache",
+        objects(collected.cache.len()),
         thousands(usize::try_from(collected.cache_bytes).unwrap_or(usize::MAX)),
     );
     if cloud {
         let _ = write!(
             text,
-            "\n{verb} {} objects ({} bytes) from the remote",
-            thousands(collected.remote.len()),
+            "\n{verb} {} ({} bytes) from the remote",
+            objects(collected.remote.len()),
             thousands(usize::try_from(collected.remote_bytes).unwrap_or(usize::MAX)),
         );
     }
@@ -275,6 +275,11 @@ pub(super) fn collected(collected: &Collected, dry_run: bool, cloud: bool) -> St
         );
     }
     text
+}
+
+fn objects(number: usize) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} object{plural}", thousands(number))
 }
 
 pub(super) fn verified(verified: &Verified) -> String {
@@ -289,8 +294,8 @@ pub(super) fn verified(verified: &Verified) -> String {
     }
     let _ = write!(
         text,
-        "Hashed {} objects ({} bytes): {} corrupt, {} repaired",
-        thousands(verified.checked),
+        "Hashed {} ({} bytes): {} corrupt, {} repaired",
+        objects(verified.checked),
         thousands(usize::try_from(verified.bytes).unwrap_or(usize::MAX)),
         verified.corrupt.len(),
         verified.repaired.len(),
