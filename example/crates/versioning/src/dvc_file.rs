@@ -47,6 +47,8 @@ pub struct OutEntry {
     pub push: bool,
     /// The only remote it goes to.
     pub remote: Option<String>,
+    /// What its owner says of it; told when it is missing.
+    pub desc: Option<String>,
     /// Its line in the file, from 1.
     pub line: usize,
 }
@@ -271,6 +273,7 @@ impl OutEntry {
             cached: true,
             push: true,
             remote: None,
+            desc: None,
             line: 0,
         }
     }
@@ -365,6 +368,7 @@ impl Reader<'_> {
             cached: self.switch(map, "cache", true)?,
             push: self.switch(map, "push", true)?,
             remote: self.text(map, "remote")?,
+            desc: self.text(map, "desc")?,
             path,
             full,
             line,

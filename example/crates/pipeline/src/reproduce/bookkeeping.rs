@@ -503,8 +503,9 @@ impl<'a> Books<'a> {
                 return Err(PipelineError::Missing {
                     stage: self.repository().inside(&file.path)?,
                     message: format!(
-                        "{} is not there: run `checkout` or `pull`",
-                        out.full.display()
+                        "{} is not there: run `checkout` or `pull`{}",
+                        out.full.display(),
+                        out.desc.iter().map(|desc| format!("; {desc}")).collect::<String>()
                     ),
                 });
             };
