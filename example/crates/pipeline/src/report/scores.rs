@@ -157,9 +157,9 @@ fn direction(name: &str, catalog: &Catalog) -> Option<bool> {
             .strip_suffix(*known)
             .is_some_and(|rest| rest.is_empty() || rest.ends_with(['_', '-', ' ']))
     };
-    if HIGHER.iter().any(|known| ends(known)) {
+    if HIGHER.iter().any(&ends) {
         Some(true)
-    } else if LOWER.iter().any(|known| ends(known)) {
+    } else if LOWER.iter().any(ends) {
         Some(false)
     } else {
         None

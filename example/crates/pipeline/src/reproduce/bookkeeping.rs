@@ -505,7 +505,10 @@ impl<'a> Books<'a> {
                     message: format!(
                         "{} is not there: run `checkout` or `pull`{}",
                         out.full.display(),
-                        out.desc.iter().map(|desc| format!("; {desc}")).collect::<String>()
+                        out.desc
+                            .iter()
+                            .map(|desc| format!("; {desc}"))
+                            .collect::<String>()
                     ),
                 });
             };
