@@ -442,6 +442,20 @@ fn what_a_command_needs_first_is_named() {
 }
 
 #[test]
+fn a_pipeline_without_its_data_says_where_data_comes_from() {
+    let folder = project();
+    let path = folder.path();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    std::fs::copy(example.join("dvc.yaml"), path.join("dvc.yaml")).unwrap();
+    rain(path).args(["init", "--no-scm"]).assert().success();
+    let said = refused(path, &["repro"]);
+    for command in ["rain data import", "rain data generate"] {
+        assert!(said.contains(command), "{said}");
+    }
+    assert!(!path.join("dvc.lock").exists());
+}
+
+#[test]
 fn a_model_is_not_used_where_it_does_not_fit() {
     let folder = trained();
     let path = folder.path();
