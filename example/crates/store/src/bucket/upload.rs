@@ -129,12 +129,15 @@ impl Bucket {
                     match parts.complete_multipart(path, id, ids).await {
                         Ok(done) => Ok(done.e_tag),
                         // The answer to the try before was lost: the upload is gone because it is done.
-                        Err(gone @ Error::NotFound { .. }) if tries > 1 => {
-                            match self.inner.store.head(path).await {
-                                Ok(meta) if meta.size == size => Ok(meta.e_tag),
-                                _ => Err(gone),
-                            }
-                        }
+                        // Some servers deny access to an upload that is nobody's any more.
+                        Err(
+                            gone @ (Error::NotFound { .. }
+                            | Error::PermissionDenied { .. }
+                            | Error::Unauthenticated { .. }),
+                        ) if tries > 1 => match self.inner.store.head(path).await {
+                            Ok(meta) if meta.size == size => Ok(meta.e_tag),
+                            _ => Err(gone),
+                        },
                         Err(error) => Err(error),
                     }
                 }
