@@ -244,6 +244,9 @@ fn read(state: &State<'_>, wanted: &Wanted, revision: &str, faults: &mut Faults)
     let mut all = Vec::new();
     let several_files = wanted.files.len() > 1;
     for (file, columns) in &wanted.files {
+        if is_picture(file) {
+            continue;
+        }
         let rows = match state.text(file) {
             Ok(Some(text)) => rows(file, &text, wanted.header),
             Ok(None) => Err(PipelineError::Unreadable {
@@ -305,6 +308,14 @@ fn last_column(rows: &[Map], x: Option<&String>) -> Vec<String> {
         .map(str::to_owned)
         .into_iter()
         .collect()
+}
+
+/// Whether a plot is drawn already: a stage declares it so that it is kept, and there is nothing to draw.
+fn is_picture(file: &str) -> bool {
+    let ending = file.rsplit_once('.').map_or("", |(_, ending)| ending);
+    ["svg", "png", "jpg", "jpeg", "gif", "webp"]
+        .iter()
+        .any(|known| ending.eq_ignore_ascii_case(known))
 }
 
 /// The rows of a file of values: CSV, TSV, or a list of maps in JSON or YAML.
