@@ -6,6 +6,7 @@ use mlops_learning::LearningError;
 use mlops_monitoring::MonitoringError;
 use mlops_pipeline::PipelineError;
 use mlops_serving::ServingError;
+use mlops_store::StoreError;
 use mlops_versioning::VersioningError;
 
 /// Why a command didn't do what it was asked, and whose turn it is.
@@ -113,6 +114,12 @@ impl From<VersioningError> for Failure {
             code,
             error: error.into(),
         }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        VersioningError::from(error).into()
     }
 }
 

@@ -21,6 +21,7 @@ use anyhow::Context as _;
 use clap::{ArgMatches, CommandFactory};
 use mlops_data::calendar::{self, Day};
 use mlops_data::{Contract, Table, Values, json, tables};
+use mlops_store::disk;
 
 use crate::arguments::{Arguments, Command};
 use crate::{Context, Failure, Outcome, Output, Project, parse, project};
@@ -177,29 +178,8 @@ fn write_table(path: &Path, table: &Table) -> Outcome<()> {
 /// # Errors
 /// If the system refuses.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Outcome<()> {
-    use std::io::Write;
-
-    let write = || -> std::io::Result<()> {
-        let folder = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
-        std::fs::create_dir_all(folder)?;
-        let mut file = tempfile::Builder::new()
-            .permissions(readable())
-            .tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write()
-        .with_context(|| format!("{} can't be written", path.display()))
-        .map_err(Failure::from)
-}
-
-/// What other files get; a temporary file is private by default.
-#[cfg(unix)]
-fn readable() -> std::fs::Permissions {
-    std::os::unix::fs::PermissionsExt::from_mode(0o644)
+    if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
+        disk::create_dir_all(folder)?;
+    }
+    Ok(disk::write_whole(path, bytes)?)
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use mlops_store::disk::{Batch, Existing};
 use mlops_store::for_each_bounded;
@@ -112,9 +111,8 @@ pub fn fetch(
     options: &TransferOptions,
     report: Report<'_>,
 ) -> Result<usize, VersioningError> {
-    let wanted: Vec<Tracked> = tracked.to_vec();
     let mut count = 0;
-    for (remote, pins) in by_remote(repository, &wanted, options, false)? {
+    for (remote, pins) in by_remote(repository, tracked, options, false)? {
         let (manifests, _, _) = needed(repository, &pins)?;
         let optional: BTreeSet<ObjectId> = pins
             .iter()
@@ -209,29 +207,44 @@ pub(super) fn download(
             drop(batch.start(&path)?);
         }
     }
-    let failures: Mutex<Vec<VersioningError>> = Mutex::default();
-    let all = for_each_bounded(remote.jobs(), ids, |id| {
-        let (batch, failures) = (&batch, &failures);
-        async move {
-            match download_one(repository, remote, id, batch, existing, report).await {
-                Ok(()) => report(Progress::Done { files: 1, bytes: 0 }),
-                Err(error) => failures
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(error),
-            }
-            Ok::<_, VersioningError>(())
-        }
-    });
-    remote.runtime().block_on(all)?;
+    let failures = each(remote, ids, report, |id| {
+        download_one(repository, remote, id, &batch, existing, report)
+    })?;
     batch.commit()?;
     done(failures, ids.len())
 }
 
-fn done(failures: Mutex<Vec<VersioningError>>, total: usize) -> Result<(), VersioningError> {
-    let mut failures = failures
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
+/// Moves objects, several at once. One that fails doesn't end the others; gives what they failed with.
+fn each<'a, Fut>(
+    remote: &Remote,
+    ids: &'a [ObjectId],
+    report: Report<'_>,
+    act: impl Fn(&'a ObjectId) -> Fut,
+) -> Result<Vec<VersioningError>, VersioningError>
+where
+    Fut: Future<Output = Result<(), VersioningError>>,
+{
+    let all = for_each_bounded(remote.jobs(), ids, |id| {
+        let moved = act(id);
+        async move {
+            Ok::<_, VersioningError>(match moved.await {
+                Ok(()) => {
+                    report(Progress::Done { files: 1, bytes: 0 });
+                    None
+                }
+                Err(error) => Some(error),
+            })
+        }
+    });
+    Ok(remote
+        .runtime()
+        .block_on(all)?
+        .into_iter()
+        .flatten()
+        .collect())
+}
+
+fn done(mut failures: Vec<VersioningError>, total: usize) -> Result<(), VersioningError> {
     match failures.len() {
         0 => Ok(()),
         1 if total == 1 => Err(failures.remove(0)),
@@ -401,24 +414,12 @@ pub(super) fn upload(
     ids: &[ObjectId],
     report: Report<'_>,
 ) -> Result<(), VersioningError> {
-    let failures: Mutex<Vec<VersioningError>> = Mutex::default();
     if let Some(folder) = remote.bucket().folder() {
         return upload_to_folder(repository, folder, ids, report);
     }
-    let all = for_each_bounded(remote.jobs(), ids, |id| {
-        let failures = &failures;
-        async move {
-            match upload_one(repository, remote, id, report).await {
-                Ok(()) => report(Progress::Done { files: 1, bytes: 0 }),
-                Err(error) => failures
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(error),
-            }
-            Ok::<_, VersioningError>(())
-        }
-    });
-    remote.runtime().block_on(all)?;
+    let failures = each(remote, ids, report, |id| {
+        upload_one(repository, remote, id, report)
+    })?;
     done(failures, ids.len())
 }
 
