@@ -7,6 +7,7 @@ use crate::table::MISSING_DAY;
 
 use super::decimal::decimal;
 use super::octets::Word;
+use super::recent::Recent;
 use super::scan::{Cells, Faults};
 use super::words::Words;
 
@@ -61,10 +62,6 @@ pub(super) struct Column<'a> {
     slots: Slots<'a>,
     name: &'a str,
     missing: &'a [String],
-    /// The short ones of them, and the empty one.
-    missing_keys: Vec<u64>,
-    /// Whether one of them looks like a number.
-    numbers_missing: bool,
     /// The words of a category by their codes.
     pub words: Words,
     /// Line and text of the first date written `yyyy-mm-dd` (or as none at all)
@@ -75,30 +72,36 @@ pub(super) struct Column<'a> {
 
 impl<'a> Column<'a> {
     pub fn new(name: &'a str, place: usize, slots: Slots<'a>, missing: &'a [String]) -> Column<'a> {
-        let words = missing.iter().map(String::as_str).chain([""]);
         Column {
             place,
             slots,
             name,
             missing,
-            numbers_missing: missing.iter().any(|word| word.parse::<f64>().is_ok()),
-            missing_keys: words.filter_map(Word::new).map(Word::key).collect(),
             words: Words::new(missing),
             notations: [None, None],
             faults: Faults::default(),
         }
     }
 
-    /// Reads the cells of the next rows, the first of which is in this line.
-    pub fn fill(&mut self, cells: &Cells<'_>, first_line: usize) {
+    /// Reads the cells of the next rows, the first of which is in this line; `numbers`
+    /// are those of short cells, the same in all columns.
+    pub fn fill(&mut self, cells: &Cells<'_>, first_line: usize, numbers: &mut Recent<f64>) {
         let cell = cells.column(self.place);
         let text = &*cells.text;
         match self.slots.take(cells.rows()) {
             Slots::Number(values) => {
                 for (row, (value, (start, end))) in values.iter_mut().zip(cell).enumerate() {
-                    *value = match self.short_number(text, start, end) {
+                    let word = Word::within(text, start, end);
+                    *value = match word.and_then(|word| numbers.get(word)) {
                         Some(number) => number,
-                        None => self.number(&text[start..end], first_line + row),
+                        None => {
+                            let text = &text[start..end];
+                            let number = self.number(word, text, first_line + row);
+                            if let (Some(word), Some(number)) = (word, number) {
+                                numbers.put(word, number);
+                            }
+                            number.unwrap_or(f64::NAN)
+                        }
                     };
                 }
             }
@@ -115,29 +118,22 @@ impl<'a> Column<'a> {
         }
     }
 
-    /// What [`number`](Self::number) gives, if it is to be had quickly.
-    #[inline]
-    fn short_number(&self, text: &str, start: usize, end: usize) -> Option<f64> {
-        let word = Word::within(text, start, end)?;
-        match decimal(word) {
-            Some(number) if !self.numbers_missing => Some(number),
-            _ if self.missing_keys.contains(&word.key()) => Some(f64::NAN),
-            number => number,
-        }
-    }
-
-    /// A finite number, or NaN if it is missing, as blanks alone are, or refused.
-    fn number(&mut self, text: &str, line: usize) -> f64 {
+    /// A finite number, or NaN if it is missing, as blanks alone are; `None` if it is
+    /// refused.
+    fn number(&mut self, word: Option<Word>, text: &str, line: usize) -> Option<f64> {
         let digits = text.trim_start_matches([' ', '\t']);
         if digits.is_empty() || self.is_missing(text) {
-            return f64::NAN;
+            return Some(f64::NAN);
+        }
+        if let Some(number) = word.and_then(decimal) {
+            return Some(number);
         }
         match digits.parse::<f64>() {
-            Ok(value) if value.is_finite() => return value,
+            Ok(value) if value.is_finite() => return Some(value),
             Ok(_) => self.refuse(line, format!("{text:?} is not a finite number")),
             Err(_) => self.refuse(line, format!("{text:?} is not a number")),
         }
-        f64::NAN
+        None
     }
 
     fn date(&mut self, text: &str, line: usize) -> Day {

@@ -1,6 +1,7 @@
 //! CSV under a contract. The cells are read here and not by polars, which is
 //! several times slower at it and doesn't say which cell it refuses.
 
+use std::fs::File;
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -11,7 +12,9 @@ use crate::{Column, DataError, Problem, Result, Table, Values};
 
 use super::cells::{self, Slots};
 use super::header::plan;
-use super::scan::{self, Block, Cells, Faults, Text};
+use super::recent::Recent;
+use super::scan::{self, Cells, Faults};
+use super::source::{self, Block, Source, Text};
 use super::{Found, ReadOptions, words};
 
 pub(super) fn read(
@@ -21,12 +24,29 @@ pub(super) fn read(
     options: ReadOptions,
 ) -> Result<Found> {
     // A file that is no text mostly breaks something else first.
-    table(path, bytes, contract, options)
-        .map_err(|error| scan::no_text(path, bytes).unwrap_or(error))
+    table(path, &Source::Memory(bytes), contract, options)
+        .map_err(|error| source::no_text(path, bytes).unwrap_or(error))
 }
 
-fn table(path: &Path, bytes: &[u8], contract: &Contract, options: ReadOptions) -> Result<Found> {
-    let text = scan::open(path, bytes)?;
+/// As [`read`], without ever holding the whole file. An error says no more than
+/// that this didn't work.
+pub(super) fn read_by_block(
+    path: &Path,
+    file: &File,
+    bytes: usize,
+    contract: &Contract,
+    options: ReadOptions,
+) -> Result<Found> {
+    table(path, &Source::File(file, bytes), contract, options)
+}
+
+fn table(
+    path: &Path,
+    source: &Source<'_>,
+    contract: &Contract,
+    options: ReadOptions,
+) -> Result<Found> {
+    let text = source::open(path, source)?;
     let plan = plan(path, &text.header, contract, options)?;
     let mut warnings = plan.warnings;
     if !text.ended {
@@ -38,7 +58,7 @@ fn table(path: &Path, bytes: &[u8], contract: &Contract, options: ReadOptions) -
     if text.rows == 0 {
         warnings.push("the file has a header and no rows".into());
     }
-    let columns = fill(path, &text, &plan.columns, contract)?;
+    let columns = fill(path, &text, source, &plan.columns, contract)?;
     let table = Table::new(columns).ok_or_else(|| DataError::File {
         path: path.into(),
         message: "the file cannot be read, and it is not clear why: columns differ in length"
@@ -50,7 +70,8 @@ fn table(path: &Path, bytes: &[u8], contract: &Contract, options: ReadOptions) -
 /// Reads all blocks at once, each into its part of the columns.
 fn fill(
     path: &Path,
-    text: &Text<'_>,
+    text: &Text,
+    source: &Source<'_>,
     rules: &[(&ColumnRule, usize)],
     contract: &Contract,
 ) -> Result<Vec<Column>> {
@@ -66,18 +87,18 @@ fn fill(
     }
     let blocks = blocks
         .into_par_iter()
-        .map(|(block, slots)| {
+        .map_init(Room::new, |room, (block, slots)| {
             let columns = rules.iter().zip(slots).map(|((rule, place), slots)| {
                 cells::Column::new(&rule.name, *place, slots, &contract.missing)
             });
-            fill_block(block, text.header.len(), columns.collect())
+            fill_block(block, source, room, text.header.len(), columns.collect())
         })
         .collect();
     let mut words = vec![Vec::new(); rules.len()];
     for (block, columns) in text
         .blocks
         .iter()
-        .zip(accepted(path, text, blocks, contract)?)
+        .zip(accepted(path, text, source, blocks, contract)?)
     {
         for (words, column) in words.iter_mut().zip(columns) {
             words.push((block.rows, column.words.into_levels()));
@@ -99,23 +120,55 @@ fn fill(
         .collect())
 }
 
+/// What a thread keeps from block to block.
+struct Room {
+    /// Those of a block, if they have to be read.
+    bytes: Vec<u8>,
+    /// Where the cells of a part start.
+    starts: Vec<u32>,
+    /// The numbers that cells stand for.
+    numbers: Recent<f64>,
+}
+
+impl Room {
+    fn new() -> Room {
+        Room {
+            bytes: Vec::new(),
+            starts: Vec::new(),
+            numbers: Recent::new(12, f64::NAN),
+        }
+    }
+}
+
 fn fill_block<'a>(
-    block: &Block<'_>,
+    block: &Block,
+    source: &Source<'_>,
+    room: &mut Room,
     width: usize,
     mut columns: Vec<cells::Column<'a>>,
 ) -> Result<Vec<cells::Column<'a>>, Faults> {
     let mut ragged = Faults::default();
-    let mut room = Vec::new();
-    for part in block.parts() {
-        match Cells::new(&part, width, std::mem::take(&mut room)) {
+    let bytes = source
+        .get(block.range.clone(), &mut room.bytes)
+        .unwrap_or_else(|error| {
+            ragged.note(block.first_line, None, error.to_string());
+            &[]
+        });
+    let mut next = block.first_line;
+    for part in scan::Part::all(bytes, block.first_line) {
+        next += part.rows;
+        match Cells::new(&part, width, std::mem::take(&mut room.starts)) {
             Ok(cells) => {
                 for column in &mut columns {
-                    column.fill(&cells, part.first_line);
+                    column.fill(&cells, part.first_line, &mut room.numbers);
                 }
-                room = cells.starts;
+                room.starts = cells.starts;
             }
             Err(faults) => ragged.append(faults),
         }
+    }
+    if next != block.first_line + block.rows {
+        ragged.note(next, None, "the file changed while it was read".into());
     }
     match ragged.count {
         0 => Ok(columns),
@@ -128,7 +181,8 @@ fn fill_block<'a>(
 /// doesn't fit.
 fn accepted<'a>(
     path: &Path,
-    text: &Text<'_>,
+    text: &Text,
+    source: &Source<'_>,
     blocks: Vec<Result<Vec<cells::Column<'a>>, Faults>>,
     contract: &Contract,
 ) -> Result<Vec<Vec<cells::Column<'a>>>> {
@@ -152,7 +206,7 @@ fn accepted<'a>(
         wrong.extend(column.faults.first.iter().map(placed));
     }
     if ragged.count > 0 {
-        return Err(scan::refused(path, text, ragged));
+        return Err(source::refused(path, text, source, ragged));
     }
     // `01/02/2015` beside `2015-02-01` means that two sources were mixed, and
     // nobody can say what the first one meant.

@@ -11,14 +11,15 @@ mod decimal;
 mod header;
 mod octets;
 mod parquet;
+mod recent;
 mod scan;
+mod source;
 pub(crate) mod staged;
 mod text;
 mod words;
 mod writer;
 
 use std::fs::File;
-use std::io;
 use std::path::Path;
 
 use crate::{Contract, DataError, Result, Table};
@@ -80,7 +81,7 @@ struct Found {
     warnings: Vec<String>,
 }
 
-const PARQUET_MAGIC: &[u8] = b"PAR1";
+const PARQUET_MAGIC: &[u8; 4] = b"PAR1";
 
 /// Reads a CSV or Parquet file under a contract.
 ///
@@ -96,6 +97,9 @@ const PARQUET_MAGIC: &[u8] = b"PAR1";
 /// flipped it may ask for more memory than there is, which ends the program.
 /// Compare a file from elsewhere with its checksum first.)
 pub fn read(path: &Path, contract: &Contract, options: ReadOptions) -> Result<Reading> {
+    if let Some(reading) = read_by_block(path, contract, options) {
+        return Ok(reading);
+    }
     let bytes = load(path)?;
     let format = if bytes.starts_with(PARQUET_MAGIC) {
         Format::Parquet
@@ -106,12 +110,32 @@ pub fn read(path: &Path, contract: &Contract, options: ReadOptions) -> Result<Re
         Format::Csv => csv::read(path, &bytes, contract, options),
         Format::Parquet => parquet::read(path, &bytes, contract, options),
     }?;
-    Ok(Reading {
+    Ok(reading(found, format, bytes.len()))
+}
+
+/// A sound CSV file in one go. Whatever is wrong is found again, and named, with all
+/// of the file in memory; so is a table in a file that changes just now.
+fn read_by_block(path: &Path, contract: &Contract, options: ReadOptions) -> Option<Reading> {
+    use std::io::Read;
+
+    let mut file = File::open(path).ok()?;
+    let bytes = file.metadata().ok().filter(|kind| kind.is_file())?.len() as usize;
+    let mut magic = [0; PARQUET_MAGIC.len()];
+    file.read_exact(&mut magic).ok()?;
+    if magic == *PARQUET_MAGIC {
+        return None;
+    }
+    let found = csv::read_by_block(path, &file, bytes, contract, options).ok()?;
+    Some(reading(found, Format::Csv, bytes))
+}
+
+fn reading(found: Found, format: Format, bytes: usize) -> Reading {
+    Reading {
         table: found.table,
         warnings: found.warnings,
-        bytes: bytes.len() as u64,
+        bytes: bytes as u64,
         format,
-    })
+    }
 }
 
 /// Reads a Parquet file with the types it declares: 32-bit floats as
@@ -134,36 +158,7 @@ pub fn read_any(path: &Path) -> Result<Table> {
 }
 
 fn load(path: &Path) -> Result<Vec<u8>> {
-    File::open(path)
-        .and_then(|file| match file.metadata()? {
-            kind if kind.is_file() => read_at_once(file, kind.len() as usize),
-            _ => std::fs::read(path),
-        })
-        .map_err(|source| staged::io(path, source))
-}
-
-/// Reads a file on all cores: half of the time goes into making room in memory.
-#[cfg(unix)]
-fn read_at_once(file: File, bytes: usize) -> io::Result<Vec<u8>> {
-    use rayon::prelude::*;
-    use std::os::unix::fs::FileExt;
-
-    const CHUNK: usize = 1 << 19;
-    let mut content = vec![0; bytes];
-    content
-        .par_chunks_mut(CHUNK)
-        .enumerate()
-        .try_for_each(|(at, chunk)| file.read_exact_at(chunk, (at * CHUNK) as u64))?;
-    Ok(content)
-}
-
-#[cfg(not(unix))]
-fn read_at_once(mut file: File, bytes: usize) -> io::Result<Vec<u8>> {
-    use std::io::Read;
-
-    let mut content = Vec::with_capacity(bytes);
-    file.read_to_end(&mut content)?;
-    Ok(content)
+    std::fs::read(path).map_err(|source| staged::io(path, source))
 }
 
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {

@@ -12,12 +12,6 @@ pub(super) const fn equal(octets: u64, byte: u8) -> u64 {
     !((other & each(0x7F)).wrapping_add(each(0x7F)) | other) & each(0x80)
 }
 
-/// How many bytes have their highest bit set, if no other bit is.
-#[inline]
-pub(super) const fn count(marks: u64) -> usize {
-    ((marks >> 7).wrapping_mul(each(1)) >> 56) as usize
-}
-
 /// The place of the first byte that isn't 0; 8 if all are.
 #[inline]
 pub(super) const fn first(marks: u64) -> u32 {
@@ -47,6 +41,7 @@ impl Word {
     }
 
     /// The characters of a text of its own.
+    #[cfg(test)]
     pub fn new(text: &str) -> Option<Word> {
         Word::within(&format!("{text}{:8}", ""), 0, text.len())
     }

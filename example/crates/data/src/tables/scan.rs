@@ -7,27 +7,13 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use rayon::prelude::*;
+use wide::u8x16;
 
 use crate::error::SHOWN;
-use crate::{DataError, Problem, Result};
+use crate::{DataError, Problem};
 
-use super::octets;
-
-/// A file that begins as a table does.
-pub(super) struct Text<'a> {
-    /// The fields of the first line.
-    pub header: Vec<String>,
-    /// The lines after it, thousands together.
-    pub blocks: Vec<Block<'a>>,
-    /// Number of lines in all blocks.
-    pub rows: usize,
-    /// Whether the last line ends as lines do.
-    pub ended: bool,
-}
-
-/// Whole lines of a file.
-pub(super) struct Block<'a> {
+/// Some lines of a block.
+pub(super) struct Part<'a> {
     pub bytes: &'a [u8],
     /// Number of lines in it.
     pub rows: usize,
@@ -35,28 +21,22 @@ pub(super) struct Block<'a> {
     pub first_line: usize,
 }
 
-/// Bytes of a block, which one thread reads.
-const BLOCK: usize = 1 << 19;
 /// Bytes that are read in one go: with what is noted of them they stay in the
-/// core's own cache.
-const PART: usize = 1 << 15;
+/// part of the core's cache that is nearest to it.
+const PART: usize = 1 << 13;
+/// No line is that long, so that places in a part, with one more byte for each of
+/// its cells, are below 2^32.
+const LONGEST: usize = 1 << 31;
 
-impl<'a> Block<'a> {
-    fn new(bytes: &'a [u8]) -> Block<'a> {
-        let ends = memchr::memchr_iter(b'\n', bytes).count();
-        Block {
-            bytes,
-            rows: ends + usize::from(!bytes.ends_with(b"\n")),
-            first_line: 0,
-        }
-    }
-
-    /// The block, some lines at a time.
-    pub fn parts(&self) -> impl Iterator<Item = Block<'a>> {
-        cut(self.bytes, PART).scan(self.first_line, |line, bytes| {
-            let part = Block {
+impl<'a> Part<'a> {
+    /// Lines of which the first has this number, some at a time.
+    pub fn all(bytes: &'a [u8], first_line: usize) -> impl Iterator<Item = Part<'a>> {
+        cut(bytes, PART).scan(first_line, |line, bytes| {
+            let ends = memchr::memchr_iter(b'\n', bytes).count();
+            let part = Part {
+                bytes,
+                rows: ends + usize::from(!bytes.ends_with(b"\n")),
                 first_line: *line,
-                ..Block::new(bytes)
             };
             *line += part.rows;
             Some(part)
@@ -91,64 +71,6 @@ impl Faults {
     }
 }
 
-/// Reads the header and cuts the rest at line ends.
-pub(super) fn open<'a>(path: &Path, bytes: &'a [u8]) -> Result<Text<'a>> {
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let end = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
-    let header = header(trim_return(&bytes[..end])).map_err(|message| {
-        let mut faults = Faults::default();
-        faults.note(1, None, message);
-        lines_error(path, faults)
-    })?;
-    let body = trim_blank_lines(bytes.get(end + 1..).unwrap_or_default());
-    let blocks: Vec<&[u8]> = cut(body, BLOCK).collect();
-    let mut blocks: Vec<Block<'_>> = blocks.into_par_iter().map(Block::new).collect();
-    let mut rows = 0;
-    for block in &mut blocks {
-        block.first_line = rows + 2;
-        rows += block.rows;
-    }
-    Ok(Text {
-        header,
-        blocks,
-        rows,
-        ended: bytes.ends_with(b"\n"),
-    })
-}
-
-fn header(line: &[u8]) -> Result<Vec<String>, String> {
-    Ok(fields(text(line)?)?.into_iter().map(String::from).collect())
-}
-
-/// Why a file is none that has lines at all.
-pub(super) fn no_text(path: &Path, bytes: &[u8]) -> Option<DataError> {
-    let kind = known_binary(bytes).map(String::from);
-    let message = kind.or_else(|| {
-        let at = memchr::memchr(0, bytes)?;
-        Some(format!(
-            "byte {} is 0, so this is a binary file and no CSV; give a CSV or Parquet file",
-            at + 1
-        ))
-    })?;
-    Some(DataError::File {
-        path: path.into(),
-        message,
-    })
-}
-
-/// Formats that people take for a table by mistake.
-fn known_binary(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [] => Some("the file is empty (0 bytes); export or fetch it again"),
-        [b'P', b'K', 3, 4, ..] => {
-            Some("this is a zip archive (or a spreadsheet); unpack it or export it as CSV first")
-        }
-        [0x1F, 0x8B, ..] => Some("this is a gzip archive; unpack it first"),
-        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => Some("this is UTF-16 text; save it as UTF-8"),
-        _ => None,
-    }
-}
-
 /// Pieces of about that many bytes that end as lines do.
 fn cut(mut body: &[u8], bytes: usize) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
@@ -160,25 +82,30 @@ fn cut(mut body: &[u8], bytes: usize) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The cells of a block, as long as there is nothing wrong with its lines.
+/// The cells of a part, as long as there is nothing wrong with its lines.
 pub(super) struct Cells<'a> {
     pub text: Cow<'a, str>,
     width: usize,
     /// Where each cell starts in the text, after a byte that belongs to none.
-    pub starts: Vec<usize>,
+    pub starts: Vec<u32>,
 }
 
 impl<'a> Cells<'a> {
     /// Cuts each line into as many cells as the header has; `starts` is room from before.
-    pub fn new(
-        block: &Block<'a>,
-        width: usize,
-        mut starts: Vec<usize>,
-    ) -> Result<Cells<'a>, Faults> {
-        match std::str::from_utf8(block.bytes) {
+    pub fn new(part: &Part<'a>, width: usize, mut starts: Vec<u32>) -> Result<Cells<'a>, Faults> {
+        if part.bytes.len() >= LONGEST {
+            let mut faults = Faults::default();
+            faults.note(
+                part.first_line,
+                None,
+                "this line, or one of the next, is longer than 2 GB".into(),
+            );
+            return Err(faults);
+        }
+        match std::str::from_utf8(part.bytes) {
             Ok(text)
-                if memchr::memchr3(0, b'\r', b'"', block.bytes).is_none()
-                    && cut_all(block, width, &mut starts).is_some() =>
+                if memchr::memchr3(0, b'\r', b'"', part.bytes).is_none()
+                    && cut_all(part, width, &mut starts).is_some() =>
             {
                 let text = text.into();
                 Ok(Cells {
@@ -187,22 +114,22 @@ impl<'a> Cells<'a> {
                     starts,
                 })
             }
-            _ => Cells::line_by_line(block, width),
+            _ => Cells::line_by_line(part, width),
         }
     }
 
     /// For lines with quotes or carriage returns, and to find out which are wrong.
-    fn line_by_line(block: &Block<'a>, width: usize) -> Result<Cells<'a>, Faults> {
+    fn line_by_line(part: &Part<'a>, width: usize) -> Result<Cells<'a>, Faults> {
         let mut faults = Faults::default();
-        let mut unquoted = String::with_capacity(block.bytes.len());
+        let mut unquoted = String::with_capacity(part.bytes.len());
         let mut starts = vec![0];
-        for (line, bytes) in (block.first_line..).zip(lines(block.bytes)) {
+        for (line, bytes) in (part.first_line..).zip(lines(part.bytes)) {
             match text(trim_return(bytes)).and_then(fields) {
                 Ok(fields) if fields.len() == width => {
                     for field in fields {
                         unquoted.push_str(&field);
                         unquoted.push('\n');
-                        starts.push(unquoted.len());
+                        starts.push(place(unquoted.len()));
                     }
                 }
                 Ok(fields) => faults.note(line, None, ragged(fields.len(), width)),
@@ -228,53 +155,76 @@ impl<'a> Cells<'a> {
     /// Start and end of each cell of a column.
     pub fn column(&self, at: usize) -> impl Iterator<Item = (usize, usize)> {
         let cells = self.starts[at..].windows(2).step_by(self.width);
-        cells.map(|starts| (starts[0], starts[1] - 1))
+        cells.map(|starts| (starts[0] as usize, starts[1] as usize - 1))
     }
+}
+
+/// Bytes that are asked together.
+const STRIDE: usize = 64;
+
+/// A bit for each byte, which is set if it is a comma or a line end.
+#[inline]
+fn cell_ends(stride: &[u8; STRIDE]) -> u64 {
+    let (comma, line_end) = (u8x16::splat(b','), u8x16::splat(b'\n'));
+    let (lanes, _) = stride.as_chunks::<16>();
+    lanes.iter().rev().fold(0, |ends, lane| {
+        let lane = u8x16::new(*lane);
+        let found = lane.simd_eq(comma) | lane.simd_eq(line_end);
+        ends << 16 | u64::from(found.to_bitmask())
+    })
 }
 
 /// Notes where each cell starts, if commas and line ends are all there is and
 /// each line has as many cells as it should.
-fn cut_all(block: &Block<'_>, width: usize, starts: &mut Vec<usize>) -> Option<()> {
-    let cells = block.rows * width;
-    starts.resize(1 + cells + 8, 0);
+fn cut_all(part: &Part<'_>, width: usize, starts: &mut Vec<u32>) -> Option<()> {
+    let cells = part.rows * width;
+    starts.resize(1 + cells + STRIDE, 0);
     starts[0] = 0;
     let mut count = 1;
-    let (octets, rest) = block.bytes.as_chunks();
-    for (at, octets) in octets.iter().enumerate() {
-        let octets = u64::from_le_bytes(*octets);
-        let mut ends = octets::equal(octets, b',') | octets::equal(octets, b'\n');
-        let slots: &mut [usize; 8] = starts.get_mut(count..)?.first_chunk_mut()?;
-        count += octets::count(ends);
-        // Mostly there are up to 4: to note always 4 is quicker than to branch on
-        // how many there are.
-        for slot in &mut slots[..4] {
-            *slot = at * 8 + octets::first(ends) as usize + 1;
-            ends &= ends.wrapping_sub(1);
-        }
-        if ends != 0 {
-            for slot in &mut slots[4..] {
-                *slot = at * 8 + octets::first(ends) as usize + 1;
+    let (strides, rest) = part.bytes.as_chunks();
+    for (at, stride) in strides.iter().enumerate() {
+        let mut ends = cell_ends(stride);
+        let slots = starts.get_mut(count..)?.get_mut(..STRIDE)?;
+        count += ends.count_ones() as usize;
+        // To note always some is quicker than to ask of each whether it is there.
+        for slots in slots.as_chunks_mut::<8>().0 {
+            for slot in slots {
+                *slot = place(at * STRIDE + 1) + ends.trailing_zeros();
                 ends &= ends.wrapping_sub(1);
+            }
+            if ends == 0 {
+                break;
             }
         }
     }
-    for (at, byte) in (block.bytes.len() - rest.len()..).zip(rest) {
+    for (at, byte) in (part.bytes.len() - rest.len()..).zip(rest) {
         if matches!(byte, b',' | b'\n') {
-            *starts.get_mut(count)? = at + 1;
+            *starts.get_mut(count)? = place(at + 1);
             count += 1;
         }
     }
-    if !block.bytes.ends_with(b"\n") {
-        *starts.get_mut(count)? = block.bytes.len() + 1;
+    if !part.bytes.ends_with(b"\n") {
+        *starts.get_mut(count)? = place(part.bytes.len() + 1);
         count += 1;
     }
     let line_ends = starts[..count].iter().skip(width).step_by(width);
     let regular = count == 1 + cells
         && line_ends
             .into_iter()
-            .all(|next| matches!(block.bytes.get(next - 1), None | Some(b'\n')));
+            .all(|next| matches!(part.bytes.get(*next as usize - 1), None | Some(b'\n')));
     starts.truncate(count);
     regular.then_some(())
+}
+
+/// A place in a part, which is shorter than [`LONGEST`].
+fn place(at: usize) -> u32 {
+    at as u32
+}
+
+/// The names in the first line.
+pub(super) fn header(line: &[u8]) -> Result<Vec<String>, String> {
+    let names = fields(text(trim_return(line))?)?;
+    Ok(names.into_iter().map(String::from).collect())
 }
 
 fn ragged(found: usize, expected: usize) -> String {
@@ -285,31 +235,8 @@ fn ragged(found: usize, expected: usize) -> String {
     format!("{found} where the header has {expected}")
 }
 
-/// What to say of lines that don't fit the header.
-pub(super) fn refused(path: &Path, text: &Text<'_>, faults: Faults) -> DataError {
-    let last = text
-        .blocks
-        .last()
-        .and_then(|block| lines(block.bytes).last());
-    match (faults.first.as_slice(), last) {
-        ([only], Some(last)) if !text.ended && faults.count == 1 && only.line == text.rows + 1 => {
-            let fields = std::str::from_utf8(last).map_or(1, |last| last.split(',').count());
-            DataError::File {
-                path: path.into(),
-                message: format!(
-                    "line {} is the last one and is cut off: it has {fields} of {} fields and no line end, \
-                     so the file is truncated; export or fetch it again",
-                    only.line,
-                    text.header.len()
-                ),
-            }
-        }
-        _ => lines_error(path, faults),
-    }
-}
-
 /// The lines of a text without their line feeds; a last line may lack it.
-fn lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut start = 0;
     memchr::memchr_iter(b'\n', body)
         .chain((!body.is_empty() && !body.ends_with(b"\n")).then_some(body.len()))
@@ -381,7 +308,7 @@ fn trim_return(line: &[u8]) -> &[u8] {
 }
 
 /// Blank lines at the very end are no rows.
-fn trim_blank_lines(mut body: &[u8]) -> &[u8] {
+pub(super) fn trim_blank_lines(mut body: &[u8]) -> &[u8] {
     loop {
         body = match body {
             [rest @ .., b'\n', b'\r', b'\n'] | [rest @ .., b'\n', b'\n'] => &body[..rest.len() + 1],
@@ -405,7 +332,7 @@ fn text(line: &[u8]) -> Result<&str, String> {
     })
 }
 
-fn lines_error(path: &Path, faults: Faults) -> DataError {
+pub(super) fn lines_error(path: &Path, faults: Faults) -> DataError {
     DataError::Lines {
         path: path.into(),
         unit: "line",

@@ -6,13 +6,13 @@ use crate::Values;
 use crate::table::MISSING_CODE;
 
 use super::octets::Word;
+use super::recent::Recent;
 
 /// The words seen so far, each with its number.
 pub(super) struct Words {
     levels: Vec<String>,
     known: HashMap<String, u32>,
-    /// Short words seen a moment ago, by their keys; 0 is that of the empty word.
-    recent: [(u64, u32); 64],
+    recent: Recent<u32>,
     latest: u32,
 }
 
@@ -23,7 +23,7 @@ impl Words {
         Words {
             levels: Vec::new(),
             known: missing.map(|word| (word, MISSING_CODE)).collect(),
-            recent: [(0, MISSING_CODE); 64],
+            recent: Recent::new(6, MISSING_CODE),
             latest: MISSING_CODE,
         }
     }
@@ -33,14 +33,11 @@ impl Words {
         let Some(word) = Word::within(text, start, end) else {
             return self.code(&text[start..end]);
         };
-        // All bits of the key have a part in the upper ones of such a product.
-        let place = (word.key().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize;
-        let (known, code) = self.recent[place];
-        if known == word.key() {
+        if let Some(code) = self.recent.get(word) {
             return code;
         }
         let code = self.code(&text[start..end]);
-        self.recent[place] = (word.key(), code);
+        self.recent.put(word, code);
         code
     }
 
