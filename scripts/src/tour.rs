@@ -190,7 +190,7 @@ fn pipeline(shell: &mut Shell) -> Result<()> {
     const KNOB: [&str; 2] = ["bootstrap_rounds: 200", "bootstrap_rounds: 100"];
     let [before, after] = KNOB;
     shell.step(
-        "Run the pipeline: check, features, train, evaluate",
+        "Run the pipeline: ingest, features, train, evaluate",
         &["repro"],
     )?;
     shell.edit("params.yaml", before, after)?;

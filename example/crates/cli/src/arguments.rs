@@ -87,6 +87,9 @@ pub(crate) enum DataCommand {
         /// Write the report here as well, as JSON
         #[arg(long, value_hint = ValueHint::FilePath)]
         report: Option<PathBuf>,
+        /// Write the table here if it passes, CSV or Parquet by its name: what comes after reads checked data only
+        #[arg(long, value_hint = ValueHint::FilePath)]
+        out: Option<PathBuf>,
     },
     /// Count, missing share, mean, spread and quantiles of each column
     Describe {

@@ -93,9 +93,10 @@ fn generated_weather_keeps_the_contract() {
     let generate = ["data", "generate", "--days", "800", "--out", "w.csv"];
     rain(folder.path()).args(generate).assert().success();
     rain(folder.path())
-        .args(["data", "check", "w.csv"])
+        .args(["data", "check", "w.csv", "--out", "w.parquet"])
         .assert()
         .success();
+    assert!(folder.path().join("w.parquet").exists());
 }
 
 #[test]
@@ -107,13 +108,14 @@ fn a_broken_contract_ends_with_code_2_and_says_what_is_broken() {
         .assert()
         .success();
     let output = rain(folder.path())
-        .args(["data", "check", "f.csv"])
+        .args(["data", "check", "f.csv", "--out", "f.parquet"])
         .assert()
         .code(2)
         .get_output()
         .clone();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("error    range MaxTemp"), "{text}");
+    assert!(!folder.path().join("f.parquet").exists());
 }
 
 #[test]

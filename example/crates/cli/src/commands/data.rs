@@ -14,14 +14,23 @@ pub(super) fn run(command: DataCommand, context: Context) -> Outcome<ExitCode> {
     match command {
         DataCommand::Import { file, replace } => fetch::import(&file, replace, context)?,
         DataCommand::Fetch(arguments) => fetch::fetch(arguments, context)?,
-        DataCommand::Check { file, report: copy } => {
+        DataCommand::Check {
+            file,
+            report: copy,
+            out,
+        } => {
             let contract = context.contract()?;
             let table = read_table(&file, &contract, tables::LabelNeed::Required)?;
             let report = check::check(&table, &contract);
             if let Some(copy) = copy {
                 write_json(&copy, &report)?;
             }
-            context.output.show(&report, &report)?;
+            let mut text = report.to_string();
+            if let Some(out) = out.filter(|_| report.passed()) {
+                write_table(&out, &table)?;
+                text += &format!("{} rows → {}", thousands(table.rows()), out.display());
+            }
+            context.output.show(&report, text.trim_end())?;
             return Ok(if report.passed() {
                 ExitCode::SUCCESS
             } else {
