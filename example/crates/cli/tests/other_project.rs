@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use mlops_cli::Project;
-use mlops_data::Cell;
+use mlops_data::{Cell, calendar::Day};
 use mlops_features::{Feature, FeatureType, FeatureView, Observation, Registry};
 
 const CONTRACT: &str = "
@@ -39,19 +39,34 @@ evaluate: {bootstrap_rounds: 50}
 struct Machines;
 
 struct Reading {
+    day: Day,
+    machine: String,
     load: f32,
     vibration: f32,
 }
 
 impl Observation for Reading {
-    const COLUMNS: &'static [&'static str] = &["Load", "Vibration"];
+    const COLUMNS: &'static [&'static str] = &["Day", "Machine", "Load", "Vibration"];
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, (usize, String)> {
         let number = |at: usize| cells[at].number().map_or(f32::NAN, |value| value as f32);
+        let (Cell::Date(day), Cell::Text(machine)) = (cells[0], cells[1]) else {
+            return Err((0, "a reading has a day and a machine".into()));
+        };
         Ok(Reading {
-            load: number(0),
-            vibration: number(1),
+            day,
+            machine: machine.into(),
+            load: number(2),
+            vibration: number(3),
         })
+    }
+
+    fn entity(&self) -> &str {
+        &self.machine
+    }
+
+    fn day(&self) -> Day {
+        self.day
     }
 }
 

@@ -5,11 +5,17 @@
 //! so that training and serving cannot differ.
 
 mod error;
+mod history;
 mod observation;
+mod reference;
 mod registry;
 mod service;
+mod window;
 
 pub use error::{FeatureError, Result};
-pub use observation::{Observation, Window, observe};
+pub use history::{History, Windows};
+pub use observation::{Observation, observe};
+pub use reference::{Learned, Neighbour, Reference};
 pub use registry::{Feature, FeatureType, FeatureView, Registry};
 pub use service::{FeatureMatrix, FeatureService};
+pub use window::{DAY_MICROS, Extent, Known, Nearby, Recent, Window, end_of};

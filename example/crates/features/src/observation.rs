@@ -1,3 +1,4 @@
+use mlops_data::calendar::Day;
 use mlops_data::{Cell, Table};
 
 use crate::{FeatureError, Result};
@@ -12,14 +13,12 @@ pub trait Observation: Sized + Send + Sync {
     /// # Errors
     /// The index of the column whose value doesn't fit, and what was expected.
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, (usize, String)>;
-}
 
-/// What a feature function may see: the observation of the day the forecast is
-/// issued, from which history and neighbours will hang.
-#[derive(Debug, Clone, Copy)]
-pub struct Window<'a, O> {
-    /// The observation of the day itself.
-    pub today: &'a O,
+    /// Name of the entity it is of.
+    fn entity(&self) -> &str;
+
+    /// The day it is of.
+    fn day(&self) -> Day;
 }
 
 /// Every row of a table as an observation, in the table's order.

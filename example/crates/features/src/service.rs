@@ -1,13 +1,17 @@
 use mlops_data::Contract;
 use rayon::prelude::*;
 
-use crate::{Feature, FeatureError, Registry, Result, Window};
+use crate::window::{Extent, end_of};
+use crate::{
+    Feature, FeatureError, History, Observation, Reference, Registry, Result, Window, Windows,
+};
 
 /// The list of features that a model asks for, checked against the contract.
 #[derive(Debug)]
 pub struct FeatureService<O> {
     name: String,
     features: Vec<Feature<O>>,
+    extent: Extent,
 }
 
 /// Feature rows one after the other.
@@ -30,7 +34,7 @@ impl FeatureMatrix {
     }
 }
 
-impl<O: Sync> FeatureService<O> {
+impl<O: Observation> FeatureService<O> {
     /// The features named (views or single features, in this order, none twice)
     /// for a forecast issued at `issued_at` o'clock of the observation's date.
     ///
@@ -75,6 +79,7 @@ impl<O: Sync> FeatureService<O> {
         Ok(FeatureService {
             name: service.into(),
             features,
+            extent: Extent::default(),
         })
     }
 
@@ -103,15 +108,38 @@ impl<O: Sync> FeatureService<O> {
         row
     }
 
-    /// The feature rows of many observations, in their order, on all cores.
-    pub fn rows(&self, observations: &[O]) -> FeatureMatrix {
+    /// How much of history and neighbours its features see.
+    pub fn extent(&self) -> Extent {
+        self.extent
+    }
+
+    /// The feature rows of many observations, in their order, on all cores. They are
+    /// each other's history and neighbours: whatever was known at the end of a row's day.
+    pub fn rows(&self, observations: &[O], reference: &Reference) -> FeatureMatrix {
+        let history = History::new(observations);
+        self.rows_in(observations, &history, reference)
+    }
+
+    /// The feature rows of `today`, whose history and neighbours are in `history`:
+    /// whatever was known at the end of a row's day.
+    pub fn rows_in(
+        &self,
+        today: &[O],
+        history: &History<'_, O>,
+        reference: &Reference,
+    ) -> FeatureMatrix {
+        let windows = Windows::new(history, reference, self.extent);
         let width = self.features.len();
-        let mut values = vec![0.0; width * observations.len()];
+        let mut values = vec![0.0; width * today.len()];
         if width > 0 {
-            values
-                .par_chunks_mut(width)
-                .zip(observations)
-                .for_each(|(row, today)| self.fill(&Window { today }, row));
+            values.par_chunks_mut(width).zip(today).for_each_init(
+                Vec::new,
+                |scratch, (row, today)| {
+                    windows.with(today, end_of(today.day()), scratch, |window| {
+                        self.fill(window, row);
+                    });
+                },
+            );
         }
         FeatureMatrix {
             names: self.names(),

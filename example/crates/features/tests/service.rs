@@ -4,10 +4,11 @@
 
 use std::path::Path;
 
+use mlops_data::calendar::Day;
 use mlops_data::{Cell, Column, Contract, Table, Values};
 use mlops_features::{
-    Feature, FeatureError, FeatureService, FeatureType, FeatureView, Observation, Registry, Window,
-    observe,
+    Feature, FeatureError, FeatureService, FeatureType, FeatureView, Observation, Reference,
+    Registry, Window, observe,
 };
 
 const CONTRACT: &str = "
@@ -26,12 +27,14 @@ columns:
 
 #[derive(Debug)]
 struct Reading {
+    day: Day,
+    machine: String,
     load: f32,
     peak: f32,
 }
 
 impl Observation for Reading {
-    const COLUMNS: &'static [&'static str] = &["Load", "Peak"];
+    const COLUMNS: &'static [&'static str] = &["Day", "Machine", "Load", "Peak"];
 
     fn from_cells(cells: &[Cell<'_>]) -> Result<Self, (usize, String)> {
         let number = |at: usize| match cells[at] {
@@ -39,10 +42,23 @@ impl Observation for Reading {
             Cell::Number(value) if value >= 0.0 => Ok(value as f32),
             other => Err((at, format!("{other} is not zero or more"))),
         };
+        let (Cell::Date(day), Cell::Text(machine)) = (cells[0], cells[1]) else {
+            return Err((0, "a reading has a day and a machine".into()));
+        };
         Ok(Reading {
-            load: number(0)?,
-            peak: number(1)?,
+            day,
+            machine: machine.into(),
+            load: number(2)?,
+            peak: number(3)?,
         })
+    }
+
+    fn entity(&self) -> &str {
+        &self.machine
+    }
+
+    fn day(&self) -> Day {
+        self.day
     }
 }
 
@@ -97,7 +113,24 @@ fn table(load: Vec<f64>, peak: Vec<f64>) -> Table {
         name: name.into(),
         values: Values::Number(values),
     };
-    Table::new(vec![column("Peak", peak), column("Load", load)]).unwrap()
+    let day = Column {
+        name: "Day".into(),
+        values: Values::Date((0..load.len() as Day).collect()),
+    };
+    let machine = Column {
+        name: "Machine".into(),
+        values: Values::Category {
+            codes: vec![0; load.len()],
+            levels: vec!["lathe".into()],
+        },
+    };
+    Table::new(vec![
+        day,
+        machine,
+        column("Peak", peak),
+        column("Load", load),
+    ])
+    .unwrap()
 }
 
 #[test]
@@ -113,10 +146,10 @@ fn a_row_alone_has_the_bits_it_has_in_a_table() {
     let service = service(&["morning", "evening"], 24.0).unwrap();
     let table = table(vec![1.5, f64::NAN, 0.1], vec![3.25, 4.0, f64::NAN]);
     let observations = observe::<Reading>(&table).unwrap();
-    let all = service.rows(&observations);
+    let all = service.rows(&observations, &Reference::default());
     let one_by_one: Vec<u32> = observations
         .iter()
-        .flat_map(|today| service.row(&Window { today }))
+        .flat_map(|today| service.row(&Window::single(today)))
         .map(f32::to_bits)
         .collect();
     assert_eq!(
@@ -154,5 +187,5 @@ fn a_table_that_is_no_observation_is_refused_with_row_and_column() {
         values: Values::Number(vec![1.0]),
     }])
     .unwrap();
-    insta::assert_snapshot!(observe::<Reading>(&short).unwrap_err(), @r#"the table has no column "Peak"; it has Load"#);
+    insta::assert_snapshot!(observe::<Reading>(&short).unwrap_err(), @r#"the table has no column "Day"; it has Load"#);
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mlops_data::Contract;
-use mlops_features::{FeatureService, Window, observe};
+use mlops_features::{FeatureService, Reference, Window, observe};
 use rain::generator::{self, Options};
 use rain::observation::Weather;
 use rain::{climate, features};
@@ -30,15 +30,18 @@ fn rows(criterion: &mut Criterion) {
         bencher.iter(|| observe::<Weather>(black_box(&table)));
     });
     group.bench_function("rows", |bencher| {
-        bencher.iter(|| service.rows(black_box(&observations)));
+        bencher.iter(|| service.rows(black_box(&observations), &Reference::default()));
     });
     group.bench_function("columns", |bencher| {
-        bencher.iter_with_setup(|| service.rows(&observations), |rows| rows.into_columns());
+        bencher.iter_with_setup(
+            || service.rows(&observations, &Reference::default()),
+            |rows| rows.into_columns(),
+        );
     });
     group.throughput(Throughput::Elements(1));
     group.bench_function("one row", |bencher| {
         let today = &observations[0];
-        bencher.iter(|| service.row(black_box(&Window { today })));
+        bencher.iter(|| service.row(black_box(&Window::single(today))));
     });
     group.finish();
 }

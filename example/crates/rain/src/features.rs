@@ -169,18 +169,14 @@ fn calendar_and_place() -> FeatureView<Weather> {
             "°",
             &["Location"],
             "Degrees north of the station",
-            |w| w.today.station.map_or(f32::NAN, |station| station.latitude),
+            |w| w.today.place.station().map_or(f32::NAN, |at| at.latitude),
         ),
         feature(
             "longitude",
             "°",
             &["Location"],
             "Degrees east of the station",
-            |w| {
-                w.today
-                    .station
-                    .map_or(f32::NAN, |station| station.longitude)
-            },
+            |w| w.today.place.station().map_or(f32::NAN, |at| at.longitude),
         ),
     ];
     FeatureView {

@@ -12,8 +12,8 @@ pub struct Weather {
     // ANCHOR: observation
     /// Days since 1970-01-01.
     pub date: Day,
-    /// The station, if it is one we know.
-    pub station: Option<&'static Station>,
+    /// Where it was observed.
+    pub place: Place,
     /// Lowest temperature in the 24 hours to 9 am, °C.
     pub min_temp: f32,
     /// Highest temperature from 9 am on, °C.
@@ -55,6 +55,30 @@ pub struct Weather {
     /// Whether more than 1 mm fell in the 24 hours to 9 am.
     pub rain_today: Option<bool>,
     // ANCHOR_END: observation
+}
+
+/// Where weather is observed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Place {
+    /// A station whose position we know.
+    Station(&'static Station),
+    /// A name that we can't place: it has a history, but no position and no neighbours.
+    Unknown(Box<str>),
+}
+
+impl Place {
+    /// The place of this name.
+    pub fn named(name: &str) -> Place {
+        stations::find(name).map_or_else(|| Place::Unknown(name.into()), Place::Station)
+    }
+
+    /// The station, if it is one we know.
+    pub fn station(&self) -> Option<&'static Station> {
+        match self {
+            Place::Station(station) => Some(station),
+            Place::Unknown(_) => None,
+        }
+    }
 }
 
 /// One of the 16 points of the compass from which the wind blows.
@@ -114,8 +138,8 @@ impl Observation for Weather {
                 Cell::Date(day) => day,
                 other => return Err((0, format!("{other} is not a date"))),
             },
-            station: match cells[1] {
-                Cell::Text(name) => stations::find(name),
+            place: match cells[1] {
+                Cell::Text(name) => Place::named(name),
                 other => return Err((1, format!("{other} is not a station's name"))),
             },
             min_temp: number(cells, 2)?,
@@ -139,6 +163,17 @@ impl Observation for Weather {
             temp_3pm: number(cells, 20)?,
             rain_today: flag(cells, 21)?,
         })
+    }
+
+    fn entity(&self) -> &str {
+        match &self.place {
+            Place::Station(station) => station.name,
+            Place::Unknown(name) => name,
+        }
+    }
+
+    fn day(&self) -> Day {
+        self.date
     }
 }
 

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use mlops_data::{Contract, Table, json::table_from_json};
-use mlops_features::{FeatureService, Observation, Registry, observe};
+use mlops_features::{FeatureService, Observation, Reference, Registry, observe};
 use mlops_learning::{LearningError, Model, model_file};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -99,7 +99,9 @@ impl<O: Observation> Inference<O> {
     /// # Errors
     /// If the table lacks a column or a value doesn't fit.
     pub fn probabilities(&self, table: &Table) -> Result<Vec<f64>> {
-        let rows = self.service.rows(&observe::<O>(table)?);
+        let rows = self
+            .service
+            .rows(&observe::<O>(table)?, &Reference::default());
         Ok(self.model.predictor.probabilities(&rows.values))
     }
 
@@ -113,7 +115,10 @@ impl<O: Observation> Inference<O> {
             serde_json::from_str(observation).map_err(|error| error.to_string())?;
         let features = || -> Result<Vec<f32>> {
             let table = table_from_json(std::slice::from_ref(&record), &self.contract)?;
-            Ok(self.service.rows(&observe::<O>(&table)?).values)
+            Ok(self
+                .service
+                .rows(&observe::<O>(&table)?, &Reference::default())
+                .values)
         };
         features().map_err(|error| error.to_string())
     }

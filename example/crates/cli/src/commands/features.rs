@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use mlops_data::{Contract, Table, json, tables};
-use mlops_features::{FeatureService, Registry, observe};
+use mlops_features::{FeatureService, Reference, Registry, observe};
 use serde::Serialize;
 
 use super::{feature_table, needs, read_table, write_file, write_table};
@@ -105,7 +105,7 @@ fn build<P: Project>(
     let contract = context.contract()?;
     let table = read_table(file, &contract, tables::LabelNeed::Required)?;
     let service = service(project, &params.features, &contract)?;
-    let matrix = service.rows(&observe::<P::Observation>(&table)?);
+    let matrix = service.rows(&observe::<P::Observation>(&table)?, &Reference::default());
     let built = Built {
         rows: table.rows(),
         features: matrix.names.len(),

@@ -3,7 +3,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use mlops_data::{Contract, calendar, json};
-use mlops_features::{FeatureService, Observation, observe};
+use mlops_features::{FeatureService, Observation, Reference, observe};
 use mlops_learning::model_file::{self, Feature, GoldenRow, Metadata, Training};
 use mlops_learning::{Model, Predictor, learner};
 use serde::Serialize;
@@ -144,7 +144,7 @@ fn golden_rows<O: Observation>(
     needs(path, "features build")?;
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let observations = observe::<O>(&json::read_json_lines(path, contract)?)?;
-    let matrix = service.rows(&observations);
+    let matrix = service.rows(&observations, &Reference::default());
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     Ok(lines
         .zip(matrix.values.chunks_exact(matrix.names.len().max(1)))
