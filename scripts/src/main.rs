@@ -1,5 +1,6 @@
 //! `cargo xtask`: what the guide needs, and nothing that a user of the example needs.
 
+mod ablation;
 mod ci;
 mod guide;
 mod metrics;

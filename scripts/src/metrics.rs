@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value, json};
 
+use crate::ablation::{ablation, believed};
 use crate::tour::shell::{self, Shell};
 use crate::tour::{self, Story};
 
@@ -24,6 +25,7 @@ const RUN: [&str; 10] = [
 const KINDS: [&str; 4] = ["logistic", "tree", "forest", "boosting"];
 /// How far apart a score may lie on real and on generated weather.
 const ALIKE: [(&str, f64); 2] = [("roc_auc", 0.03), ("brier", 0.01)];
+const KINDS_TABLE: &str = "data/kinds.parquet";
 const RANDOM: &str = "split={by: random, test_share: 0.3}";
 
 /// From what, and whether to write.
@@ -66,6 +68,9 @@ pub fn run(root: &Path, arguments: &MetricsArguments) -> Result<()> {
     files.push(("tour.json".into(), pretty(&life(&story))?));
     files.push(("generated/tour.json".into(), pretty(&life(&told))?));
     files.push(("kinds.json".into(), pretty(&kinds(&mut real)?)?));
+    files.push(("ablation.json".into(), pretty(&ablation(&mut real)?)?));
+    let believed = believed(&mut real, RANDOM)?;
+    files.push(("believed.json".into(), pretty(&believed)?));
     for (name, svg) in resemblance(&mut real, &generated)? {
         files.push((name.into(), svg));
     }
@@ -102,6 +107,13 @@ fn kinds(shell: &mut Shell) -> Result<Value> {
     let mut splits = Map::new();
     for (name, split) in [("time", None), ("random", Some(RANDOM))] {
         let mut kinds = Map::new();
+        let settings: Vec<&str> = split
+            .into_iter()
+            .flat_map(|split| ["--set", split])
+            .collect();
+        let build = ["features", "build", "--out", KINDS_TABLE];
+        let build: Vec<&str> = build.iter().chain(&settings).copied().collect();
+        shell.step("Build features for this split", &build)?;
         for kind in KINDS {
             let kind_set = format!("model.kind={kind}");
             let mut settings = vec!["--set", &kind_set];
@@ -114,11 +126,12 @@ fn kinds(shell: &mut Shell) -> Result<Value> {
 }
 
 fn trained(shell: &mut Shell, kind: &str, settings: &[&str]) -> Result<Value> {
-    let mut train = vec!["train", "--out", "models/kind.bin"];
+    let mut train = vec!["train", KINDS_TABLE, "--out", "models/kind.bin"];
     train.extend(settings);
     shell.step(&format!("Train {kind}"), &train)?;
     let mut evaluate = vec![
         "evaluate",
+        KINDS_TABLE,
         "--model",
         "models/kind.bin",
         "--out",
@@ -136,9 +149,21 @@ fn trained(shell: &mut Shell, kind: &str, settings: &[&str]) -> Result<Value> {
 fn crossed(real: &mut Shell, generated: &Shell) -> Result<Value> {
     let model = generated.folder().join("models/model.bin");
     let model = model.to_string_lossy();
+    let table = "data/crossed.parquet";
+    real.step(
+        "Compute the features of real days as that model knows them",
+        &["features", "build", "--model", &model, "--out", table],
+    )?;
     real.step(
         "Test on real days what was learned from generated ones",
-        &["evaluate", "--model", &model, "--out", "metrics/crossed"],
+        &[
+            "evaluate",
+            table,
+            "--model",
+            &model,
+            "--out",
+            "metrics/crossed",
+        ],
     )?;
     let (ours, theirs) = (
         brief(&real.read_json("metrics/scores.json")?),
@@ -186,7 +211,8 @@ fn resemblance(real: &mut Shell, generated: &Shell) -> Result<[(&'static str, Ve
     Ok([drawing("wet_days.svg")?, drawing("rain_amounts.svg")?])
 }
 
-fn brief(scores: &Value) -> Value {
+/// The scores that tables show.
+pub fn brief(scores: &Value) -> Value {
     let value = |name: &str| scores["model"][name]["value"].clone();
     json!({
         "roc_auc": value("roc_auc"),

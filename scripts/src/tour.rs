@@ -124,6 +124,7 @@ pub fn prepare(root: &Path, scratch: &Path) -> Result<PathBuf> {
     std::fs::create_dir_all(scratch.join("data"))?;
     for file in [
         "contract.yaml",
+        "features.yaml",
         "params.yaml",
         "dvc.yaml",
         "data/weatherAUS.csv.dvc",
@@ -215,6 +216,8 @@ fn serve(shell: &mut Shell) -> Result<Vec<(Value, Value)>> {
         "serve",
         "--listen",
         "127.0.0.1:0",
+        "--history",
+        TABLE,
         "--log",
         "predictions/log.jsonl",
     ])?;
@@ -223,11 +226,12 @@ fn serve(shell: &mut Shell) -> Result<Vec<(Value, Value)>> {
         "the service isn't ready"
     );
     let mut answers = Vec::new();
-    for observation in shell
-        .read_json_lines("data/golden.jsonl")?
+    for golden in shell
+        .read_json_lines("data/features.golden.jsonl")?
         .into_iter()
         .take(5)
     {
+        let observation = golden["today"].clone();
         let answer = http::post(&server.address, "/v1/predict", &observation)?;
         ensure!(
             answer.status == 200,
@@ -309,8 +313,8 @@ fn break_and_mend(shell: &mut Shell, file: &str) -> Result<(Value, [Quality; 3])
             broken,
             "--out",
             features,
-            "--golden",
-            "data/broken-golden.jsonl",
+            "--model",
+            "models/model.bin",
         ],
     )?;
     let before = judge(
@@ -330,13 +334,16 @@ fn break_and_mend(shell: &mut Shell, file: &str) -> Result<(Value, [Quality; 3])
         &[features, "--from", RETRAIN_DAY, "--out", "metrics/during"],
     )?;
     let later = format!("split.test_from={RETRAIN_DAY}");
+    let known = "data/known.parquet";
+    shell.step(
+        "Compute the features once more: they learn, too, from all that is known by then",
+        &["features", "build", broken, "--out", known, "--set", &later],
+    )?;
     shell.step(
         "Retrain on all that is known by then",
         &[
             "train",
-            features,
-            "--golden",
-            "data/broken-golden.jsonl",
+            known,
             "--out",
             "models/retrained.bin",
             "--set",
@@ -347,7 +354,7 @@ fn break_and_mend(shell: &mut Shell, file: &str) -> Result<(Value, [Quality; 3])
         shell,
         "the retrained model, under the fault",
         &[
-            features,
+            known,
             "--model",
             "models/retrained.bin",
             "--out",

@@ -12,7 +12,7 @@ use crate::commands::versioning::{StatusArguments, VersioningCommand};
 #[command(
     version,
     arg_required_else_help = true,
-    after_help = "A project's folder holds contract.yaml and params.yaml. The usual order:\n  \
+    after_help = "A project's folder holds contract.yaml, features.yaml and params.yaml. The usual order:\n  \
                   data import → data check → features build → train → evaluate → predict or serve → drift\n\
                   Exit code: 0 all well, 2 something of yours to change, 1 the run failed or found drift."
 )]
@@ -214,20 +214,39 @@ pub(crate) enum ChangeCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum FeaturesCommand {
-    /// The registered features: name, unit, inputs, when known
+    /// The declared features: name, when known, meaning, unit
     List,
-    /// Compute the feature table that training reads
-    Build {
-        /// The table: CSV or Parquet; without, `data.file` of params.yaml
-        #[arg(value_hint = ValueHint::FilePath)]
-        file: Option<PathBuf>,
-        /// The feature table (.parquet)
-        #[arg(long, default_value = "data/features.parquet")]
-        out: PathBuf,
-        /// Observations that go with the model to prove its features by
-        #[arg(long, default_value = "data/golden.jsonl")]
-        golden: PathBuf,
+    /// A feature, a view or a service in full
+    Show {
+        /// Its name
+        name: String,
     },
+    /// What a feature, a view or a service is made from, back to the columns
+    Lineage {
+        /// Its name
+        name: String,
+    },
+    /// What the features are like on the training period
+    Stats {
+        /// The feature table
+        #[arg(default_value = "data/features.parquet", value_hint = ValueHint::FilePath)]
+        table: PathBuf,
+    },
+    /// Compute the feature table that training reads
+    Build(BuildArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildArguments {
+    /// The table: CSV or Parquet; without, `data.file` of params.yaml
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+    /// The feature table (.parquet); what goes with it stands beside it
+    #[arg(long, default_value = "data/features.parquet")]
+    pub out: PathBuf,
+    /// Take this model's features and what they learned, instead of learning anew
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub model: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -235,9 +254,6 @@ pub(crate) struct TrainArguments {
     /// The feature table
     #[arg(default_value = "data/features.parquet")]
     pub features: PathBuf,
-    /// The golden observations that came with it
-    #[arg(long, default_value = "data/golden.jsonl")]
-    pub golden: PathBuf,
     /// The model's file
     #[arg(long, default_value = "models/model.bin")]
     pub out: PathBuf,
@@ -270,6 +286,9 @@ pub(crate) struct PredictArguments {
     /// The model's file
     #[arg(long, default_value = "models/model.bin")]
     pub model: PathBuf,
+    /// Observations of the days before and around; those of the input count anyway
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub history: Option<PathBuf>,
     /// Where to (.csv, .parquet or .jsonl); without, JSON lines to standard output
     #[arg(long, value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
@@ -283,6 +302,9 @@ pub(crate) struct ServeArguments {
     /// Where to listen; port 0 takes a free one, and the log says which
     #[arg(long, default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+    /// Observations to remember from the start, as history and neighbours
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub history: Option<PathBuf>,
     /// Where each answer is appended
     #[arg(long, default_value = "predictions/log.jsonl")]
     pub log: PathBuf,

@@ -43,19 +43,18 @@ pub struct DataParams {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureParams {
-    /// Name of the feature service.
+    /// Name of the service of features.yaml.
     pub service: String,
-    /// Hour of the observation's date at which the forecast is issued, 0 to 24.
-    pub issued_at: f64,
-    /// Views or single features, in the order of the row.
-    pub views: Vec<String>,
+    /// Views or features to leave out of it, to see what they are worth.
+    #[serde(default)]
+    pub without: Vec<String>,
     /// How many observations are kept with the model to prove its features by.
-    #[serde(default = "sixteen")]
+    #[serde(default = "eight")]
     pub golden_rows: usize,
 }
 
-fn sixteen() -> usize {
-    16
+fn eight() -> usize {
+    8
 }
 
 /// How rows are parted into training and test.
@@ -130,11 +129,6 @@ impl Params {
             "threshold is {}: give a probability between 0 and 1",
             self.threshold
         );
-        anyhow::ensure!(
-            (0.0..=24.0).contains(&self.features.issued_at),
-            "features.issued_at is {}: give an hour from 0 to 24",
-            self.features.issued_at
-        );
         match &self.split {
             Split::Time { .. } => self.split.first_test_day().map(|_| ()),
             Split::Random { test_share } => {
@@ -158,6 +152,15 @@ pub(crate) fn from_yaml<T: DeserializeOwned>(text: &str) -> anyhow::Result<T> {
 }
 
 impl Split {
+    /// The last day that features may learn from, that is, the last one trained on. None for a
+    /// random split: then they learn from every day, the tested ones among them.
+    pub(crate) fn last_training_day(&self) -> anyhow::Result<Option<Day>> {
+        match self {
+            Split::Time { .. } => Ok(Some(self.first_test_day()?.saturating_sub(1))),
+            Split::Random { .. } => Ok(None),
+        }
+    }
+
     /// First day of the test; no day bounds a random split.
     pub(crate) fn first_test_day(&self) -> anyhow::Result<Day> {
         let Split::Time { test_from } = self else {

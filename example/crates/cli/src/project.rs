@@ -2,7 +2,7 @@ use std::path::Path;
 
 use clap::{ArgMatches, Command};
 use mlops_data::Contract;
-use mlops_features::{Observation, Registry};
+use mlops_features::{Definitions, Observation, Reference, Registry};
 
 use crate::{Failure, Outcome, Output, Params};
 
@@ -20,6 +20,12 @@ pub trait Project {
 
     /// The feature functions, by name.
     fn registry(&self) -> Registry<Self::Observation>;
+
+    /// What features learn from the observations of the training period, such as which
+    /// entities are near each other. Nothing, if none of them does.
+    fn reference(&self, _training: &[&Self::Observation]) -> Reference {
+        Reference::default()
+    }
 
     /// The project's own commands under `data`.
     fn data_commands(&self) -> Vec<Command> {
@@ -62,6 +68,14 @@ impl Context {
             )));
         }
         Ok(Contract::read(path)?)
+    }
+
+    /// The project's feature definitions.
+    ///
+    /// # Errors
+    /// If features.yaml is missing or unsound.
+    pub fn definitions(&self, contract: &Contract) -> Outcome<Definitions> {
+        Ok(Definitions::read(Path::new("features.yaml"), contract)?)
     }
 
     /// The project's params.

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use mlops_cli::Project;
 use mlops_data::{Cell, calendar::Day};
-use mlops_features::{Feature, FeatureType, FeatureView, Observation, Registry};
+use mlops_features::{Observation, Registry};
 
 const CONTRACT: &str = "
 table: machines
@@ -29,11 +29,26 @@ columns:
 const PARAMS: &str = "
 seed: 7
 data: {file: machines.csv}
-features: {service: evening, issued_at: 20, views: [sensors]}
+features: {service: evening}
 split: {by: time, test_from: 2024-03-01}
 model: {kind: tree}
 threshold: 0.5
 evaluate: {bootstrap_rounds: 50}
+";
+
+const FEATURES: &str = "
+entities: [{name: machine, key: Machine}]
+sources: [{name: readings, event: Day}]
+views:
+- name: sensors
+  description: what the sensors said
+  entity: machine
+  from: [readings]
+  fields:
+  - {name: load, unit: kW, description: mean load, inputs: [Load]}
+  - {name: vibration, unit: mm/s, description: mean vibration, inputs: [Vibration]}
+services:
+- {name: evening, issued_at: 20, features: [sensors]}
 ";
 
 struct Machines;
@@ -82,28 +97,9 @@ impl Project for Machines {
     }
 
     fn registry(&self) -> Registry<Reading> {
-        Registry::new(vec![FeatureView {
-            name: "sensors",
-            description: "What the sensors said",
-            features: vec![
-                Feature {
-                    name: "load",
-                    description: "Mean load",
-                    unit: "kW",
-                    kind: FeatureType::Number,
-                    inputs: &["Load"],
-                    function: |window| window.today.load,
-                },
-                Feature {
-                    name: "vibration",
-                    description: "Mean vibration",
-                    unit: "mm/s",
-                    kind: FeatureType::Number,
-                    inputs: &["Vibration"],
-                    function: |window| window.today.vibration,
-                },
-            ],
-        }])
+        Registry::<Reading>::new()
+            .with("load", |window| window.today.load)
+            .with("vibration", |window| window.today.vibration)
     }
 }
 
@@ -145,6 +141,7 @@ fn another_table_with_another_label_goes_through_the_whole_life() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     std::fs::write(folder.join("contract.yaml"), CONTRACT).unwrap();
+    std::fs::write(folder.join("features.yaml"), FEATURES).unwrap();
     std::fs::write(folder.join("params.yaml"), PARAMS).unwrap();
     std::fs::write(folder.join("machines.csv"), table()).unwrap();
 
@@ -183,9 +180,10 @@ fn another_table_with_another_label_goes_through_the_whole_life() {
     ];
     assert_eq!(run(folder, &drift), ExitCode::from(1));
 
-    let early = ["features", "build", "--set", "features.issued_at=12"];
+    let early = FEATURES.replace("issued_at: 20", "issued_at: 12");
+    std::fs::write(folder.join("features.yaml"), early).unwrap();
     assert_eq!(
-        run(folder, &early),
+        run(folder, &["features", "build"]),
         ExitCode::from(2),
         "a sensor is read that isn't known by noon"
     );

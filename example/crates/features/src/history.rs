@@ -59,34 +59,55 @@ struct Around<'a, O> {
     learned: Option<&'a Learned>,
 }
 
+impl<'a, O: Observation> Around<'a, O> {
+    fn new(
+        entity: &str,
+        history: &'a History<'a, O>,
+        reference: &'a Reference,
+        extent: Extent,
+    ) -> Self {
+        let learned = reference.entities.get(entity);
+        let neighbours = learned.map_or(&[][..], |learned| &learned.neighbours);
+        Around {
+            own: history.of(entity),
+            neighbours: neighbours
+                .iter()
+                .take(usize::from(extent.neighbours))
+                .map(|neighbour| (neighbour, history.of(&neighbour.entity)))
+                .collect(),
+            learned,
+        }
+    }
+}
+
 /// Makes windows of a history.
 #[derive(Debug)]
 pub struct Windows<'a, O> {
-    entities: HashMap<&'a str, Around<'a, O>>,
+    history: &'a History<'a, O>,
+    reference: &'a Reference,
     extent: Extent,
+    entities: HashMap<&'a str, Around<'a, O>>,
 }
 
 impl<'a, O: Observation> Windows<'a, O> {
-    /// Windows of this extent on `history`, with what `reference` holds.
+    /// Windows of this extent on `history`, with what `reference` holds. For a single
+    /// window: it looks nothing up beforehand.
     pub fn new(history: &'a History<'a, O>, reference: &'a Reference, extent: Extent) -> Self {
-        let around = |name: &str| {
-            let learned = reference.entities.get(name);
-            let neighbours = learned.map_or(&[][..], |learned| &learned.neighbours);
-            Around {
-                own: history.of(name),
-                neighbours: neighbours
-                    .iter()
-                    .take(usize::from(extent.neighbours))
-                    .map(|neighbour| (neighbour, history.of(&neighbour.entity)))
-                    .collect(),
-                learned,
-            }
-        };
-        let names = history.entities.keys().copied();
-        let names = names.chain(reference.entities.keys().map(String::as_str));
         Windows {
-            entities: names.map(|name| (name, around(name))).collect(),
+            history,
+            reference,
             extent,
+            entities: HashMap::new(),
+        }
+    }
+
+    /// The same for many windows: every entity's neighbours are looked up once.
+    pub fn prepared(history: &'a History<'a, O>, reference: &'a Reference, extent: Extent) -> Self {
+        let names = history.entities.keys().copied();
+        let around = |name| (name, Around::new(name, history, reference, extent));
+        Windows {
+            entities: names.map(around).collect(),
+            ..Windows::new(history, reference, extent)
         }
     }
 
@@ -99,12 +120,17 @@ impl<'a, O: Observation> Windows<'a, O> {
         scratch: &mut Vec<Nearby<'s, O>>,
         with: impl FnOnce(&Window<'_, O>) -> T,
     ) -> T {
-        scratch.clear();
-        let day = today.day();
-        let Some(around) = self.entities.get(today.entity()) else {
-            return with(&Window::single(today));
+        let entity = today.entity();
+        let looked_up;
+        let around = match self.entities.get(entity) {
+            Some(around) => around,
+            None => {
+                looked_up = Around::new(entity, self.history, self.reference, self.extent);
+                &looked_up
+            }
         };
-        let near = self.extent.neighbour_days;
+        let (day, near) = (today.day(), self.extent.neighbour_days);
+        scratch.clear();
         scratch.extend(around.neighbours.iter().map(|(learned, rows)| Nearby {
             learned,
             recent: Recent::new(rows, day, as_of, near),

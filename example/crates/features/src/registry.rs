@@ -1,113 +1,44 @@
-use mlops_data::Contract;
+use std::collections::BTreeMap;
 
-use crate::{FeatureError, Result, Window};
+use crate::Window;
 
-/// One named value computed from a [`Window`].
-#[derive(Debug)]
-pub struct Feature<O> {
-    /// Its name, unique in the registry.
-    pub name: &'static str,
-    /// What it says, in one sentence.
-    pub description: &'static str,
-    /// Its unit, empty for a pure number.
-    pub unit: &'static str,
-    /// Its type.
-    pub kind: FeatureType,
-    /// The columns it reads: from them follows when it is known.
-    pub inputs: &'static [&'static str],
-    /// The function itself; NaN is missing.
-    pub function: fn(&Window<'_, O>) -> f32,
-}
+/// Computes a feature from a window; NaN is missing.
+pub type Function<O> = fn(&Window<'_, O>) -> f32;
 
-// By hand: a derive would ask `O` to be `Copy`, and no `O` is held.
-impl<O> Clone for Feature<O> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<O> Copy for Feature<O> {}
-
-impl<O> Feature<O> {
-    /// Hour of the observation's date at which the feature is known: when the
-    /// last of its inputs is. `None` if the contract lacks one of them.
-    pub fn known_at(&self, contract: &Contract) -> Option<f64> {
-        self.inputs.iter().try_fold(0.0, |latest: f64, input| {
-            contract
-                .column(input)
-                .map(|column| latest.max(column.known_at))
-        })
-    }
-}
-
-/// The type of a feature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FeatureType {
-    /// Any number.
-    Number,
-    /// 0 or 1.
-    Flag,
-}
-
-impl FeatureType {
-    /// Its name in model files and listings.
-    pub fn name(self) -> &'static str {
-        match self {
-            FeatureType::Number => "number",
-            FeatureType::Flag => "flag",
-        }
-    }
-}
-
-/// Features that belong together and are chosen together.
-#[derive(Debug)]
-pub struct FeatureView<O> {
-    /// Its name, unique in the registry.
-    pub name: &'static str,
-    /// What it holds, in one sentence.
-    pub description: &'static str,
-    /// Its features, in the order of the row.
-    pub features: Vec<Feature<O>>,
-}
-
-/// All feature views of a project.
+/// The feature functions of a project, by the name of their feature.
 #[derive(Debug)]
 pub struct Registry<O> {
-    views: Vec<FeatureView<O>>,
+    functions: BTreeMap<&'static str, Function<O>>,
+}
+
+impl<O> Default for Registry<O> {
+    fn default() -> Self {
+        Registry {
+            functions: BTreeMap::new(),
+        }
+    }
 }
 
 impl<O> Registry<O> {
-    /// A registry of these views. Names must be unique; the first of two wins.
-    pub fn new(views: Vec<FeatureView<O>>) -> Self {
-        Registry { views }
+    /// A registry without functions.
+    pub fn new() -> Self {
+        Registry::default()
     }
 
-    /// The views, in order.
-    pub fn views(&self) -> &[FeatureView<O>] {
-        &self.views
+    /// Adds the function of the feature of this name; of two of one name the last holds.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, function: Function<O>) -> Self {
+        self.functions.insert(name, function);
+        self
     }
 
-    /// The features of a view, or the single feature, of this name.
-    ///
-    /// # Errors
-    /// If there is neither.
-    pub fn find(&self, name: &str) -> Result<Vec<Feature<O>>> {
-        if let Some(view) = self.views.iter().find(|view| view.name == name) {
-            return Ok(view.features.clone());
-        }
-        let mut all = self.views.iter().flat_map(|view| &view.features);
-        match all.find(|feature| feature.name == name) {
-            Some(feature) => Ok(vec![*feature]),
-            None => Err(FeatureError::Unknown {
-                name: name.into(),
-                known: self
-                    .views
-                    .iter()
-                    .map(|view| view.name)
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            }),
-        }
+    /// The function of this name.
+    pub fn get(&self, name: &str) -> Option<Function<O>> {
+        self.functions.get(name).copied()
+    }
+
+    /// The names of all functions, in the order of the alphabet.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.functions.keys().copied()
     }
 }

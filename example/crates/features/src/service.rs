@@ -1,17 +1,41 @@
-use mlops_data::Contract;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
+use crate::definitions::{Definitions, FeatureType};
+use crate::registry::Function;
 use crate::window::{Extent, end_of};
-use crate::{
-    Feature, FeatureError, History, Observation, Reference, Registry, Result, Window, Windows,
-};
+use crate::{FeatureError, History, Observation, Reference, Registry, Result, Window, Windows};
 
-/// The list of features that a model asks for, checked against the contract.
+/// The list of features that a model asks for, with their functions.
 #[derive(Debug)]
 pub struct FeatureService<O> {
     name: String,
-    features: Vec<Feature<O>>,
+    features: Vec<Feature>,
+    functions: Vec<Function<O>>,
     extent: Extent,
+}
+
+/// A feature of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feature {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub kind: FeatureType,
+}
+
+/// What a model has to keep, besides the names of its features, to compute them again.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureState {
+    /// Hash of the definitions that the service reached when it was trained on.
+    pub version: String,
+    /// Last day that they learned from, `yyyy-mm-dd`; none if they learned from every day.
+    pub learned_until: Option<String>,
+    /// How much of history and neighbours the features see.
+    pub extent: Extent,
+    /// What they learned on the training period.
+    pub reference: Reference,
 }
 
 /// Feature rows one after the other.
@@ -35,56 +59,62 @@ impl FeatureMatrix {
 }
 
 impl<O: Observation> FeatureService<O> {
-    /// The features named (views or single features, in this order, none twice)
-    /// for a forecast issued at `issued_at` o'clock of the observation's date.
+    /// The service of this name, as the definitions have it, leaving out the views or
+    /// features named in `without`.
     ///
     /// # Errors
-    /// If a name or an input is unknown, or an input isn't known by then.
+    /// If the service isn't declared, or a feature has no function.
+    pub fn declared(
+        registry: &Registry<O>,
+        definitions: &Definitions,
+        service: &str,
+        without: &[String],
+    ) -> Result<Self> {
+        let declared = definitions.features(definitions.service(service)?, without)?;
+        let extent = declared
+            .iter()
+            .fold(Extent::default(), |extent, (view, _)| {
+                extent.union(view.extent())
+            });
+        let features = declared
+            .iter()
+            .map(|(_, field)| Feature {
+                name: field.name.value.clone(),
+                kind: field.kind,
+            })
+            .collect();
+        FeatureService::new(registry, service, features, extent)
+    }
+
+    /// These features, in this order, over windows of this extent.
+    ///
+    /// # Errors
+    /// If one of them has no function.
     pub fn new(
         registry: &Registry<O>,
-        names: &[String],
-        contract: &Contract,
         service: &str,
-        issued_at: f64,
+        features: Vec<Feature>,
+        extent: Extent,
     ) -> Result<Self> {
-        let mut features: Vec<Feature<O>> = Vec::new();
-        for name in names {
-            for feature in registry.find(name)? {
-                if !features.iter().any(|known| known.name == feature.name) {
-                    features.push(feature);
-                }
-            }
-        }
-        // ANCHOR: look-ahead
-        for feature in &features {
-            for input in feature.inputs {
-                let column = contract
-                    .column(input)
-                    .ok_or_else(|| FeatureError::UnknownInput {
-                        feature: feature.name.into(),
-                        column: (*input).into(),
-                    })?;
-                if column.known_at > issued_at {
-                    return Err(FeatureError::LookAhead {
-                        feature: feature.name.into(),
-                        column: (*input).into(),
-                        service: service.into(),
-                        known_at: column.known_at,
-                        issued_at,
-                    });
-                }
-            }
-        }
-        // ANCHOR_END: look-ahead
+        let function = |feature: &Feature| {
+            registry
+                .get(&feature.name)
+                .ok_or_else(|| FeatureError::NoFunction {
+                    service: service.into(),
+                    feature: feature.name.clone(),
+                })
+        };
+        let functions = features.iter().map(function).collect::<Result<_>>()?;
         Ok(FeatureService {
             name: service.into(),
             features,
-            extent: Extent::default(),
+            functions,
+            extent,
         })
     }
 
     /// The features, in the order of the row.
-    pub fn features(&self) -> &[Feature<O>] {
+    pub fn features(&self) -> &[Feature] {
         &self.features
     }
 
@@ -95,23 +125,29 @@ impl<O: Observation> FeatureService<O> {
 
     /// The features' names.
     pub fn names(&self) -> Vec<String> {
-        self.features
-            .iter()
-            .map(|feature| feature.name.to_string())
-            .collect()
-    }
-
-    /// The feature row of one window: the only way from observation to features.
-    pub fn row(&self, window: &Window<'_, O>) -> Vec<f32> {
-        let mut row = vec![0.0; self.features.len()];
-        self.fill(window, &mut row);
-        row
+        let names = self.features.iter().map(|feature| feature.name.clone());
+        names.collect()
     }
 
     /// How much of history and neighbours its features see.
     pub fn extent(&self) -> Extent {
         self.extent
     }
+
+    // ANCHOR: row
+    /// The feature row of one window: the only way from observations to features.
+    pub fn row(&self, window: &Window<'_, O>) -> Vec<f32> {
+        let mut row = vec![0.0; self.functions.len()];
+        self.fill(window, &mut row);
+        row
+    }
+
+    fn fill(&self, window: &Window<'_, O>, row: &mut [f32]) {
+        for (value, function) in row.iter_mut().zip(&self.functions) {
+            *value = function(window);
+        }
+    }
+    // ANCHOR_END: row
 
     /// The feature rows of many observations, in their order, on all cores. They are
     /// each other's history and neighbours: whatever was known at the end of a row's day.
@@ -128,8 +164,8 @@ impl<O: Observation> FeatureService<O> {
         history: &History<'_, O>,
         reference: &Reference,
     ) -> FeatureMatrix {
-        let windows = Windows::new(history, reference, self.extent);
-        let width = self.features.len();
+        let windows = Windows::prepared(history, reference, self.extent);
+        let width = self.functions.len();
         let mut values = vec![0.0; width * today.len()];
         if width > 0 {
             values.par_chunks_mut(width).zip(today).for_each_init(
@@ -147,9 +183,36 @@ impl<O: Observation> FeatureService<O> {
         }
     }
 
-    fn fill(&self, window: &Window<'_, O>, row: &mut [f32]) {
-        for (value, feature) in row.iter_mut().zip(&self.features) {
-            *value = (feature.function)(window);
+    /// The feature row of one observation, as it was known at `as_of` (microseconds since
+    /// 1970-01-01 UTC).
+    pub fn row_in(
+        &self,
+        today: &O,
+        history: &History<'_, O>,
+        reference: &Reference,
+        as_of: i64,
+    ) -> Vec<f32> {
+        let windows = Windows::new(history, reference, self.extent);
+        windows.with(today, as_of, &mut Vec::new(), |window| self.row(window))
+    }
+
+    /// Checks that features declared as flags are 0, 1 or missing.
+    ///
+    /// # Errors
+    /// The first value that is something else.
+    pub fn check_types(&self, matrix: &FeatureMatrix) -> Result<()> {
+        let flags = self.features.iter().enumerate();
+        for (at, feature) in flags.filter(|(_, feature)| feature.kind == FeatureType::Flag) {
+            let mut column = matrix.values.iter().skip(at).step_by(self.features.len());
+            let bad = |value: &&f32| !(value.is_nan() || **value == 0.0 || **value == 1.0);
+            if let Some(row) = column.position(|value| bad(&value)) {
+                return Err(FeatureError::Flag {
+                    feature: feature.name.clone(),
+                    value: matrix.values[row * self.features.len() + at],
+                    row: row + 1,
+                });
+            }
         }
+        Ok(())
     }
 }

@@ -7,8 +7,7 @@ use std::path::Path;
 use mlops_data::calendar::Day;
 use mlops_data::{Cell, Column, Contract, Table, Values};
 use mlops_features::{
-    Feature, FeatureError, FeatureService, FeatureType, FeatureView, Observation, Reference,
-    Registry, Window, observe,
+    Definitions, FeatureError, FeatureService, Observation, Reference, Registry, Window, observe,
 };
 
 const CONTRACT: &str = "
@@ -62,50 +61,54 @@ impl Observation for Reading {
     }
 }
 
-fn feature(
-    name: &'static str,
-    inputs: &'static [&'static str],
-    function: fn(&Window<'_, Reading>) -> f32,
-) -> Feature<Reading> {
-    Feature {
-        name,
-        description: "",
-        unit: "kW",
-        kind: FeatureType::Number,
-        inputs,
-        function,
-    }
-}
+const FEATURES: &str = "
+entities: [{name: machine, key: Machine}]
+sources: [{name: readings, event: Day}]
+views:
+- name: morning
+  description: ''
+  entity: machine
+  from: [readings]
+  days: 2
+  fields: [{name: load, unit: kW, description: '', inputs: [Load]}]
+- name: evening
+  description: ''
+  entity: machine
+  from: [morning, readings]
+  neighbours: 3
+  fields:
+  - {name: peak, unit: kW, description: '', inputs: [Peak]}
+  - {name: rise, unit: kW, description: '', inputs: [load, Peak]}
+- name: mistaken
+  description: ''
+  entity: machine
+  from: [readings]
+  fields:
+  - {name: heat, description: '', inputs: [Load]}
+  - {name: half, type: flag, description: '', inputs: [Load]}
+services:
+- {name: mixed, issued_at: 24, features: [rise, morning, evening]}
+- {name: shift, issued_at: 24, features: [morning, evening]}
+- {name: broken, issued_at: 24, features: [heat]}
+- {name: flags, issued_at: 24, features: [half]}
+";
 
 fn registry() -> Registry<Reading> {
-    let morning = vec![feature("load", &["Load"], |w| w.today.load)];
-    let evening = vec![
-        feature("peak", &["Peak"], |w| w.today.peak),
-        feature("rise", &["Load", "Peak"], |w| w.today.peak - w.today.load),
-    ];
-    Registry::new(vec![
-        FeatureView {
-            name: "morning",
-            description: "",
-            features: morning,
-        },
-        FeatureView {
-            name: "evening",
-            description: "",
-            features: evening,
-        },
-        FeatureView {
-            name: "broken",
-            description: "",
-            features: vec![feature("heat", &["Heat"], |_| 0.0)],
-        },
-    ])
+    Registry::<Reading>::new()
+        .with("load", |w| w.today.load)
+        .with("peak", |w| w.today.peak)
+        .with("rise", |w| w.today.peak - w.today.load)
+        .with("half", |w| w.today.load / 2.0)
 }
 
-fn service(names: &[&str], issued_at: f64) -> Result<FeatureService<Reading>, FeatureError> {
+fn definitions() -> Definitions {
     let contract = Contract::parse(CONTRACT, Path::new("contract.yaml")).unwrap();
-    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-    FeatureService::new(&registry(), &names, &contract, "shift", issued_at)
+    Definitions::parse(FEATURES, Path::new("features.yaml"), &contract).unwrap()
+}
+
+fn service(name: &str, without: &[&str]) -> Result<FeatureService<Reading>, FeatureError> {
+    let without: Vec<String> = without.iter().map(ToString::to_string).collect();
+    FeatureService::declared(&registry(), &definitions(), name, &without)
 }
 
 fn table(load: Vec<f64>, peak: Vec<f64>) -> Table {
@@ -135,15 +138,18 @@ fn table(load: Vec<f64>, peak: Vec<f64>) -> Table {
 
 #[test]
 fn views_and_single_features_come_in_the_order_asked_for_and_once() {
-    let names = service(&["rise", "morning", "evening"], 24.0)
-        .unwrap()
-        .names();
-    assert_eq!(names, ["rise", "load", "peak"]);
+    let mixed = service("mixed", &[]).unwrap();
+    assert_eq!(mixed.names(), ["rise", "load", "peak"]);
+    let extent = mixed.extent();
+    assert_eq!((extent.days, extent.neighbours), (2, 3));
+    let less = service("mixed", &["evening"]).unwrap();
+    assert_eq!(less.names(), ["load"]);
+    assert_eq!(less.extent().neighbours, 0);
 }
 
 #[test]
 fn a_row_alone_has_the_bits_it_has_in_a_table() {
-    let service = service(&["morning", "evening"], 24.0).unwrap();
+    let service = service("shift", &[]).unwrap();
     let table = table(vec![1.5, f64::NAN, 0.1], vec![3.25, 4.0, f64::NAN]);
     let observations = observe::<Reading>(&table).unwrap();
     let all = service.rows(&observations, &Reference::default());
@@ -167,15 +173,61 @@ fn a_row_alone_has_the_bits_it_has_in_a_table() {
 }
 
 #[test]
-fn a_feature_that_looks_ahead_is_refused_and_named() {
-    insta::assert_snapshot!(service(&["evening"], 15.0).unwrap_err(), @r#"feature "peak" reads "Peak", known at hour 24, but service "shift" is issued at hour 15: that would be looking ahead"#);
-    assert!(service(&["morning"], 15.0).is_ok());
+fn what_is_not_declared_or_not_computable_is_refused_by_name() {
+    insta::assert_snapshot!(service("night", &[]).unwrap_err(), @r#"features.yaml has no service "night"; it has mixed, shift, broken, flags"#);
+    insta::assert_snapshot!(service("shift", &["dusk"]).unwrap_err(), @r#"no feature or view is called "dusk"; the views are morning, evening, mistaken"#);
+    insta::assert_snapshot!(service("shift", &["morning", "evening"]).unwrap_err(), @r#"service "shift" has no features left: leave out less"#);
+    insta::assert_snapshot!(service("broken", &[]).unwrap_err(), @r#"service "broken" asks for feature "heat", which this program can't compute: it has no function of this name"#);
 }
 
 #[test]
-fn what_nobody_registered_is_refused_with_what_there_is() {
-    insta::assert_snapshot!(service(&["night"], 24.0).unwrap_err(), @r#"no feature or view is called "night"; registered views: morning, evening, broken"#);
-    insta::assert_snapshot!(service(&["broken"], 24.0).unwrap_err(), @r#"feature "heat" reads column "Heat", which the contract doesn't have"#);
+fn a_flag_that_is_neither_0_nor_1_is_named_with_its_row() {
+    let service = service("flags", &[]).unwrap();
+    let rows = |load: Vec<f64>| {
+        let peak = load.clone();
+        let observations = observe::<Reading>(&table(load, peak)).unwrap();
+        service.check_types(&service.rows(&observations, &Reference::default()))
+    };
+    assert_eq!(rows(vec![0.0, 2.0, f64::NAN]), Ok(()));
+    insta::assert_snapshot!(rows(vec![2.0, 3.0]).unwrap_err(), @r#"feature "half" is a flag, 0 or 1, but is 1.5 in row 2: correct its type or its function"#);
+}
+
+#[test]
+fn the_hash_changes_with_what_decides_on_values_and_with_nothing_else() {
+    let contract = Contract::parse(CONTRACT, Path::new("contract.yaml")).unwrap();
+    let hash = |text: &str| {
+        let definitions = Definitions::parse(text, Path::new("features.yaml"), &contract).unwrap();
+        definitions
+            .hash(definitions.service("shift").unwrap(), &[])
+            .unwrap()
+    };
+    let now = hash(FEATURES);
+    let of_another_view = FEATURES.replace(
+        "inputs: [Load]}\n  - {name: half",
+        "inputs: [Peak]}\n  - {name: half",
+    );
+    for same in [
+        FEATURES.replace("description: ''", "description: words"),
+        of_another_view,
+    ] {
+        assert_ne!(same, FEATURES);
+        assert_eq!(hash(&same), now);
+    }
+    for other in [
+        FEATURES.replace("days: 2", "days: 3"),
+        FEATURES.replace("inputs: [load, Peak]", "inputs: [load]"),
+        FEATURES.replace(
+            "unit: kW, description: '', inputs: [Peak]",
+            "unit: W, description: '', inputs: [Peak]",
+        ),
+        FEATURES.replace(
+            "{name: shift, issued_at: 24",
+            "{name: shift, issued_at: 24.0, except: [load]",
+        ),
+    ] {
+        assert_ne!(other, FEATURES);
+        assert_ne!(hash(&other), now);
+    }
 }
 
 #[test]

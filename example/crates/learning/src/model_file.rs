@@ -17,7 +17,7 @@ use crate::{LearningError, ModelKind, Predictor, Result};
 
 const MAGIC: &[u8; 8] = b"\x89MLOPS\r\n";
 /// Version of the format that this program writes, and the only one it reads.
-pub const FORMAT_VERSION: u16 = 1;
+pub const FORMAT_VERSION: u16 = 2;
 const HEADER: usize = MAGIC.len() + 2 + 8;
 const CHECKSUM: usize = 32;
 
@@ -45,6 +45,9 @@ pub struct Metadata {
     pub features: Vec<Feature>,
     /// The feature service that computes such rows.
     pub feature_service: String,
+    /// What the feature code needs besides its code, such as what it learned on the training
+    /// period, as JSON: it is part of the model.
+    pub feature_state: String,
     /// Hour of the observation's date at which the forecast is issued, 0 to 24.
     pub issued_at: f64,
     /// Column that the label was taken from.

@@ -325,6 +325,7 @@ fn file_of(kind: ModelKind, predictor: Predictor, test: &Dataset) -> Model {
             })
             .collect(),
         feature_service: "machines".into(),
+        feature_state: "{}".into(),
         issued_at: 24.0,
         label: "failed".into(),
         classes: ["runs".into(), "fails".into()],

@@ -8,21 +8,24 @@ use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mlops_data::Contract;
-use mlops_features::{FeatureService, Reference, Window, observe};
+use mlops_features::{Definitions, FeatureService, Window, observe};
 use rain::generator::{self, Options};
 use rain::observation::Weather;
 use rain::{climate, features};
 
 const CONTRACT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../contract.yaml");
 
+const DEFINITIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../features.yaml");
+
 fn rows(criterion: &mut Criterion) {
     let contract = Contract::read(Path::new(CONTRACT)).unwrap();
-    let views = ["today", "calendar", "derived"].map(String::from);
+    let definitions = Definitions::read(Path::new(DEFINITIONS), &contract).unwrap();
     let service =
-        FeatureService::new(&features::registry(), &views, &contract, "daily", 24.0).unwrap();
+        FeatureService::declared(&features::registry(), &definitions, "daily", &[]).unwrap();
     let options = Options::new(2_000, 49, 1).unwrap();
     let table = generator::table(climate::embedded().unwrap(), options).unwrap();
     let observations = observe::<Weather>(&table).unwrap();
+    let reference = features::fit_reference(&observations.iter().collect::<Vec<_>>());
 
     let mut group = criterion.benchmark_group("features");
     group.throughput(Throughput::Elements(table.rows() as u64));
@@ -30,11 +33,11 @@ fn rows(criterion: &mut Criterion) {
         bencher.iter(|| observe::<Weather>(black_box(&table)));
     });
     group.bench_function("rows", |bencher| {
-        bencher.iter(|| service.rows(black_box(&observations), &Reference::default()));
+        bencher.iter(|| service.rows(black_box(&observations), &reference));
     });
     group.bench_function("columns", |bencher| {
         bencher.iter_with_setup(
-            || service.rows(&observations, &Reference::default()),
+            || service.rows(&observations, &reference),
             |rows| rows.into_columns(),
         );
     });

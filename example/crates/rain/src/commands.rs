@@ -6,7 +6,7 @@ use clap::{ArgMatches, Command, FromArgMatches, Subcommand, ValueHint};
 use mlops_cli::{Context, Failure, Outcome, Project, write_file};
 use mlops_data::calendar;
 use mlops_data::tables::{self, LabelNeed, ReadOptions};
-use mlops_features::Registry;
+use mlops_features::{Reference, Registry};
 use serde_json::json;
 
 use crate::climate::{self, Climate};
@@ -78,6 +78,10 @@ impl Project for Rain {
 
     fn registry(&self) -> Registry<Weather> {
         features::registry()
+    }
+
+    fn reference(&self, training: &[&Weather]) -> Reference {
+        features::fit_reference(training)
     }
 
     fn data_commands(&self) -> Vec<Command> {

@@ -279,8 +279,8 @@ fn with_json_every_command_prints_json_and_nothing_else() {
         assert!(is_result, "{command} printed {text}");
     }
     // Predictions are JSON lines, with the option or without it.
-    let lines = printed(path, &["--json", "predict", "data/golden.jsonl"]);
-    assert_eq!(lines.lines().count(), 16);
+    let lines = printed(path, &["--json", "predict", TABLE]);
+    assert_eq!(lines.lines().count(), 4000);
     for line in lines.lines() {
         serde_json::from_str::<Value>(line).unwrap()["probability"]
             .as_f64()
@@ -297,7 +297,7 @@ fn logs_go_to_standard_error_and_only_when_asked_for() {
         &words("data generate --days 400 --stations 3 --out data/weatherAUS.csv"),
     );
     let random = "split={by: random, test_share: 0.3}";
-    printed(path, &["features", "build"]);
+    printed(path, &["features", "build", "--set", random]);
     let train = ["train", "--set", random, "--set", "model.kind=tree"];
     let quiet = output(path, &train, 0);
     let complaint = String::from_utf8(quiet.stderr).unwrap();
@@ -337,7 +337,6 @@ fn a_knob_that_is_none_is_refused_by_its_name() {
         set(&["seed"]),
         set(&["seed.of=1"]),
         set(&["threshold=1.5"]),
-        set(&["features.issued_at=25"]),
         set(&["split={by: random, test_share: 2}"]),
         set(&["seed={"]),
     ];
@@ -357,8 +356,6 @@ fn a_knob_that_is_none_is_refused_by_its_name() {
     error: params.yaml: --set seed.of=1: "of" is inside a value, not a section
     ---
     error: params.yaml: threshold is 1.5: give a probability between 0 and 1
-    ---
-    error: params.yaml: features.issued_at is 25: give an hour from 0 to 24
     ---
     error: params.yaml: split.test_share is 2: give a share between 0 and 1
     ---
@@ -485,7 +482,7 @@ fn a_model_is_not_used_where_it_does_not_fit() {
     // A table of other features than those the model was trained on.
     printed(
         path,
-        &["features", "build", "--set", "features.views=[calendar]"],
+        &["features", "build", "--set", "features.without=[calendar]"],
     );
     errors.push(refused(path, &["evaluate"]));
     insta::assert_snapshot!(errors.join("\n"), @r#"
@@ -500,7 +497,7 @@ fn a_model_is_not_used_where_it_does_not_fit() {
     error: invalid value 'here' for '--listen <LISTEN>': invalid socket address syntax
 
     For more information, try '--help'.
-    error: the feature table doesn't have the model's features in the model's order: train again, or build the table as it was
+    error: data/features.parquet wasn't built for models/model.bin: `features build --model models/model.bin` builds one that is, or train again
     "#);
 }
 

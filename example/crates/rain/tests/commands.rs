@@ -74,17 +74,27 @@ fn predictions_are_the_same_from_csv_parquet_and_json_lines() {
     let read = |name: &str| std::fs::read_to_string(path.join(name)).unwrap();
     assert_eq!(read("a.jsonl"), read("b.jsonl"));
 
-    let output = rain(path)
-        .args(["predict", "data/golden.jsonl"])
-        .assert()
-        .success()
-        .get_output()
-        .clone();
-    let golden = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(golden.lines().count(), 16);
-    for line in golden.lines() {
-        assert!(read("a.jsonl").contains(line), "{line}");
+    // A few rows alone, with the table as their history.
+    let golden = std::fs::read_to_string(path.join("data/features.golden.jsonl")).unwrap();
+    let rows: Vec<String> = golden
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["today"].to_string())
+        .collect();
+    std::fs::write(path.join("rows.jsonl"), rows.join("\n")).unwrap();
+    let alone = |history: &[&str]| {
+        let mut command = rain(path);
+        command.args(["predict", "rows.jsonl"]).args(history);
+        let output = command.assert().success().get_output().clone();
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(String::from).collect::<Vec<_>>()
+    };
+    let among_others = read("a.jsonl");
+    let with_history = alone(&["--history", "data/weatherAUS.csv"]);
+    assert_eq!(with_history.len(), 8);
+    for line in &with_history {
+        assert!(among_others.contains(line), "{line}");
     }
+    assert_ne!(alone(&[]), with_history, "history and neighbours count");
 }
 
 #[test]
@@ -134,11 +144,11 @@ fn mistakes_are_told_with_file_and_what_to_do() {
     insta::assert_snapshot!(refused(path, &["train", "--set", "split.test_from=soon"]));
     insta::assert_snapshot!(refused(
         path,
-        &["features", "build", "--set", "features.issued_at=15"]
+        &["features", "build", "--set", "features.service=night"]
     ));
     insta::assert_snapshot!(refused(
         path,
-        &["features", "build", "--set", "features.views=[tomorrow]"]
+        &["features", "build", "--set", "features.without=[tomorrow]"]
     ));
     insta::assert_snapshot!(refused(
         path,
@@ -161,9 +171,10 @@ impl Drop for Server {
     }
 }
 
-fn serve(folder: &Path) -> (Server, String) {
+fn serve(folder: &Path, options: &[&str]) -> (Server, String) {
     let mut child = Command::new(assert_cmd::cargo::cargo_bin!("rain"))
         .args(["serve", "--listen", "127.0.0.1:0"])
+        .args(options)
         .current_dir(folder)
         .stdout(Stdio::piped())
         .spawn()
@@ -183,6 +194,45 @@ fn serve(folder: &Path) -> (Server, String) {
     (Server(child), address)
 }
 
+/// The rows of the table's last five days as JSON, each with what is predicted of it.
+fn last_days(folder: &Path) -> Vec<(String, serde_json::Value)> {
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let table = read("data/weatherAUS.csv");
+    let mut lines = table
+        .lines()
+        .map(|line| line.split(',').collect::<Vec<_>>());
+    let names = lines.next().unwrap();
+    let predictions = read("p.jsonl");
+    let days: Vec<_> = lines
+        .zip(predictions.lines())
+        .map(|(cells, prediction)| (cells, serde_json::from_str(prediction).unwrap()))
+        .collect();
+    let mut dates: Vec<&str> = days.iter().map(|(cells, _)| cells[0]).collect();
+    dates.sort_unstable();
+    dates.dedup();
+    let last = dates[dates.len() - 5];
+    days.iter()
+        .filter(|(cells, _)| cells[0] >= last)
+        .map(|(cells, prediction): &(_, serde_json::Value)| {
+            let fields = names
+                .iter()
+                .zip(cells)
+                .filter(|(name, cell)| **name != "RainTomorrow" && **cell != "NA");
+            let value = |cell: &str| match cell.parse::<f64>() {
+                Ok(number) => serde_json::json!(number),
+                Err(_) => serde_json::json!(cell),
+            };
+            let record: serde_json::Map<String, serde_json::Value> = fields
+                .map(|(name, cell)| ((*name).to_string(), value(cell)))
+                .collect();
+            (
+                serde_json::Value::Object(record).to_string(),
+                prediction.clone(),
+            )
+        })
+        .collect()
+}
+
 fn post(address: &str, body: &str) -> (String, serde_json::Value) {
     let mut stream = TcpStream::connect(address).unwrap();
     let head = "POST /v1/predict HTTP/1.1\r\nHost: rain\r\nConnection: close\r\nContent-Type: application/json\r\n";
@@ -200,22 +250,24 @@ fn post(address: &str, body: &str) -> (String, serde_json::Value) {
 fn the_service_gives_what_predict_gives_refuses_nonsense_and_logs_what_it_answered() {
     let folder = trained();
     let path = folder.path();
-    let output = rain(path)
-        .args(["predict", "data/golden.jsonl"])
+    let table = ["--history", "data/weatherAUS.csv"];
+    rain(path)
+        .args(["predict", "data/weatherAUS.csv", "--out", "p.jsonl"])
         .assert()
-        .success()
-        .get_output()
-        .clone();
-    let predictions = String::from_utf8(output.stdout).unwrap();
-    let (server, address) = serve(path);
-    let golden = std::fs::read_to_string(path.join("data/golden.jsonl")).unwrap();
-    for (observation, prediction) in golden.lines().zip(predictions.lines()) {
-        let (status, answer) = post(&address, observation);
-        let expected: serde_json::Value = serde_json::from_str(prediction).unwrap();
-        assert_eq!(status, "200");
-        assert_eq!(answer["probability"], expected["probability"]);
+        .success();
+    let (server, address) = serve(path, &table);
+    let mut asked = 0;
+    for (observation, expected) in last_days(path) {
+        let (status, answer) = post(&address, &observation);
+        assert_eq!(status, "200", "{answer}");
+        assert_eq!(
+            answer["probability"], expected["probability"],
+            "{observation}"
+        );
         assert_eq!(answer["decision"], expected["RainTomorrow"]);
+        asked += 1;
     }
+    assert_eq!(asked, 5 * 8);
     let refusals = [
         "rain?",
         "[1]",
@@ -235,5 +287,5 @@ fn the_service_gives_what_predict_gives_refuses_nonsense_and_logs_what_it_answer
     "#);
     drop(server);
     let log = std::fs::read_to_string(path.join("predictions/log.jsonl")).unwrap();
-    assert_eq!(log.lines().count(), golden.lines().count());
+    assert_eq!(log.lines().count(), asked);
 }

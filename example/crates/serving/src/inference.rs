@@ -1,11 +1,17 @@
 use std::path::Path;
+use std::sync::Arc;
 
 use mlops_data::{Contract, Table, json::table_from_json};
-use mlops_features::{FeatureService, Observation, Reference, Registry, observe};
+use mlops_features::{
+    Feature, FeatureService, FeatureState, FeatureType, History, Observation, Registry, end_of,
+    observe,
+};
 use mlops_learning::{LearningError, Model, model_file};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::golden::Golden;
+use crate::memory::Memory;
 use crate::{Result, ServingError, server::Score};
 
 /// A model with all it needs to turn observations into probabilities: the only
@@ -14,6 +20,8 @@ use crate::{Result, ServingError, server::Score};
 pub struct Inference<O> {
     contract: Contract,
     service: FeatureService<O>,
+    state: FeatureState,
+    memory: Memory<O>,
     model: Model,
     hash: String,
 }
@@ -53,22 +61,31 @@ impl<O: Observation> Inference<O> {
                 metadata.label, contract.label.column
             ))));
         }
-        let names: Vec<String> = metadata
-            .features
-            .iter()
-            .map(|feature| feature.name.clone())
-            .collect();
+        let state: FeatureState =
+            serde_json::from_str(&metadata.feature_state).map_err(|error| {
+                wrong(LearningError::File(format!(
+                    "what its features learned can't be read: {error}; train it again"
+                )))
+            })?;
+        let feature = |feature: &model_file::Feature| Feature {
+            name: feature.name.clone(),
+            kind: match feature.dtype.as_str() {
+                "flag" => FeatureType::Flag,
+                _ => FeatureType::Number,
+            },
+        };
         let service = FeatureService::new(
             registry,
-            &names,
-            &contract,
             &metadata.feature_service,
-            metadata.issued_at,
+            metadata.features.iter().map(feature).collect(),
+            state.extent,
         )?;
         let hash = model_file::fingerprint(&bytes);
         let inference = Inference {
             contract,
+            memory: Memory::new(state.extent),
             service,
+            state,
             model,
             hash,
         };
@@ -89,20 +106,46 @@ impl<O: Observation> Inference<O> {
         &self.model
     }
 
+    /// What its features learned on the training period, and the version of their definitions.
+    pub fn feature_state(&self) -> &FeatureState {
+        &self.state
+    }
+
+    /// The model's feature service and its state, for who wants nothing but them.
+    pub fn into_features(self) -> (FeatureService<O>, FeatureState) {
+        (self.service, self.state)
+    }
+
     /// SHA-256 of the model's file, in hex.
     pub fn hash(&self) -> &str {
         &self.hash
     }
 
-    /// The probability of each row of a table, in its order.
+    /// The probability of each row of a table, in its order. The rows are each other's
+    /// history and neighbours, and so are those of `before`.
+    ///
+    /// # Errors
+    /// If a table lacks a column or a value doesn't fit.
+    pub fn probabilities(&self, table: &Table, before: Option<&Table>) -> Result<Vec<f64>> {
+        let observations = observe::<O>(table)?;
+        let before = before.map(observe::<O>).transpose()?.unwrap_or_default();
+        // Of two of the same day, the table's own holds: it comes last.
+        let history = History::new(before.iter().chain(&observations));
+        let reference = &self.state.reference;
+        let rows = self.service.rows_in(&observations, &history, reference);
+        Ok(self.model.predictor.probabilities(&rows.values))
+    }
+
+    /// Keeps the observations of a table in memory, so that [`Score::score`] has their
+    /// windows.
     ///
     /// # Errors
     /// If the table lacks a column or a value doesn't fit.
-    pub fn probabilities(&self, table: &Table) -> Result<Vec<f64>> {
-        let rows = self
-            .service
-            .rows(&observe::<O>(table)?, &Reference::default());
-        Ok(self.model.predictor.probabilities(&rows.values))
+    pub fn remember(&self, table: &Table) -> Result<()> {
+        for observation in observe::<O>(table)? {
+            self.memory.remember(Arc::new(observation));
+        }
+        Ok(())
     }
 
     /// The class that follows from a probability.
@@ -110,24 +153,27 @@ impl<O: Observation> Inference<O> {
         &self.model.metadata.classes[usize::from(self.model.decide(probability))]
     }
 
-    fn golden_features(&self, observation: &str) -> Result<Vec<f32>, String> {
-        let record: Map<String, Value> =
-            serde_json::from_str(observation).map_err(|error| error.to_string())?;
-        let features = || -> Result<Vec<f32>> {
-            let table = table_from_json(std::slice::from_ref(&record), &self.contract)?;
-            Ok(self
-                .service
-                .rows(&observe::<O>(&table)?, &Reference::default())
-                .values)
-        };
-        features().map_err(|error| error.to_string())
+    fn golden_features(&self, golden: &str) -> Result<Vec<f32>, String> {
+        let golden: Golden = serde_json::from_str(golden).map_err(|error| error.to_string())?;
+        golden
+            .features(&self.service, &self.contract, &self.state.reference)
+            .map_err(|error| error.to_string())
     }
 }
 
 impl<O: Observation + 'static> Score for Inference<O> {
     fn score(&self, observation: &Map<String, Value>) -> Result<Prediction> {
         let table = table_from_json(std::slice::from_ref(observation), &self.contract)?;
-        let probability = self.probabilities(&table)?[0];
+        let reference = &self.state.reference;
+        let mut rows = Vec::new();
+        for today in observe::<O>(&table)? {
+            let around = self.memory.around(&today, reference, self.state.extent);
+            let history = History::new(around.iter().map(Arc::as_ref));
+            let as_of = end_of(today.day());
+            rows.extend(self.service.row_in(&today, &history, reference, as_of));
+            self.memory.remember(Arc::new(today));
+        }
+        let probability = self.model.predictor.probabilities(&rows)[0];
         Ok(Prediction {
             probability,
             decision: self.decide(probability).to_string(),

@@ -1,12 +1,14 @@
 use mlops_data::calendar::{self, Day};
+use mlops_features::FeatureState;
 use mlops_learning::evaluation::{
     self, BaselineInputs, Bootstrap, Evaluation, TestRows, TrainTest,
 };
-use mlops_learning::{LearningError, Model, model_file};
+use mlops_learning::{Model, model_file};
 use mlops_serving::ServingError;
 use serde::Serialize;
 
 use super::feature_table::{self, FeatureTable, Parted};
+use super::features::Beside;
 use super::{needs, parse_day, write_file, write_json};
 use crate::arguments::EvaluateArguments;
 use crate::params::Params;
@@ -17,6 +19,8 @@ use crate::{Context, Failure, Outcome};
 struct Scores<'a> {
     kind: &'static str,
     model_sha256: &'a str,
+    service: &'a str,
+    features: usize,
     trained_rows: u64,
     trained_until: &'a str,
     first_day: String,
@@ -38,7 +42,7 @@ pub(super) fn run(arguments: EvaluateArguments, context: Context) -> Outcome<()>
         source,
     })?;
     let table = feature_table::read(&arguments.features, &contract)?;
-    same_features(&model, &table)?;
+    same_features(&model, &table, &arguments)?;
     let mut parted = table.parted(&params.split, params.seed)?;
     restrict(&mut parted, &table, &arguments)?;
     let evaluation = evaluate(&model, &table, &parted, &params)?;
@@ -47,6 +51,8 @@ pub(super) fn run(arguments: EvaluateArguments, context: Context) -> Outcome<()>
     let scores = Scores {
         kind: model.metadata.kind.name(),
         model_sha256: &hash,
+        service: &model.metadata.feature_service,
+        features: model.metadata.features.len(),
         trained_rows: model.metadata.training.rows,
         trained_until: &model.metadata.training.last,
         first_day: iso(days.iter().min()),
@@ -77,19 +83,24 @@ pub(super) fn run(arguments: EvaluateArguments, context: Context) -> Outcome<()>
     Ok(context.output.show(&scores, text)?)
 }
 
-/// A model reads its features by position: they must be those of the table.
-fn same_features(model: &Model, table: &FeatureTable) -> Outcome<()> {
-    if model
-        .metadata
-        .features
-        .iter()
-        .map(|feature| &feature.name)
-        .eq(&table.names)
-    {
+/// A model reads its features by position, and they must know what its features know.
+fn same_features(
+    model: &Model,
+    table: &FeatureTable,
+    arguments: &EvaluateArguments,
+) -> Outcome<()> {
+    let state = Beside::read(&arguments.features)?.state;
+    let own: FeatureState =
+        serde_json::from_str(&model.metadata.feature_state).map_err(Failure::user)?;
+    let names = model.metadata.features.iter().map(|feature| &feature.name);
+    if names.eq(&table.names) && own == state {
         return Ok(());
     }
-    Err(Failure::user(LearningError::Data(
-        "the feature table doesn't have the model's features in the model's order: train again, or build the table as it was".into(),
+    Err(Failure::user(anyhow::anyhow!(
+        "{} wasn't built for {}: `features build --model {}` builds one that is, or train again",
+        arguments.features.display(),
+        arguments.model.display(),
+        arguments.model.display()
     )))
 }
 

@@ -4,7 +4,7 @@ mod data;
 mod drift;
 mod evaluate;
 mod feature_table;
-mod features;
+pub(crate) mod features;
 mod fetch;
 pub(crate) mod pipeline;
 mod predict;

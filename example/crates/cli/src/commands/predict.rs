@@ -33,7 +33,11 @@ pub(super) fn run<P: Project>(
         inference.contract(),
         tables::LabelNeed::Optional,
     )?;
-    let probabilities = inference.probabilities(&table)?;
+    let history = arguments
+        .history
+        .map(|file| read_table(&file, inference.contract(), tables::LabelNeed::Optional))
+        .transpose()?;
+    let probabilities = inference.probabilities(&table, history.as_ref())?;
     let predictions = predictions(&table, &inference, &probabilities)?;
     let Some(out) = &arguments.out else {
         print!("{}", json_lines(&predictions));

@@ -1,8 +1,9 @@
 use std::time::SystemTime;
 
+use mlops_data::tables;
 use mlops_serving::{Inference, PredictionLog, Service, ServingError, serve};
 
-use super::needs;
+use super::{needs, read_table};
 use crate::arguments::ServeArguments;
 use crate::{Context, Outcome, Project};
 
@@ -17,6 +18,10 @@ pub(super) fn run<P: Project>(
         &project.registry(),
         context.contract()?,
     )?;
+    if let Some(history) = &arguments.history {
+        let table = read_table(history, inference.contract(), tables::LabelNeed::Optional)?;
+        inference.remember(&table)?;
+    }
     let log = PredictionLog::open(&arguments.log)?;
     let hash = inference.hash()[..12].to_string();
     let runtime = tokio::runtime::Runtime::new().map_err(anyhow::Error::from)?;

@@ -2,18 +2,20 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use mlops_data::{Contract, calendar, json};
-use mlops_features::{FeatureService, Observation, Reference, observe};
+use mlops_data::{Contract, calendar};
+use mlops_features::{Definitions, FeatureService, FeatureState, Observation};
 use mlops_learning::model_file::{self, Feature, GoldenRow, Metadata, Training};
 use mlops_learning::{Model, Predictor, learner};
+use mlops_serving::Golden;
 use serde::Serialize;
 
 use super::feature_table::{self, FeatureTable};
-use super::{needs, write_file};
+use super::features::{self, Beside};
+use super::write_file;
 use crate::arguments::TrainArguments;
 use crate::output::thousands;
 use crate::params::Params;
-use crate::{Context, Outcome, Project};
+use crate::{Context, Failure, Outcome, Project};
 
 #[derive(Serialize)]
 struct Trained {
@@ -35,21 +37,19 @@ pub(super) fn run<P: Project>(
 ) -> Outcome<()> {
     let params = context.params()?;
     let contract = context.contract()?;
+    let definitions = context.definitions(&contract)?;
+    let service = features::declared(project, &params, &context, &contract)?;
     let table = feature_table::read(&arguments.features, &contract)?;
+    let beside = Beside::read(&arguments.features)?;
+    let state = &beside.state;
     let train = table.parted(&params.split, params.seed)?.train;
+    fits(&arguments.features, &params, state, &definitions)?;
+    let issued_at = definitions.service(service.name())?.issued_at;
     let data = table.dataset(&train)?;
     let started = Instant::now();
     let predictor = learner(&params.model)?.fit(&data, params.seed)?;
     let seconds = started.elapsed().as_secs_f64();
-    let registry = project.registry();
-    let service = FeatureService::new(
-        &registry,
-        &data.names,
-        &contract,
-        &params.features.service,
-        params.features.issued_at,
-    )?;
-    let golden = golden_rows(&arguments.golden, &contract, &service, &predictor)?;
+    let golden = golden_rows(beside.golden, &contract, &service, state, &predictor)?;
     let mut days = FeatureTable::pick(&table.days, &train);
     days.sort_unstable();
     let iso = |day: Option<&i32>| day.map_or_else(String::new, |day| calendar::format_iso(*day));
@@ -64,6 +64,8 @@ pub(super) fn run<P: Project>(
     let metadata = Metadata {
         golden,
         training,
+        feature_state: serde_json::to_string(state).map_err(anyhow::Error::from)?,
+        issued_at,
         ..describe(project.name(), &params, &contract, &service, table.classes)?
     };
     let bytes = model_file::encode(&Model {
@@ -109,7 +111,7 @@ fn describe<O: Observation>(
     classes: [String; 2],
 ) -> Outcome<Metadata> {
     let features = service.features().iter().map(|feature| Feature {
-        name: feature.name.into(),
+        name: feature.name.clone(),
         dtype: feature.kind.name().into(),
     });
     Ok(Metadata {
@@ -119,7 +121,8 @@ fn describe<O: Observation>(
         seed: params.seed,
         features: features.collect(),
         feature_service: service.name().into(),
-        issued_at: params.features.issued_at,
+        feature_state: String::new(),
+        issued_at: 0.0,
         label: contract.label.column.clone(),
         classes,
         threshold: params.threshold,
@@ -134,20 +137,48 @@ fn describe<O: Observation>(
     })
 }
 
+/// A table of other definitions, or whose features learned from days to be tested on, is
+/// not to be trained on.
+fn fits(
+    path: &Path,
+    params: &Params,
+    state: &FeatureState,
+    definitions: &Definitions,
+) -> Outcome<()> {
+    let until = features::learned_until(&params.split)?;
+    let fault = if state.version != features::version(definitions, params)? {
+        format!(
+            "isn't of service {:?} as features.yaml has it now",
+            params.features.service
+        )
+    } else if state.learned_until != until {
+        let day = |day: &Option<String>| day.clone().unwrap_or_else(|| "the last day".into());
+        format!(
+            "has features that learned from the days until {}, but `split` trains until {}",
+            day(&state.learned_until),
+            day(&until)
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Failure::user(anyhow::anyhow!(
+        "{} {fault}: build it again with `features build`",
+        path.display()
+    )))
+}
+
 /// Each golden observation with the features and the margin it has today.
 fn golden_rows<O: Observation>(
-    path: &Path,
+    golden: Vec<Golden>,
     contract: &Contract,
     service: &FeatureService<O>,
+    state: &FeatureState,
     predictor: &Predictor,
 ) -> Outcome<Vec<GoldenRow>> {
-    needs(path, "features build")?;
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let observations = observe::<O>(&json::read_json_lines(path, contract)?)?;
-    let matrix = service.rows(&observations, &Reference::default());
-    let lines = text.lines().filter(|line| !line.trim().is_empty());
-    Ok(lines
-        .zip(matrix.values.chunks_exact(matrix.names.len().max(1)))
-        .map(|(line, features)| GoldenRow::new(predictor, line.into(), features.to_vec()))
-        .collect())
+    let row = |golden: Golden| {
+        let features = golden.features(service, contract, &state.reference)?;
+        let text = serde_json::to_string(&golden).map_err(anyhow::Error::from)?;
+        Ok(GoldenRow::new(predictor, text, features))
+    };
+    golden.into_iter().map(row).collect()
 }

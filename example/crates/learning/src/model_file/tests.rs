@@ -33,6 +33,7 @@ fn model() -> Model {
         seed: 42,
         features: vec![feature("weekday"), feature("price")],
         feature_service: "shop".into(),
+        feature_state: "{}".into(),
         issued_at: 24.0,
         label: "returned".into(),
         classes: ["kept".into(), "returned".into()],

@@ -15,7 +15,12 @@ pub fn rain(folder: &Path) -> assert_cmd::Command {
 pub fn project() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("data")).unwrap();
-    for file in ["contract.yaml", "params.yaml", "data/weatherAUS.csv.dvc"] {
+    for file in [
+        "contract.yaml",
+        "features.yaml",
+        "params.yaml",
+        "data/weatherAUS.csv.dvc",
+    ] {
         std::fs::copy(Path::new(EXAMPLE).join(file), folder.path().join(file)).unwrap();
     }
     folder
@@ -36,7 +41,8 @@ pub fn trained() -> TempDir {
         "data/weatherAUS.csv",
     ];
     rain(path).args(generate).assert().success();
-    rain(path).args(["features", "build"]).assert().success();
+    let build = ["features", "build"];
+    rain(path).args(SMALL).args(build).assert().success();
     rain(path).args(SMALL).arg("train").assert().success();
     folder
 }

@@ -1,0 +1,176 @@
+//! `features build`: the feature table, and what goes with it into a model.
+
+use mlops_data::{Contract, Table, Values, calendar, tables};
+use mlops_features::statistics::{TableStatistics, statistics};
+use mlops_features::{Definitions, Extent, FeatureService, FeatureState, Observation, observe};
+use mlops_serving::{Golden, Inference};
+use serde::Serialize;
+
+use super::super::{feature_table, needs, read_table, write_json, write_table};
+use super::beside::{Beside, golden_path, state_path, statistics_path};
+use crate::arguments::BuildArguments;
+use crate::output::thousands;
+use crate::params::{Params, Split};
+use crate::{Context, Failure, Outcome, Project};
+
+#[derive(Serialize)]
+struct Built {
+    rows: usize,
+    features: usize,
+    service: String,
+    version: String,
+    learned_until: Option<String>,
+    out: String,
+    golden: String,
+    state: String,
+}
+
+pub(super) fn run<P: Project>(
+    project: &P,
+    arguments: BuildArguments,
+    context: &Context,
+) -> Outcome<()> {
+    let params = context.params()?;
+    let contract = context.contract()?;
+    let file = match &arguments.file {
+        Some(file) => file,
+        None => {
+            needs(&params.data.file, "data import")?;
+            &params.data.file
+        }
+    };
+    let (service, known) = match &arguments.model {
+        Some(model) => {
+            needs(model, "train")?;
+            let model = Inference::open(model, &project.registry(), contract.clone())?;
+            let (service, state) = model.into_features();
+            (service, Some(state))
+        }
+        None => (declared(project, &params, context, &contract)?, None),
+    };
+    let table = read_table(file, &contract, tables::LabelNeed::Required)?;
+    let observations = observe::<P::Observation>(&table)?;
+    let state = match known {
+        Some(state) => state,
+        None => FeatureState {
+            version: version(&context.definitions(&contract)?, &params)?,
+            ..learn(project, &observations, &params.split, service.extent())?
+        },
+    };
+    let matrix = service.rows(&observations, &state.reference);
+    service.check_types(&matrix)?;
+    let trained = trained_on(&observations, &params.split)?;
+    drop(observations);
+    let golden = Golden::spread::<P::Observation>(
+        &table,
+        &contract,
+        &state.reference,
+        state.extent,
+        params.features.golden_rows,
+    )?;
+    let built = Built {
+        rows: table.rows(),
+        features: matrix.names.len(),
+        service: service.name().into(),
+        version: state.version.clone(),
+        learned_until: state.learned_until.clone(),
+        out: arguments.out.display().to_string(),
+        golden: golden_path(&arguments.out).display().to_string(),
+        state: state_path(&arguments.out).display().to_string(),
+    };
+    Beside { state, golden }.write(&arguments.out)?;
+    let table = feature_table::assemble(&table, &contract, matrix)?;
+    write_json(
+        &statistics_path(&arguments.out),
+        &describe(&table, &trained),
+    )?;
+    write_table(&arguments.out, &table)?;
+    Ok(context.output.show(&built, text(&built))?)
+}
+
+fn text(built: &Built) -> String {
+    let learned = built.learned_until.as_ref().map_or_else(
+        || "from every day".into(),
+        |until| format!("from the days until {until}"),
+    );
+    format!(
+        "{} rows × {} features of service {:?} {} → {}\ngolden observations → {}\nwhat they learned {learned} → {}",
+        thousands(built.rows),
+        built.features,
+        built.service,
+        &built.version[..12],
+        built.out,
+        built.golden,
+        built.state
+    )
+}
+
+/// The service that params.yaml asks for, as features.yaml declares it.
+pub(crate) fn declared<P: Project>(
+    project: &P,
+    params: &Params,
+    context: &Context,
+    contract: &Contract,
+) -> Outcome<FeatureService<P::Observation>> {
+    Ok(FeatureService::declared(
+        &project.registry(),
+        &context.definitions(contract)?,
+        &params.features.service,
+        &params.features.without,
+    )?)
+}
+
+/// The version of the definitions that params.yaml asks for.
+pub(crate) fn version(definitions: &Definitions, params: &Params) -> Outcome<String> {
+    let service = definitions.service(&params.features.service)?;
+    Ok(definitions.hash(service, &params.features.without)?)
+}
+
+/// The last day that features may learn from, as their state has it.
+pub(crate) fn learned_until(split: &Split) -> Outcome<Option<String>> {
+    let day = split.last_training_day().map_err(Failure::user)?;
+    Ok(day.map(calendar::format_iso))
+}
+
+/// What the features learn from the days that are trained on.
+fn learn<P: Project>(
+    project: &P,
+    observations: &[P::Observation],
+    split: &Split,
+    extent: Extent,
+) -> Outcome<FeatureState> {
+    let trained = trained_on(observations, split)?;
+    let training: Vec<&P::Observation> = observations
+        .iter()
+        .zip(trained)
+        .filter_map(|(observation, trained)| trained.then_some(observation))
+        .collect();
+    Ok(FeatureState {
+        version: String::new(),
+        learned_until: learned_until(split)?,
+        extent,
+        reference: project.reference(&training),
+    })
+}
+
+/// Which rows features may learn from.
+fn trained_on<O: Observation>(observations: &[O], split: &Split) -> Outcome<Vec<bool>> {
+    let until = split.last_training_day().map_err(Failure::user)?;
+    let days = observations.iter().map(Observation::day);
+    Ok(days
+        .map(|day| until.is_none_or(|until| day <= until))
+        .collect())
+}
+
+/// Statistics of the features of the rows that they may learn from.
+fn describe(table: &Table, trained: &[bool]) -> TableStatistics {
+    let features = table.columns().iter().filter_map(|column| {
+        let Values::Single(values) = &column.values else {
+            return None;
+        };
+        let rows = values.iter().zip(trained);
+        let trained = rows.filter_map(|(value, trained)| trained.then_some(*value));
+        Some((column.name.clone(), trained.collect()))
+    });
+    statistics(features.collect())
+}

@@ -1,0 +1,26 @@
+//! Features: what is declared, and the table of their values.
+
+mod beside;
+mod build;
+mod show;
+
+use super::needs;
+use crate::arguments::FeaturesCommand;
+use crate::{Context, Outcome, Project};
+
+pub(crate) use beside::Beside;
+pub(crate) use build::{declared, learned_until, version};
+
+pub(super) fn run<P: Project>(
+    project: &P,
+    command: FeaturesCommand,
+    context: Context,
+) -> Outcome<()> {
+    match command {
+        FeaturesCommand::List => show::list(&context),
+        FeaturesCommand::Show { name } => show::show(&name, &context),
+        FeaturesCommand::Lineage { name } => show::lineage(&name, &context),
+        FeaturesCommand::Stats { table } => show::stats(&table, &context),
+        FeaturesCommand::Build(arguments) => build::run(project, arguments, &context),
+    }
+}

@@ -1,0 +1,111 @@
+use super::*;
+
+const CONTRACT: &str = "
+table: machines
+key: [Day, Machine]
+time: Day
+entity: Machine
+label: {column: Fails, positive: fails}
+columns:
+- {name: Day, type: date, known_at: 0}
+- {name: Machine, type: category, known_at: 0}
+- {name: Load, type: number, known_at: 9}
+- {name: Peak, type: number, known_at: 30}
+- {name: Fails, type: category, values: [runs, fails], known_at: 48}
+";
+
+const GOOD: &str = "
+entities: [{name: machine, key: Machine}]
+sources: [{name: readings, event: Day}]
+views:
+- name: today
+  description: as measured
+  entity: machine
+  from: [readings]
+  fields:
+  - {name: load, unit: kW, description: mean load, inputs: [Load]}
+  - {name: peak, unit: kW, description: highest load, inputs: [Peak]}
+- name: days
+  description: over days
+  entity: machine
+  from: [today]
+  fields:
+  - {name: load_before, description: of the day before, past: [load]}
+  - {name: peak_before, description: of the day before, past: [peak]}
+  - {name: rise, description: since the day before, inputs: [load], past: [peak]}
+services:
+- {name: evening, issued_at: 20, features: [today, days], except: [peak]}
+";
+
+fn parse(text: &str) -> Result<Definitions> {
+    let contract = Contract::parse(CONTRACT, Path::new("contract.yaml")).unwrap();
+    Definitions::parse(text, Path::new("features.yaml"), &contract)
+}
+
+/// What is said of the definitions with `from` replaced by `to`.
+#[track_caller]
+fn fault(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from}");
+    parse(&GOOD.replacen(from, to, 1)).unwrap_err().to_string()
+}
+
+#[test]
+fn a_feature_is_traced_back_to_its_columns_and_to_when_they_are_known() {
+    let contract = Contract::parse(CONTRACT, Path::new("contract.yaml")).unwrap();
+    let definitions = parse(GOOD).unwrap();
+    let rise = definitions.lineage("rise");
+    assert_eq!(rise.today, ["Load".to_string()].into());
+    assert_eq!(rise.past, ["Peak".to_string()].into());
+    let known_at = |name| definitions.lineage(name).known_at(&contract);
+    assert_eq!(known_at("load"), 9.0);
+    assert_eq!(known_at("peak"), 30.0);
+    // What becomes known at 6 o'clock of the next day.
+    assert_eq!(known_at("peak_before"), 6.0);
+    assert_eq!(known_at("rise"), 9.0);
+}
+
+#[test]
+fn looking_ahead_is_refused() {
+    insta::assert_snapshot!(fault(", except: [peak]", ""), @r#"features.yaml: line 21: service "evening" is issued at 20 o'clock, but feature "peak" is known at 30 o'clock: that would be looking ahead; put it into `except`"#);
+}
+
+#[test]
+fn names_that_stand_for_nothing_are_told_with_their_line() {
+    insta::assert_snapshot!(fault("[today, days]", "[today, weeks]"), @r#"features.yaml: line 21: service "evening" asks for "weeks", which is no feature and no view: take it out, or declare it again"#);
+    insta::assert_snapshot!(fault("from: [today]", "from: [yesterday]"), @r#"features.yaml: line 12: view "days" is made from "yesterday", which is neither a source nor a view"#);
+    insta::assert_snapshot!(fault("inputs: [Load]", "inputs: [Lod]"), @r#"features.yaml: line 10: feature "load" reads "Lod", which is no feature and no column of readings"#);
+    insta::assert_snapshot!(fault("past: [load]", "past: [Load]"), @r#"features.yaml: line 17: feature "load_before" reads "Load", which is no feature and no column of today"#);
+    insta::assert_snapshot!(fault("entity: machine", "entity: shop"), @r#"
+    features.yaml: line 5: view "today" is of entity "shop", which isn't declared
+    features.yaml: line 12: view "days" is of entity "machine", but made from "today", which is of "shop"
+    "#);
+    insta::assert_snapshot!(fault("key: Machine", "key: Shop"), @r#"features.yaml: line 2: the key of "machine" is column "Shop", which the contract doesn't have"#);
+}
+
+#[test]
+fn types_that_contradict_the_contract_are_refused() {
+    insta::assert_snapshot!(fault("key: Machine", "key: Load"), @r#"features.yaml: line 2: the key of "machine" is column "Load": the contract says number, it must be a category"#);
+    insta::assert_snapshot!(fault("event: Day", "event: Machine"), @r#"features.yaml: line 3: the event time of "readings" is column "Machine": the contract says category, it must be a date"#);
+    insta::assert_snapshot!(fault("unit: kW, description: mean", "type: word, description: mean"), @"features.yaml: line 10 column 24: unknown variant `word`, expected one of number, flag");
+}
+
+#[test]
+fn views_made_from_each_other_are_refused() {
+    insta::assert_snapshot!(fault("from: [readings]", "from: [readings, days]"), @r#"features.yaml: line 5: the views today, days are made from each other; take one out of a `from`"#);
+    insta::assert_snapshot!(fault("from: [readings]", "from: []"), @r#"features.yaml: line 5: view "today" is made from nothing; name a source or a view in `from`"#);
+}
+
+#[test]
+fn a_name_declared_twice_is_refused_with_both_lines() {
+    insta::assert_snapshot!(fault("name: peak,", "name: load,"), @r#"
+    features.yaml: line 11: a source, view or feature "load" is declared on line 10 already; give one of them another name
+    features.yaml: line 21: service "evening" asks for "peak", which is no feature and no view: take it out, or declare it again
+    "#);
+}
+
+#[test]
+fn a_service_needs_features_and_an_hour() {
+    insta::assert_snapshot!(fault("issued_at: 20", "issued_at: 25"), @r#"features.yaml: line 21: service "evening" is issued at 25; give an hour from 0 to 24"#);
+    insta::assert_snapshot!(fault("[today, days]", "[]"), @r#"features.yaml: line 21: service "evening" asks for nothing; name views or features"#);
+    insta::assert_snapshot!(fault("except: [peak]", "except: [today, days]"), @r#"features.yaml: line 21: service "evening" has no features left: leave out less"#);
+}
