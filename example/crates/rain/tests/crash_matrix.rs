@@ -118,9 +118,12 @@ impl Repository {
     }
 }
 
+/// Whether a file is one, or lies in a folder that is.
 fn is_temporary(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.starts_with('.') && name.ends_with(".tmp")
+    path.iter().any(|name| {
+        let name = name.to_string_lossy();
+        name.starts_with('.') && name.ends_with(".tmp")
+    })
 }
 
 fn git(root: &Path, arguments: &[&str]) {

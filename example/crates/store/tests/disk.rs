@@ -137,10 +137,12 @@ fn sweeping_removes_temporary_files_of_that_age_and_nothing_else() {
             .unwrap()
             .is_empty()
     );
-    assert_eq!(
-        disk::sweep_temps(folder.path(), Duration::ZERO).unwrap(),
-        [left]
-    );
+    let unfinished = below.join(".0123456789abcdefABCDEF.tmp");
+    disk::create_dir_all(&unfinished).unwrap();
+    fs::write(unfinished.join("file"), "left by a kill").unwrap();
+    let mut swept = disk::sweep_temps(folder.path(), Duration::ZERO).unwrap();
+    swept.sort();
+    assert_eq!(swept, [left, unfinished]);
     assert_eq!(names(&below).len(), kept.len());
     assert!(
         disk::sweep_temps(&folder.path().join("none"), Duration::ZERO)
@@ -232,10 +234,75 @@ fn a_batch_that_keeps_what_is_there_counts_only_what_is_new() {
 }
 
 #[test]
+fn a_folder_that_someone_makes_while_a_batch_is_filled_keeps_what_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join("new").join(name);
+    for count in [1, 100] {
+        let batch = Batch::new();
+        for n in 0..count {
+            let (name, content) = (n.to_string(), [n]);
+            batch
+                .stage(&place(&name), &content, None, Existing::Keep)
+                .unwrap();
+        }
+        assert!(!folder.path().join("new").exists(), "filled aside");
+        fs::create_dir(folder.path().join("new")).unwrap();
+        fs::write(place("0"), "theirs").unwrap();
+        assert_eq!(batch.commit().unwrap(), usize::from(count) - 1);
+        assert_eq!(fs::read(place("0")).unwrap(), b"theirs");
+        for n in 1..count {
+            assert_eq!(fs::read(place(&n.to_string())).unwrap(), [n]);
+        }
+        assert_eq!(names(folder.path()), ["new"]);
+        disk::remove_tree(&folder.path().join("new")).unwrap();
+    }
+}
+
+#[test]
+fn of_two_files_of_one_name_in_a_new_folder_the_first_is_kept_or_replaced() {
+    for (existing, left) in [(Existing::Keep, "one"), (Existing::Replace, "two")] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("new/file");
+        let batch = Batch::new();
+        batch.stage(&place, b"one", None, existing).unwrap();
+        batch.stage(&place, b"two", None, existing).unwrap();
+        batch.commit().unwrap();
+        assert_eq!(fs::read_to_string(&place).unwrap(), left);
+        assert_eq!(names(folder.path()), ["new"]);
+        assert_eq!(names(&folder.path().join("new")), ["file"]);
+    }
+}
+
+#[test]
+fn files_have_the_mode_asked_for_whatever_the_system_makes_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let wanted = [0o444, 0o600, 0o666, 0o777];
+    let place = |mode: u32| folder.path().join(format!("new/{mode:o}"));
+    let batch = Batch::new();
+    for mode in wanted {
+        batch
+            .stage(&place(mode), b"x", Some(mode), Existing::Replace)
+            .unwrap();
+    }
+    batch.commit().unwrap();
+    for wanted in wanted {
+        assert_eq!(mode(&place(wanted)), wanted);
+    }
+}
+
+#[test]
 fn a_batch_that_is_dropped_leaves_no_files() {
     let folder = tempfile::tempdir().unwrap();
     let batch = Batch::new();
     for n in 0..100 {
+        batch
+            .stage(
+                &folder.path().join("new").join(n.to_string()),
+                b"x",
+                None,
+                Existing::Replace,
+            )
+            .unwrap();
         batch
             .stage(
                 &folder.path().join(n.to_string()),

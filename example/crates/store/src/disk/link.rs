@@ -1,13 +1,19 @@
 //! Ways to have one content under two names.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Write};
 use std::path::Path;
+use std::sync::mpsc;
 
 use super::step::{self, parent, step};
 use super::temp::{self, Temp};
 use super::{Staged, sync_folder};
 use crate::{StoreError, StoreResult};
+
+/// What is copied through memory, in bytes.
+const SMALL: u64 = 256 << 10;
+/// What is flushed at once of something large, in bytes.
+const FLUSHED: u64 = 64 << 20;
 
 /// How one content comes to stand under a second name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -102,31 +108,66 @@ pub fn copy(from: &Path, to: &Path) -> StoreResult<()> {
 
 /// A staged file with the content of `from`.
 pub(super) fn duplicate(kind: Link, from: &Path, to: &Path) -> StoreResult<Staged> {
-    let mut source = File::open(from).map_err(|error| StoreError::io("read", from, error))?;
+    let source = File::open(from).map_err(|error| StoreError::io("read", from, error))?;
     let staged = Staged::beside(to)?;
-    if kind == Link::Reflink {
-        step("reflink", to, || clone_blocks(&source, staged.file()))?;
-    } else {
-        // std takes copy_file_range or sendfile where the system has them.
-        step("copy", to, || io::copy(&mut source, &mut staged.file()))?;
-    }
+    step(doing(kind), to, || fill(kind, &source, staged.file()))?;
     Ok(staged)
+}
+
+pub(super) fn doing(kind: Link) -> &'static str {
+    match kind {
+        Link::Reflink => "reflink",
+        Link::Hard => "hard-link",
+        Link::Symbolic => "symlink",
+        Link::Copy => "copy",
+    }
+}
+
+/// Gives a new file the content of another.
+pub(super) fn fill(kind: Link, source: &File, target: &File) -> io::Result<()> {
+    if kind == Link::Reflink {
+        return clone_blocks(source, target);
+    }
+    let size = source.metadata()?.len();
+    if size > SMALL {
+        return copy_large(source, target);
+    }
+    // For little, a read and a write are less work for the system.
+    let mut bytes = vec![0; usize::try_from(size).unwrap_or_default()];
+    (&*source).read_exact(&mut bytes)?;
+    (&*target).write_all(&bytes)
+}
+
+/// Copies while another thread has the disk write what is there already.
+fn copy_large(source: &File, target: &File) -> io::Result<()> {
+    std::thread::scope(|scope| {
+        let (copied, to_flush) = mpsc::sync_channel(1);
+        let flusher = scope.spawn(move || to_flush.iter().try_for_each(|()| target.sync_data()));
+        // std takes copy_file_range or sendfile where the system has them.
+        while io::copy(&mut source.take(FLUSHED), &mut &*target)? == FLUSHED {
+            // If it is at it, or has failed, it needn't be told.
+            let _ = copied.try_send(());
+        }
+        drop(copied);
+        let joined = flusher.join();
+        joined.map_err(|_| io::Error::other("a thread failed"))?
+    })
 }
 
 /// A temporary name in the folder of `to` for the file `from`.
 pub(super) fn name_beside(kind: Link, from: &Path, to: &Path) -> StoreResult<Temp> {
     let path = temp::fresh(parent(to));
-    if kind == Link::Hard {
-        step("hard-link", to, || fs::hard_link(from, &path)).map_err(refused_links)?;
-    } else {
-        step("symlink", to, || std::os::unix::fs::symlink(from, &path))?;
-    }
+    step(doing(kind), to, || match kind {
+        Link::Hard => fs::hard_link(from, &path),
+        _ => std::os::unix::fs::symlink(from, &path),
+    })
+    .map_err(refused_links)?;
     Ok(Temp { path, keep: false })
 }
 
 /// Linux says "not permitted" (EPERM) where a file system has no hard links, or protects other people's
 /// files from them: another kind of link will do there.
-fn refused_links(error: StoreError) -> StoreError {
+pub(super) fn refused_links(error: StoreError) -> StoreError {
     match error {
         StoreError::Denied {
             doing,

@@ -41,7 +41,6 @@ impl Staged {
                 .create_new(true)
                 .open(&path)
         });
-        // The user knows the file that was to be written, not our name for the way there.
         let file = file.map_err(|error| named(error, dest))?;
         Ok(Self {
             file,
@@ -104,6 +103,14 @@ impl Staged {
     /// As [`StoreError::io`] names them.
     pub fn write_bytes(&mut self, bytes: &[u8]) -> StoreResult<()> {
         step("write", &self.temp.path, || self.file.write_all(bytes))
+    }
+
+    /// Flushes what has been written so far, so that less is left to be done in the end.
+    ///
+    /// # Errors
+    /// As [`StoreError::io`] names them.
+    pub fn flush_data(&self) -> StoreResult<()> {
+        step("flush", &self.temp.path, || self.file.sync_data())
     }
 
     /// Throws away what has been written so far.
@@ -190,7 +197,8 @@ fn same_file(file: &File, path: &Path) -> bool {
     }
 }
 
-fn named(error: StoreError, dest: &Path) -> StoreError {
+/// The user knows the file that was to be written, not our name for the way there.
+pub(super) fn named(error: StoreError, dest: &Path) -> StoreError {
     match error {
         StoreError::DiskFull { doing, source, .. }
         | StoreError::ReadOnly { doing, source, .. }

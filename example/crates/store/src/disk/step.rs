@@ -13,8 +13,16 @@ pub(super) fn step<T>(
     path: &Path,
     act: impl FnOnce() -> io::Result<T>,
 ) -> StoreResult<T> {
+    between_points(doing, act).map_err(|source| StoreError::io(doing, path, source))
+}
+
+/// The same for a step whose failure the caller names.
+pub(super) fn between_points<T>(
+    doing: &'static str,
+    act: impl FnOnce() -> io::Result<T>,
+) -> io::Result<T> {
     crash::point(doing);
-    let done = act().map_err(|source| StoreError::io(doing, path, source))?;
+    let done = act()?;
     crash::point(doing);
     Ok(done)
 }

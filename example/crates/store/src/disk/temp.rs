@@ -3,9 +3,11 @@
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use super::remove_file;
+use super::{remove_file, remove_tree};
 use crate::{StoreError, StoreResult};
 
 const TOKEN: usize = 22; // 16 bytes in base64, as Python's secrets.token_urlsafe(16)
@@ -35,11 +37,18 @@ impl Drop for Temp {
 
 /// A name `.{token}.tmp` that nobody else has, in the given folder.
 pub(super) fn fresh(folder: &Path) -> PathBuf {
-    // RandomState is seeded by the system once a thread and differs at every call. A clash would not
-    // do harm: the file is opened for creation only.
-    let seed = (std::process::id(), SystemTime::now());
-    let word = |n: u8| u128::from(RandomState::new().hash_one((seed, n)));
-    folder.join(format!(".{}.tmp", token((word(0) << 64) | word(1))))
+    folder.join(fresh_name())
+}
+
+/// A name `.{token}.tmp` that nobody else has.
+pub(super) fn fresh_name() -> String {
+    // Seeded by the system once a process. A clash would not do harm: the file is opened for creation
+    // only.
+    static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    static GIVEN: AtomicU64 = AtomicU64::new(0);
+    let given = GIVEN.fetch_add(1, Ordering::Relaxed);
+    let word = |n: u8| u128::from(SEED.hash_one((given, n)));
+    format!(".{}.tmp", token((word(0) << 64) | word(1)))
 }
 
 /// The name under which an interrupted download of `dest` (of the version `tag`) is found again.
@@ -73,7 +82,7 @@ pub fn is_temp(name: &str) -> bool {
         })
 }
 
-/// Removes the temporary files in a folder and below it that are at least so old, and says which.
+/// Removes the temporary files and folders in a folder and below it that are at least so old, and says which.
 /// Doesn't follow symbolic links. Also removes interrupted downloads, which then start from the beginning.
 ///
 /// # Errors
@@ -92,13 +101,20 @@ pub fn sweep_temps(folder: &Path, older_than: Duration) -> StoreResult<Vec<PathB
             let kind = entry
                 .file_type()
                 .map_err(|source| StoreError::io("look at", &entry.path(), source))?;
-            if kind.is_dir() {
-                folders.push(entry.path());
-            } else if entry.file_name().to_str().is_some_and(is_temp)
-                && age(&entry) >= older_than
-                && remove_file(&entry.path())?
-            {
-                removed.push(entry.path());
+            let path = entry.path();
+            if !entry.file_name().to_str().is_some_and(is_temp) {
+                if kind.is_dir() {
+                    folders.push(path);
+                }
+            } else if age(&entry) >= older_than {
+                let remove = if kind.is_dir() {
+                    remove_tree
+                } else {
+                    remove_file
+                };
+                if remove(&path)? {
+                    removed.push(path);
+                }
             }
         }
     }

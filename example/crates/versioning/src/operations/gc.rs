@@ -257,11 +257,15 @@ fn sweep(repository: &Repository) -> Result<Vec<PathBuf>, VersioningError> {
             continue;
         };
         for entry in entries.filter_map(Result::ok) {
-            let is_temp = entry.file_name().to_str().is_some_and(disk::is_temp);
-            if is_temp && entry.file_type().is_ok_and(|kind| !kind.is_dir()) {
-                disk::remove_file(&entry.path())?;
-                swept.push(entry.path());
+            if !entry.file_name().to_str().is_some_and(disk::is_temp) {
+                continue;
             }
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                disk::remove_tree(&entry.path())?;
+            } else {
+                disk::remove_file(&entry.path())?;
+            }
+            swept.push(entry.path());
         }
     }
     Ok(swept)
