@@ -1,6 +1,7 @@
 //! The objects of a repository: contents under the names of their hashes, as DVC lays them out.
 
 use std::collections::HashSet;
+use std::fs::{File, Metadata};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -11,9 +12,12 @@ use crate::VersioningError;
 use crate::config::Config;
 use crate::hash::{self, Checksum, HashKind, ObjectId};
 use crate::manifest::Manifest;
+use crate::state::{self, Presence};
 
 /// Objects that are whole and verified have this mode; DVC trusts it, and so do we.
 pub const PROTECTED: u32 = 0o444;
+/// 2⁶⁴ divided by the golden ratio: spreads what it is multiplied with over all bits.
+const MIXER: u64 = 0x9e37_79b9_7f4a_7c15;
 /// More names than this are looked up by listing folders.
 const LIST_FROM: usize = 256;
 
@@ -102,29 +106,23 @@ impl Cache {
             .collect()
     }
 
-    /// A number that changes whenever an object comes or goes; none while that can't be told, since
-    /// the last change is too short ago.
-    pub(crate) fn presence(&self, kind: HashKind) -> Option<u64> {
-        let now = crate::state::now();
+    /// What the folders of objects look like now. One that was changed so short ago that the next change
+    /// may give the same time isn't known.
+    pub(crate) fn presence(&self, kind: HashKind) -> Presence {
+        let now = state::now();
         let folder = self.folder(kind);
-        let mut sum = 0u64;
-        for prefix in 0..=u8::MAX {
+        Presence::of(|prefix| {
             let metadata = std::fs::metadata(folder.join(format!("{prefix:02x}")));
-            let (time, inode) = match metadata {
-                Ok(metadata) => (
-                    metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec(),
-                    metadata.ino(),
-                ),
-                Err(_) => (0, 0),
-            };
-            if inode != 0 && !crate::state::is_settled(time, now) {
-                return None;
+            let (time, inode) = metadata.map_or((0, 0), |metadata| {
+                let time = metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec();
+                (time, metadata.ino())
+            });
+            if inode != 0 && !state::is_settled(time, now) {
+                return 0;
             }
-            for part in [time.cast_unsigned(), inode] {
-                sum = (sum.rotate_left(5) ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            }
-        }
-        Some(sum.max(1))
+            let mixed = (time.cast_unsigned().rotate_left(5) ^ inode).wrapping_mul(MIXER);
+            mixed.max(1)
+        })
     }
 
     /// All objects of one kind.
@@ -182,11 +180,31 @@ impl Cache {
     pub fn check_unprotected(&self, id: &ObjectId) -> Result<(), VersioningError> {
         let path = self.path(id);
         let metadata = std::fs::metadata(&path).map_err(VersioningError::io(&path))?;
-        if metadata.permissions().mode() & 0o777 == PROTECTED {
-            return Ok(());
+        self.check_unless_protected(id, &path, &metadata)
+    }
+
+    /// The same for one that is going to be read: opens it.
+    ///
+    /// # Errors
+    /// As [`check_unprotected`](Cache::check_unprotected).
+    pub(crate) fn open_checked(&self, id: &ObjectId) -> Result<File, VersioningError> {
+        let path = self.path(id);
+        let file = File::open(&path).map_err(VersioningError::io(&path))?;
+        let metadata = file.metadata().map_err(VersioningError::io(&path))?;
+        self.check_unless_protected(id, &path, &metadata)?;
+        Ok(file)
+    }
+
+    fn check_unless_protected(
+        &self,
+        id: &ObjectId,
+        path: &Path,
+        metadata: &Metadata,
+    ) -> Result<(), VersioningError> {
+        if metadata.permissions().mode() & 0o777 != PROTECTED {
+            self.check(id)?;
+            self.protect(path);
         }
-        self.check(id)?;
-        self.protect(&path);
         Ok(())
     }
 

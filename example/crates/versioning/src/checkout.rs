@@ -13,11 +13,11 @@ use crate::hash::{Checksum, HashKind, ObjectId};
 use crate::manifest::{Manifest, ManifestEntry};
 use crate::progress::{Progress, Report};
 use crate::scan::{ScannedFile, scan};
-use crate::state::{self, StateTable};
+use crate::state::{self, Presence, StateTable};
 use crate::{Repository, VersioningError, path};
 
 /// So many files become durable together.
-const BATCH_FILES: usize = 20_000;
+const BATCH_FILES: usize = 100_000;
 /// Longer than the step in which a file system's clock moves.
 const SETTLE: Duration = Duration::from_millis(25);
 
@@ -198,13 +198,14 @@ impl Repository {
             });
         }
         let links = self.possible_links(target);
+        let presence = self.cache().presence(target.id.kind);
+        let written = objects.len();
         for chunk in objects.chunks(BATCH_FILES) {
             let batch = Batch::new();
             chunk
                 .par_iter()
                 .with_max_len(64)
                 .try_for_each(|(path, id)| {
-                    self.cache().check_unprotected(id)?;
                     self.link(&batch, id, path, &links)?;
                     report(Progress::Done { files: 1, bytes: 0 });
                     Ok::<_, VersioningError>(())
@@ -219,7 +220,13 @@ impl Repository {
         if plan.is_done() && plan.relink.is_empty() && !plan.set_exec {
             return Ok(());
         }
-        self.remember_target(target, plan.manifest.as_ref())
+        let is_whole = |manifest: &Manifest| manifest.entries().len() == written;
+        // Of what was there already, nobody knows whether the cache has it too.
+        let presence = match &plan.manifest {
+            Some(manifest) if is_whole(manifest) => presence,
+            _ => Presence::default(),
+        };
+        self.remember_target(target, plan.manifest.as_ref(), presence)
     }
 
     /// The kinds of link to be tried. The right to execute is the file's, not the object's; and a
@@ -247,6 +254,12 @@ impl Repository {
         links: &[Link],
     ) -> Result<(), VersioningError> {
         let object = self.cache().path(id);
+        if links.first() == Some(&Link::Copy) {
+            let object = self.cache().open_checked(id)?;
+            batch.copy(&object, path, None, Existing::Replace)?;
+            return Ok(());
+        }
+        self.cache().check_unprotected(id)?;
         // An empty object would soon have more names than a file may have.
         let is_link = links
             .first()
@@ -262,6 +275,7 @@ impl Repository {
         &self,
         target: &Target,
         manifest: Option<&Manifest>,
+        presence: Presence,
     ) -> Result<(), VersioningError> {
         // Else a change within the same step of the clock would go unseen.
         std::thread::sleep(SETTLE);
@@ -295,10 +309,11 @@ impl Repository {
             },
             files,
             checksums,
-            is_present: false,
+            unsure: Vec::new(),
+            presence: Presence::default(),
             seen,
         };
-        self.remember_folder(&self.inside(&target.path)?, &content, None)
+        self.remember_folder(&self.inside(&target.path)?, &content, presence)
     }
 
     /// Saves what lies at a path into the cache, and links it as the configuration says.

@@ -14,7 +14,7 @@ use crate::hashing::{Job, Purpose, to_store};
 use crate::manifest::{self, Manifest, ManifestEntry};
 use crate::progress::Report;
 use crate::scan::{ScannedFile, scan};
-use crate::state::{self, Facts, Known, StateTable};
+use crate::state::{self, Facts, Known, Presence, StateTable};
 use crate::{Repository, Saved, VersioningError, path};
 
 /// The scope of files that are tracked one by one.
@@ -29,8 +29,10 @@ pub struct Content {
     pub files: Vec<ScannedFile>,
     /// Their hashes.
     pub checksums: Vec<Checksum>,
-    /// Whether nothing has left the cache since all of it was found there.
-    pub(crate) is_present: bool,
+    /// The files, by their places, of which it isn't known that the cache has them.
+    pub(crate) unsure: Vec<usize>,
+    /// What the cache looked like before.
+    pub(crate) presence: Presence,
     /// When it was looked at, in ns since 1970.
     pub(crate) seen: i64,
 }
@@ -49,6 +51,15 @@ impl Content {
         })
     }
 
+    /// The folders of the cache in which all files that belong there were found.
+    fn certain(&self) -> Presence {
+        let mut presence = self.presence.clone();
+        for at in &self.unsure {
+            presence.forget(&self.checksums[*at]);
+        }
+        presence
+    }
+
     /// The contents of the files.
     pub fn objects(&self) -> Vec<ObjectId> {
         let kind = self.saved.id.kind;
@@ -64,7 +75,9 @@ struct Hashed {
     checksums: Vec<Checksum>,
     /// The manifest's name, if the table knew it.
     id: Option<Checksum>,
-    is_present: bool,
+    /// As of a [`Content`].
+    unsure: Vec<usize>,
+    presence: Presence,
 }
 
 impl Repository {
@@ -172,7 +185,8 @@ impl Repository {
                     },
                     files: vec![file.clone()],
                     checksums: vec![checksum],
-                    is_present: false,
+                    unsure: vec![0],
+                    presence: Presence::default(),
                     seen: now,
                 });
             }
@@ -222,11 +236,12 @@ impl Repository {
             },
             files,
             checksums: hashed.checksums,
-            is_present: hashed.is_present,
+            unsure: hashed.unsure,
+            presence: hashed.presence,
             seen: now,
         };
         if is_new {
-            self.remember_folder(&scope, &content, None)?;
+            self.remember_folder(&scope, &content, content.certain())?;
         }
         Ok(content)
     }
@@ -276,16 +291,25 @@ impl Repository {
             .collect();
         let is_same = table.len() == files.len() && known.iter().all(Option::is_some);
         let facts = table.facts();
-        let none_left = facts.presence.is_some() && facts.presence == self.cache().presence(kind);
+        let presence = self.cache().presence(kind);
+        let mut unsure: Vec<usize> = (0..files.len())
+            .filter(|at| match &known[*at] {
+                Some(checksum) => !facts.presence.holds(&presence, checksum),
+                None => true,
+            })
+            .collect();
         let work = match purpose {
-            Purpose::Store(cache) if !none_left => to_store(&known, files, kind, cache),
-            _ => (0..files.len()).filter(|at| known[*at].is_none()).collect(),
+            Purpose::Store(cache) => to_store(&known, &unsure, kind, cache),
+            Purpose::Name => (0..files.len()).filter(|at| known[*at].is_none()).collect(),
         };
         if !work.is_empty() {
             let job = Job::new(folder, kind, purpose, report);
             for (at, checksum) in job.run_all(&work, files, &known)? {
                 known[at] = Some(checksum);
             }
+        }
+        if let Purpose::Store(_) = purpose {
+            unsure.clear();
         }
         let checksums: Vec<Checksum> = known.into_iter().flatten().collect();
         if scope == SINGLE && !work.is_empty() {
@@ -294,7 +318,8 @@ impl Repository {
         Ok(Hashed {
             checksums,
             id: facts.id.filter(|_| is_same),
-            is_present: is_same && none_left,
+            unsure,
+            presence,
         })
     }
 
@@ -303,7 +328,7 @@ impl Repository {
         &self,
         scope: &str,
         content: &Content,
-        presence: Option<u64>,
+        presence: Presence,
     ) -> Result<(), VersioningError> {
         let id = content.saved.id;
         let facts = Facts {
@@ -316,7 +341,7 @@ impl Repository {
             scope,
             id.kind,
             content.seen,
-            facts,
+            &facts,
             told,
         )
     }
@@ -337,13 +362,12 @@ impl Repository {
         let mut all: Vec<Known<'_>> = kept.chain(known(files, checksums)).collect();
         all.sort_unstable_by(|a, b| a.path.cmp(b.path));
         all.dedup_by(|a, b| a.path == b.path);
-        let facts = Facts::default();
         StateTable::save(
             &self.state_folder(),
             SINGLE,
             kind,
             now,
-            facts,
+            &Facts::default(),
             all.into_iter(),
         )
     }

@@ -18,9 +18,15 @@ use crate::state::Signature;
 
 /// Files up to this size are read whole.
 const SMALL: u64 = 1 << 20;
-/// So many files, or bytes, are made durable together; what is killed loses at most these.
-const BATCH_FILES: usize = 20_000;
+/// So many files, or bytes, are made durable together; what is killed loses at most these. The more files,
+/// the fewer have to be moved one by one into folders of the cache that an earlier part has made.
+const BATCH_FILES: usize = 100_000;
 const BATCH_BYTES: u64 = 4 << 30;
+/// A large file is read, hashed and written in pieces of this size, which the 2.x hash is defined by; so
+/// many of them are under way, and so many bytes are flushed at once while the rest is hashed.
+const PIECE: u64 = 1 << 20;
+const PIECES: usize = 48;
+const FLUSHED: u64 = 24 * PIECE;
 /// From so many new files on, the cache is listed instead of being asked for each.
 const MANY: usize = 256;
 
@@ -33,22 +39,22 @@ pub(crate) enum Purpose<'a> {
     Store(&'a Cache),
 }
 
-/// Which files have to be read: those without a known hash, and those the cache lacks.
+/// Which files have to be read, of those of which it isn't known that the cache has them: files without
+/// a known hash, and those the cache lacks.
 pub(crate) fn to_store(
     known: &[Option<Checksum>],
-    files: &[ScannedFile],
+    unsure: &[usize],
     kind: HashKind,
     cache: &Cache,
 ) -> Vec<usize> {
-    let ids: Vec<ObjectId> = known
+    let ids: Vec<ObjectId> = unsure
         .iter()
-        .flatten()
-        .map(|checksum| ObjectId::file(kind, *checksum))
+        .filter_map(|at| known[*at])
+        .map(|checksum| ObjectId::file(kind, checksum))
         .collect();
     let mut there = cache.has_each(&ids).into_iter();
-    (0..files.len())
-        .filter(|at| known[*at].is_none() || there.next() == Some(false))
-        .collect()
+    let is_work = |at: &usize| known[*at].is_none() || there.next() == Some(false);
+    unsure.iter().copied().filter(is_work).collect()
 }
 
 /// Parts that are made durable together.
@@ -272,7 +278,7 @@ impl<'a> Job<'a> {
     }
 }
 
-/// Copies a file: hashes it on this thread while another writes, if it is large.
+/// Copies a file; a large one is hashed on this thread while one reads it and another writes it.
 pub(crate) fn copy_hashed(
     path: &Path,
     kind: HashKind,
@@ -295,28 +301,56 @@ pub(crate) fn copy_hashed(
         return Ok((checksum, length, staged));
     }
     std::thread::scope(|scope| {
-        let (pieces, to_write) = mpsc::sync_channel::<Vec<u8>>(4);
+        // The same pieces of memory go round: empty, read, hashed, empty again.
+        let (give_back, empty) = mpsc::channel::<Vec<u8>>();
+        let (was_read, to_hash) = mpsc::channel::<Vec<u8>>();
+        let (was_hashed, to_write) = mpsc::channel::<Vec<u8>>();
+        for _ in 0..PIECES {
+            // The other end is held below.
+            let _ = give_back.send(Vec::with_capacity(PIECE as usize));
+        }
+        let reader = scope.spawn(move || -> io::Result<()> {
+            for mut piece in empty {
+                piece.clear();
+                (&file).take(PIECE).read_to_end(&mut piece)?;
+                if piece.is_empty() || was_read.send(piece).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        });
         let writer = scope.spawn(move || -> Result<Staged, VersioningError> {
+            let mut unflushed = 0;
             for piece in to_write {
                 staged.write_bytes(&piece)?;
+                unflushed += piece.len() as u64;
+                if unflushed >= FLUSHED {
+                    // The disk has something to do meanwhile.
+                    staged.flush_data()?;
+                    unflushed = 0;
+                }
+                // The reader may have ended.
+                let _ = give_back.send(piece);
             }
             Ok(staged)
         });
-        let hashed = hash::hash_reader(kind, &mut file, |piece| {
-            report(Progress::Done {
-                files: 0,
-                bytes: piece.len() as u64,
-            });
-            pieces
-                .send(piece.to_vec())
-                .map_err(|_| io::Error::other("the copy can't be written"))
-        });
-        drop(pieces);
-        let staged = writer
-            .join()
-            .map_err(|_| VersioningError::io(path)(io::Error::other("a thread failed")))??;
-        let (checksum, length) = hashed.map_err(VersioningError::io(path))?;
-        Ok((checksum, length, staged))
+        let mut hasher = Hasher::new(kind);
+        let mut length = 0;
+        for piece in to_hash {
+            let bytes = piece.len() as u64;
+            hasher.update(&piece);
+            length += bytes;
+            report(Progress::Done { files: 0, bytes });
+            if was_hashed.send(piece).is_err() {
+                break;
+            }
+        }
+        drop(was_hashed);
+        let failed = |_| VersioningError::io(path)(io::Error::other("a thread failed"));
+        let staged = writer.join().map_err(failed)??;
+        let read = reader.join().map_err(failed)?;
+        read.map_err(VersioningError::io(path))?;
+        Ok((hasher.finish(), length, staged))
     })
 }
 

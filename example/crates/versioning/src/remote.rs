@@ -13,6 +13,10 @@ use crate::hash::{HashKind, ObjectId};
 const LIST_FROM: usize = 256;
 /// How many names a server gives in one answer.
 const PAGE: usize = 1000;
+/// So many answers may be waited for one after the other.
+const PAGES_IN_A_ROW: usize = 16;
+/// Objects lie in so many folders, by the first byte of their names.
+const FOLDERS: usize = 256;
 
 /// An open remote.
 #[derive(Debug)]
@@ -88,11 +92,11 @@ impl Remote {
     /// # Errors
     /// If the remote doesn't answer.
     pub fn sizes(&self, ids: &[ObjectId]) -> Result<Vec<Option<u64>>, VersioningError> {
-        if self.is_listing_cheaper(ids)? {
+        if let Some(expected) = self.is_listing_cheaper(ids)? {
             let mut there = HashMap::new();
             for kind in [HashKind::Md5, HashKind::Md5Dos2Unix] {
                 if ids.iter().any(|id| id.kind == kind) {
-                    there.extend(self.list(kind)?);
+                    there.extend(self.list_about(kind, expected)?);
                 }
             }
             return Ok(ids.iter().map(|id| there.get(id).copied()).collect());
@@ -110,18 +114,24 @@ impl Remote {
         Ok(sizes)
     }
 
-    /// Guesses from one of the 256 folders how many objects there are.
-    fn is_listing_cheaper(&self, ids: &[ObjectId]) -> Result<bool, VersioningError> {
+    /// Guesses from one of the 256 folders how many objects there are; says so if it is less work to list
+    /// them than to ask for each of some.
+    fn is_listing_cheaper(&self, ids: &[ObjectId]) -> Result<Option<usize>, VersioningError> {
         if ids.len() < LIST_FROM {
-            return Ok(false);
+            return Ok(None);
         }
         if self.bucket.folder().is_some() {
-            return Ok(true);
+            return Ok(Some(usize::MAX));
         }
         let sample = self
             .runtime
             .block_on(self.bucket.list(&format!("{}00", folder(ids[0].kind))))?;
-        Ok(256 + sample.len() * 256 / PAGE < ids.len())
+        let expected = sample.len() * FOLDERS;
+        let requests = match expected / PAGE {
+            pages if pages <= PAGES_IN_A_ROW => pages,
+            pages => FOLDERS + pages,
+        };
+        Ok((requests < ids.len()).then_some(expected))
     }
 
     /// All objects of one kind with their sizes in bytes.
@@ -129,7 +139,23 @@ impl Remote {
     /// # Errors
     /// If the remote doesn't answer.
     pub fn list(&self, kind: HashKind) -> Result<Vec<(ObjectId, u64)>, VersioningError> {
-        let prefixes = (0..=u8::MAX).map(|prefix| format!("{}{prefix:02x}", folder(kind)));
+        self.list_about(kind, usize::MAX)
+    }
+
+    /// The same, knowing about how many there are: few are asked for at once, many folder by folder, several
+    /// folders at a time.
+    fn list_about(
+        &self,
+        kind: HashKind,
+        expected: usize,
+    ) -> Result<Vec<(ObjectId, u64)>, VersioningError> {
+        let is_few = expected / PAGE <= PAGES_IN_A_ROW;
+        let prefixes: Vec<String> = match kind {
+            HashKind::Md5 if is_few => vec![folder(kind).trim_end_matches('/').to_string()],
+            _ => (0..=u8::MAX)
+                .map(|prefix| format!("{}{prefix:02x}", folder(kind)))
+                .collect(),
+        };
         let listed =
             self.runtime
                 .block_on(for_each_bounded(self.jobs, prefixes, |prefix| async move {

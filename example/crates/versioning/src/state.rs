@@ -13,9 +13,9 @@ use mlops_store::disk;
 use crate::VersioningError;
 use crate::hash::{Checksum, HashKind};
 
-const MAGIC: &[u8; 8] = b"hashes 2";
+const MAGIC: &[u8; 8] = b"hashes 3";
 /// Magic, number of files, name of the manifest, presence.
-const HEADER: usize = 8 + 4 + 16 + 8;
+const HEADER: usize = 8 + 4 + 16 + 8 * FOLDERS;
 const RECORD: usize = 16 + 8 + 8 + 8 + 8 + 4;
 /// A file system's clock moves in steps of up to 10 ms (the kernel's tick), or 2 s where times have
 /// no fraction: a file changed twice within one step looks unchanged.
@@ -96,12 +96,54 @@ pub struct Known<'a> {
 }
 
 /// What is known of a folder as a whole, as long as all its files look as they did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The name of its manifest.
     pub id: Option<Checksum>,
     /// The state of the cache in which all its files were there.
-    pub presence: Option<u64>,
+    pub presence: Presence,
+}
+
+/// Folders of a cache: one for each first byte of a name.
+const FOLDERS: usize = 256;
+
+/// What the folders of a cache look like: of each a number that changes whenever an object comes or goes,
+/// or 0 where that isn't known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presence(Box<[u64; FOLDERS]>);
+
+impl Default for Presence {
+    /// Nothing is known.
+    fn default() -> Presence {
+        Presence(Box::new([0; FOLDERS]))
+    }
+}
+
+impl Presence {
+    /// Of each folder by its number.
+    pub fn of(folder: impl Fn(u8) -> u64) -> Presence {
+        let mut presence = Presence::default();
+        for (number, place) in (0..=u8::MAX).zip(presence.0.iter_mut()) {
+            *place = folder(number);
+        }
+        presence
+    }
+
+    /// Whether an object's folder looks as it did when this was noted.
+    pub fn holds(&self, now: &Presence, checksum: &Checksum) -> bool {
+        let at = usize::from(checksum.0[0]);
+        self.0[at] != 0 && self.0[at] == now.0[at]
+    }
+
+    /// Whether something is known of an object's folder.
+    pub fn knows(&self, checksum: &Checksum) -> bool {
+        self.0[usize::from(checksum.0[0])] != 0
+    }
+
+    /// Forgets what is known of an object's folder.
+    pub fn forget(&mut self, checksum: &Checksum) {
+        self.0[usize::from(checksum.0[0])] = 0;
+    }
 }
 
 /// The hashes of a folder's files.
@@ -130,10 +172,11 @@ impl StateTable {
         };
         let mut id = [0; 16];
         id.copy_from_slice(&header[12..28]);
-        let presence = u64::from_le_bytes(word(header, 28));
         Facts {
             id: (id != [0; 16]).then_some(Checksum(id)),
-            presence: (presence != 0).then_some(presence),
+            presence: Presence::of(|folder| {
+                u64::from_le_bytes(word(header, 28 + 8 * usize::from(folder)))
+            }),
         }
     }
 
@@ -217,14 +260,20 @@ impl StateTable {
         scope: &str,
         kind: HashKind,
         now: i64,
-        facts: Facts,
+        facts: &Facts,
         files: impl Iterator<Item = Known<'a>> + Clone,
     ) -> Result<(), VersioningError> {
         let settled = files.filter(|known| known.signature.is_settled(now));
-        let mut bytes = MAGIC.to_vec();
+        let (records, paths) = settled.clone().fold((0, 0), |(records, paths), known| {
+            (records + RECORD, paths + known.path.len())
+        });
+        let mut bytes = Vec::with_capacity(HEADER + records + paths + 8);
+        bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&[0; 4]);
         bytes.extend_from_slice(&facts.id.map_or([0; 16], |id| id.0));
-        bytes.extend_from_slice(&facts.presence.unwrap_or_default().to_le_bytes());
+        for folder in facts.presence.0.iter() {
+            bytes.extend_from_slice(&folder.to_le_bytes());
+        }
         let mut count: u32 = 0;
         let mut end: u32 = 0;
         for known in settled.clone() {
@@ -323,7 +372,7 @@ mod tests {
     fn facts() -> Facts {
         Facts {
             id: Some(Checksum::of(b"manifest")),
-            presence: Some(7),
+            presence: Presence::of(|folder| u64::from(folder) * 7),
         }
     }
 
@@ -342,7 +391,7 @@ mod tests {
             "data",
             HashKind::Md5,
             now,
-            facts(),
+            &facts(),
             files.iter().copied(),
         )
         .unwrap();
@@ -368,6 +417,19 @@ mod tests {
             ..signature(OLD)
         };
         assert_eq!(table.checksum("a", &other, &mut 0), None);
+    }
+
+    #[test]
+    fn a_folder_of_the_cache_that_is_not_known_holds_nothing() {
+        let object = Checksum([3; 16]);
+        let known = facts().presence;
+        assert!(known.holds(&known, &object));
+        assert!(!known.holds(&Presence::default(), &object));
+        assert!(!Presence::default().holds(&Presence::default(), &object));
+        let mut less = known.clone();
+        less.forget(&object);
+        assert!(!less.holds(&known, &object) && !less.knows(&object));
+        assert!(less.holds(&known, &Checksum([4; 16])));
     }
 
     #[test]

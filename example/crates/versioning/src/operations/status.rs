@@ -9,6 +9,9 @@ use crate::progress::Report;
 use crate::tracked::Tracked;
 use crate::{Repository, VersioningError};
 
+/// If more than this part of a folder's files was looked for in the cache, it is noted that they are there.
+const WORTH_NOTING: usize = 8;
+
 /// How a tracked path differs, in DVC's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutState {
@@ -120,14 +123,18 @@ fn has_folder(
     }
     // What lies in the workspace says it all; the manifest needn't be read.
     if let Some(now) = now.filter(|now| now.saved.id == *id) {
-        if now.is_present {
-            return Ok(true);
-        }
-        let presence = cache.presence(id.kind);
-        let there = !cache.has_each(&now.objects()).contains(&false);
-        if there && presence.is_some() {
+        let unsure: Vec<ObjectId> = now
+            .unsure
+            .iter()
+            .map(|at| ObjectId::file(id.kind, now.checksums[*at]))
+            .collect();
+        let there = !cache.has_each(&unsure).contains(&false);
+        let known = unsure.iter().map(|id| &id.checksum);
+        let known = known.filter(|id| now.presence.knows(id)).count();
+        if there && known > now.files.len() / WORTH_NOTING {
             // The next time a look at the folders will do.
-            repository.remember_folder(&repository.inside(&pin.out.full)?, now, presence)?;
+            let scope = repository.inside(&pin.out.full)?;
+            repository.remember_folder(&scope, now, now.presence.clone())?;
         }
         return Ok(there);
     }
