@@ -317,13 +317,29 @@ fn a_batch_that_is_dropped_leaves_no_files() {
 }
 
 #[test]
+fn a_file_of_a_batch_may_be_staged_in_another_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let batch = Batch::new();
+    let mut staged = batch.start(&folder.path().join("a/unknown")).unwrap();
+    staged.write_bytes(b"content").unwrap();
+    let dest = folder.path().join("b/c/known");
+    disk::create_dir_all(dest.parent().unwrap()).unwrap();
+    batch.adopt(staged, &dest, Existing::Keep);
+    assert_eq!(batch.commit().unwrap(), 1);
+    assert_eq!(fs::read(&dest).unwrap(), b"content");
+    assert!(names(&folder.path().join("a")).is_empty());
+}
+
+#[test]
 fn a_lock_is_held_by_one_and_free_when_dropped() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lock");
-    let held = disk::try_lock(&path).unwrap().unwrap();
-    assert!(disk::try_lock(&path).unwrap().is_none());
+    let held = disk::try_lock(&path, "the first").unwrap().unwrap();
+    assert!(disk::try_lock(&path, "the second").unwrap().is_none());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "the first");
     drop(held);
-    assert!(disk::try_lock(&path).unwrap().is_some());
+    assert!(disk::try_lock(&path, "third").unwrap().is_some());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "third");
 }
 
 #[test]

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -37,10 +36,11 @@ impl RepositoryLock {
 }
 
 fn take(path: &Path) -> Result<File, VersioningError> {
+    let own = format!(" {}\n", std::process::id());
     let mut tries = 0;
-    let mut file = loop {
-        if let Some(file) = disk::try_lock(path)? {
-            break file;
+    loop {
+        if let Some(file) = disk::try_lock(path, &own)? {
+            return Ok(file);
         }
         if tries == RETRIES {
             let holder = std::fs::read_to_string(path).unwrap_or_default();
@@ -51,12 +51,7 @@ fn take(path: &Path) -> Result<File, VersioningError> {
         }
         tries += 1;
         std::thread::sleep(DELAY);
-    };
-    // For people who look who holds it; nothing depends on it.
-    file.set_len(0)
-        .and_then(|()| writeln!(file, " {}", std::process::id()))
-        .map_err(VersioningError::io(path))?;
-    Ok(file)
+    }
 }
 
 /// Who holds a path.

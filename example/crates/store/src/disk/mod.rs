@@ -14,6 +14,7 @@ mod step;
 mod temp;
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 pub use batch::{Batch, Existing};
@@ -159,12 +160,14 @@ pub fn sync_folder(folder: &Path) -> StoreResult<()> {
 }
 
 /// Opens or creates a lock file and takes the system's exclusive lock (`flock`) on it; `None` if another
-/// process holds it. The content stays as it is; the lock ends when the file is dropped or the process dies.
+/// process holds it. The lock ends when the file is dropped or the process dies. `holder` becomes the file's
+/// content, for people who look who holds it: nothing depends on that, so it isn't flushed, and isn't missed
+/// where the disk is full.
 ///
 /// # Errors
 /// As [`StoreError::io`] names them.
-pub fn try_lock(path: &Path) -> StoreResult<Option<File>> {
-    let file = step("open the lock", path, || {
+pub fn try_lock(path: &Path, holder: &str) -> StoreResult<Option<File>> {
+    let mut file = step("open the lock", path, || {
         File::options()
             .read(true)
             .append(true)
@@ -172,10 +175,16 @@ pub fn try_lock(path: &Path) -> StoreResult<Option<File>> {
             .open(path)
     })?;
     match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(fs::TryLockError::WouldBlock) => Ok(None),
-        Err(fs::TryLockError::Error(source)) => Err(StoreError::io("lock", path, source)),
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => return Ok(None),
+        Err(fs::TryLockError::Error(source)) => return Err(StoreError::io("lock", path, source)),
     }
+    let named = step("name the holder", path, || {
+        file.set_len(0)?;
+        file.write_all(holder.as_bytes())
+    });
+    drop(named);
+    Ok(Some(file))
 }
 
 fn absent_is_false(done: StoreResult<()>) -> StoreResult<bool> {

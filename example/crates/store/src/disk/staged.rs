@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Seek, Write};
 use std::path::Path;
 
-use super::step::{self, parent, step};
+use super::step::{self, between_points, parent, step};
 use super::sync_folder;
 use super::temp::{self, Temp};
 use crate::{Created, StoreError, StoreResult};
@@ -181,7 +181,7 @@ impl Staged {
 
 impl Write for Staged {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        between_points("write", || self.file.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::crash;
 use crate::{StoreError, StoreResult};
 
-/// Takes a step between two crash points and names its failure.
+/// Takes a step between two crash points, which it passes also if it fails, and names its failure.
 pub(super) fn step<T>(
     doing: &'static str,
     path: &Path,
@@ -17,14 +17,11 @@ pub(super) fn step<T>(
 }
 
 /// The same for a step whose failure the caller names.
-pub(super) fn between_points<T>(
-    doing: &'static str,
-    act: impl FnOnce() -> io::Result<T>,
-) -> io::Result<T> {
+pub(super) fn between_points<T>(doing: &'static str, act: impl FnOnce() -> T) -> T {
     crash::point(doing);
-    let done = act()?;
+    let done = act();
     crash::point(doing);
-    Ok(done)
+    done
 }
 
 /// The folder a path stands in; the current one for a bare name.

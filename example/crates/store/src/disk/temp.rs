@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use super::step::between_points;
 use super::{remove_file, remove_tree};
 use crate::{StoreError, StoreResult};
 
@@ -30,7 +31,7 @@ impl Temp {
 impl Drop for Temp {
     fn drop(&mut self) {
         if !self.keep {
-            let _ = fs::remove_file(&self.path);
+            let _ = between_points("remove", || fs::remove_file(&self.path));
         }
     }
 }

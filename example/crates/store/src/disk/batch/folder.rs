@@ -125,7 +125,7 @@ impl Drop for Folder {
     fn drop(&mut self) {
         if let Some(staging) = self.staging.as_ref().filter(|_| !self.is_moved()) {
             // Empty: its files, which keep it alive, have gone before it.
-            let _ = fs::remove_dir(staging);
+            let _ = between_points("remove the folder", || fs::remove_dir(staging));
         }
     }
 }
@@ -242,7 +242,7 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         if !self.placed && !self.folder.is_moved() {
-            let _ = self.folder.remove(self.now());
+            let _ = between_points("remove", || self.folder.remove(self.now()));
         }
     }
 }

@@ -136,7 +136,8 @@ impl Batch {
     }
 
     /// Stages a link from `from` to `to`, of the first kind that is possible; says which.
-    /// `mode` is for what has a mode of its own: reflinks and copies.
+    /// `mode` is for what has a mode of its own: reflinks and copies. With [`Existing::Keep`] the content of
+    /// a hard link is flushed too: whoever wrote it may not have done so.
     ///
     /// # Errors
     /// As [`super::link_first`].
@@ -154,7 +155,12 @@ impl Batch {
                 self.duplicate(kind, &source, to, mode, existing)
             }
             Link::Hard | Link::Symbolic => self.enter(to, |folder, name| {
-                Entry::link(kind, from, folder, name, existing)
+                let mut entry = Entry::link(kind, from, folder, name, existing)?;
+                if kind == Link::Hard && existing == Existing::Keep {
+                    let file = File::open(from).map_err(|e| StoreError::io("read", from, e))?;
+                    entry.content = Content::File(file);
+                }
+                Ok(entry)
             }),
         })?;
         self.lock().push(entry);
