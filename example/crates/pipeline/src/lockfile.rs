@@ -19,6 +19,8 @@ const SCHEMA: &str = "2.0";
 pub struct Lock {
     /// The file, from the repository's root.
     pub file: String,
+    /// What the file said when it was read or written last.
+    seen: Option<String>,
     document: Map,
     /// Where each stage stands among the document's stages.
     places: HashMap<String, usize>,
@@ -236,12 +238,26 @@ impl Lock {
     /// If it can't be read, isn't YAML or has another schema.
     pub fn read(source: &Source, file: &str) -> Result<Self> {
         match source.text(file)? {
-            Some(text) => Self::parse(file, &text),
+            Some(text) => Ok(Self {
+                seen: Some(text.clone()),
+                ..Self::parse(file, &text)?
+            }),
             None => Ok(Self {
                 file: file.to_owned(),
                 ..Self::default()
             }),
         }
+    }
+
+    /// Reads the file again if somebody else has written it since.
+    ///
+    /// # Errors
+    /// As [`Lock::read`].
+    pub fn refresh(&mut self, source: &Source) -> Result<()> {
+        if source.text(&self.file)? != self.seen {
+            *self = Self::read(source, &self.file)?;
+        }
+        Ok(())
     }
 
     /// Reads the text of a lock.
@@ -363,11 +379,11 @@ impl Lock {
     ///
     /// # Errors
     /// If the system refuses.
-    pub fn write(&self, root: &Path) -> Result<()> {
-        Ok(disk::write_whole(
-            &root.join(&self.file),
-            self.to_text().as_bytes(),
-        )?)
+    pub fn write(&mut self, root: &Path) -> Result<()> {
+        let text = self.to_text();
+        disk::write_whole(&root.join(&self.file), text.as_bytes())?;
+        self.seen = Some(text);
+        Ok(())
     }
 }
 

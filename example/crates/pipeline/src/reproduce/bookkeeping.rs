@@ -60,7 +60,7 @@ impl<'a> Books<'a> {
     ) -> Result<Self> {
         let repository = project.repository;
         let held = Some(repository.lock()?);
-        let books = Self {
+        let mut books = Self {
             project,
             options,
             listener,
@@ -74,6 +74,7 @@ impl<'a> Books<'a> {
                 .map(|(rank, &vertex)| (project.graph.name(vertex).to_owned(), rank))
                 .collect(),
         };
+        books.refresh()?;
         if !options.force {
             status::look_at_all(&books.workspace, project, order)?;
         }
@@ -93,6 +94,15 @@ impl<'a> Books<'a> {
         self.held = None;
     }
 
+    /// Reads again what another command wrote while the repository was free: what this one writes
+    /// would undo it.
+    fn refresh(&mut self) -> Result<()> {
+        let source = &self.project.source;
+        self.locks
+            .values_mut()
+            .try_for_each(|lock| lock.refresh(source))
+    }
+
     /// Takes the repository again; however long another command keeps it, unless interrupted.
     pub fn acquire(&mut self, interrupt: &Interrupt) -> Result<()> {
         while self.held.is_none() {
@@ -102,7 +112,7 @@ impl<'a> Books<'a> {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(())
+        self.refresh()
     }
 
     fn locked(&self, stage: &Stage) -> Result<Option<LockedStage>> {

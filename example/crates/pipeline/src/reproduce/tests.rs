@@ -248,6 +248,35 @@ fn the_repository_is_free_while_a_command_runs() {
 }
 
 #[test]
+fn two_runs_at_once_both_note_what_they_did() {
+    // The slow one has read the lock before the quick one writes it, and writes it afterwards.
+    let scratch = Scratch::new(
+        "stages:\n  slow: {cmd: 'echo > started; until test -e go; do sleep 0.02; done; echo > s', outs: [s], \
+         meta: {timeout: 20s}}\n  quick: {cmd: echo > q, outs: [q]}\n",
+    );
+    let only = |target: &str| {
+        let mut project = Project::open(&scratch.repository).unwrap();
+        let options = Options {
+            targets: vec![target.into()],
+            ..Options::default()
+        };
+        reproduce(&mut project, &options, &scratch.interrupt, &|_| {})
+    };
+    std::thread::scope(|scope| {
+        let slow = scope.spawn(|| only("slow"));
+        while !scratch.path("started").exists() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        only("quick").unwrap();
+        scratch.write("go", "");
+        slow.join().unwrap().unwrap();
+    });
+    let lock = scratch.read("dvc.lock");
+    assert!(lock.contains("slow:") && lock.contains("quick:"), "{lock}");
+    assert_eq!(scratch.run().unwrap().unchanged.len(), 2);
+}
+
+#[test]
 fn what_is_missing_is_told() {
     let scratch = Scratch::new("stages:\n  s: {cmd: echo, deps: [no], outs: [o]}\n");
     let error = scratch.run().unwrap_err().to_string();
