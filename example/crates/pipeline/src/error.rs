@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use mlops_store::StoreError;
 use mlops_versioning::VersioningError;
 
 /// What can go wrong with a pipeline.
@@ -11,14 +12,6 @@ pub enum PipelineError {
     /// Versioned data: cache, remote, locks, `.dvc` files.
     #[error(transparent)]
     Versioning(#[from] VersioningError),
-    /// The operating system refused a file.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file in question.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
     /// `dvc.yaml`, `dvc.lock` or a file of parameters doesn't say what it must.
     #[error("{file}:{line}: {}{message}", prefix(key))]
     File {
@@ -121,9 +114,18 @@ impl std::fmt::Display for Failure {
 pub type Result<T, E = PipelineError> = std::result::Result<T, E>;
 
 impl PipelineError {
+    /// What the system said when a file or folder was to be read.
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        Self::system("read", path)
+    }
+
+    /// What the system said when something was to be done, a verb.
+    pub(crate) fn system(
+        doing: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io { path, source }
+        move |source| StoreError::io(doing, &path, source).into()
     }
 
     pub(crate) fn file(
@@ -145,17 +147,14 @@ impl PipelineError {
     pub fn is_users_turn(&self) -> bool {
         match self {
             Self::Versioning(error) => error.is_users_turn(),
-            Self::Io { .. }
-            | Self::Failed(_)
-            | Self::SeveralFailed { .. }
-            | Self::Interrupted { .. } => false,
+            Self::Failed(_) | Self::SeveralFailed { .. } | Self::Interrupted { .. } => false,
             _ => true,
         }
     }
 }
 
-impl From<mlops_store::StoreError> for PipelineError {
-    fn from(error: mlops_store::StoreError) -> Self {
+impl From<StoreError> for PipelineError {
+    fn from(error: StoreError) -> Self {
         Self::Versioning(error.into())
     }
 }

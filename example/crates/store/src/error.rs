@@ -276,6 +276,34 @@ impl StoreError {
         }
     }
 
+    /// Whether the user must change something before the same call can succeed (else the run itself failed:
+    /// a full disk, a server that doesn't answer).
+    pub fn is_users_turn(&self) -> bool {
+        match self {
+            Self::ReadOnly { .. }
+            | Self::Denied { .. }
+            | Self::Missing { .. }
+            | Self::InTheWay { .. }
+            | Self::WrongKind { .. }
+            | Self::Unsupported { .. }
+            | Self::Url { .. }
+            | Self::Setting { .. }
+            | Self::NotBuiltIn { .. }
+            | Self::Key { .. }
+            | Self::NoBucket { .. }
+            | Self::NoCredentials { .. }
+            | Self::Refused { .. } => true,
+            Self::DiskFull { .. }
+            | Self::Io { .. }
+            | Self::NoObject { .. }
+            | Self::Unreachable { .. }
+            | Self::Busy { .. }
+            | Self::Changed { .. }
+            | Self::Bucket { .. }
+            | Self::Runtime { .. } => false,
+        }
+    }
+
     /// Whether what was asked for isn't there (a file or an object).
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Missing { .. } | Self::NoObject { .. })

@@ -1,22 +1,16 @@
 use std::path::{Path, PathBuf};
 
+use mlops_store::StoreError;
+
 /// What can go wrong with versioned data.
 ///
 /// Every message says where (file, line, key, value) and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VersioningError {
-    /// The operating system refused a file.
-    #[error("{path}: {source}", path = path.display())]
-    Io {
-        /// The file in question.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The store below refused.
+    /// A disk or a bucket refused.
     #[error(transparent)]
-    Store(#[from] mlops_store::StoreError),
+    Store(#[from] StoreError),
     /// A file of ours, or of DVC's, doesn't say what it must.
     #[error("{}{}: {message}", path.display(), at_line(*line))]
     File {
@@ -117,9 +111,10 @@ pub enum VersioningError {
 }
 
 impl VersioningError {
+    /// What the system said when a file or folder was to be read.
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> VersioningError {
         let path = path.into();
-        move |source| VersioningError::Io { path, source }
+        move |source| StoreError::io("read", &path, source).into()
     }
 
     pub(crate) fn file(path: &Path, line: Option<usize>, message: impl Into<String>) -> Self {
@@ -140,12 +135,8 @@ impl VersioningError {
     /// Whether the user must change something (else the run itself failed).
     pub fn is_users_turn(&self) -> bool {
         match self {
-            VersioningError::Io { source, .. } => matches!(
-                source.kind(),
-                std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied
-            ),
-            VersioningError::Store(_)
-            | VersioningError::Transfer { .. }
+            VersioningError::Store(error) => error.is_users_turn(),
+            VersioningError::Transfer { .. }
             | VersioningError::Corrupt { .. }
             | VersioningError::ChangedMeanwhile { .. }
             | VersioningError::Locked { .. }

@@ -56,14 +56,14 @@ impl Job {
         on_line: &dyn Fn(&str),
     ) -> Result<Ended> {
         // A log is no data: it is appended to as lines come, and may be cut by a power cut.
-        let mut log = File::create(&self.log).map_err(PipelineError::io(&self.log))?;
+        let mut log = File::create(&self.log).map_err(PipelineError::system("write", &self.log))?;
         let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
         for command in &self.commands {
             if interrupt.count() > 0 {
                 return Ok(Ended::Interrupted);
             }
             on_command(command);
-            writeln!(log, "> {command}").map_err(PipelineError::io(&self.log))?;
+            writeln!(log, "> {command}").map_err(PipelineError::system("write", &self.log))?;
             let mut running = Running::start(self, command)?;
             let end = running.wait(deadline, interrupt, &mut log, on_line);
             let how = match end {
@@ -111,7 +111,7 @@ struct Running {
 
 impl Running {
     fn start(job: &Job, command: &str) -> Result<Self> {
-        let fault = |error| PipelineError::io(&job.folder)(error);
+        let fault = |error| PipelineError::system("start a command in", &job.folder)(error);
         let shell = std::env::var("SHELL")
             .ok()
             .filter(|shell| !shell.is_empty())
@@ -132,7 +132,9 @@ impl Running {
         if std::env::var_os("DVC_ROOT").is_none() {
             process.env("DVC_ROOT", &job.root);
         }
-        let child = process.spawn().map_err(PipelineError::io(&shell))?;
+        let child = process
+            .spawn()
+            .map_err(PipelineError::system("start", &shell))?;
         // Holds the write ends, which would keep the pipe open.
         drop(process);
         let (send, output) = mpsc::sync_channel(64);
