@@ -20,9 +20,10 @@ the crash points left out.
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+
+from scratch import TARGETS, Scratch
 
 CALL = re.compile(r"^(\d+)\s+(\w+)\((.*)(?:\)\s+=\s+(.+)| <unfinished \.\.\.>)$")
 RESUMED = re.compile(r"^(\d+)\s+<\.\.\. \w+ resumed>(.*)\)\s+=\s+(.+)$")
@@ -236,59 +237,14 @@ class Check:
         self.given = [entry for entry in self.given if entry[1] != path or entry[0] > begun]
 
 
-class Scratch:
-    """A repository with all that the commands need."""
-
-    def __init__(self, home):
-        self.home, self.project = home, home / "project"
-        self.variables = os.environ | {
-            "HOME": str(home / "own"), "GIT_CONFIG_GLOBAL": str(home / "own/git"), "GIT_CONFIG_NOSYSTEM": "1"}
-        for name in ("MLOPS_CRASH_AT", "MLOPS_CRASH_COUNT", "MLOPS_CRASH_TRACE"):
-            self.variables.pop(name, None)
-        self.project.mkdir(parents=True)
-        (home / "own").mkdir()
-        self.run("git", "init", "--quiet")
-        self.run("rain", "init", "--quiet")
-        (self.project / "dvc.yaml").write_text(
-            "stages:\n"
-            "  sort:\n    cmd: sort data/0 > sorted.txt\n    deps: [data]\n    outs: [sorted.txt]\n"
-            "  count:\n    cmd: mkdir parts; wc -l < sorted.txt | tee parts/n > count.txt\n    deps: [sorted.txt]\n"
-            "    outs:\n    - parts\n    - count.txt:\n        cache: false\n")
-        self.write("first")
-
-    def run(self, *command):
-        subprocess.run(command, cwd=self.project, env=self.variables, check=True, stdout=subprocess.DEVNULL)
-
-    def write(self, text):
-        """Few files, many (which are flushed together), and a large one."""
-        for name in ["few/a", "few/below/b", *(f"data/{n}" for n in range(60))]:
-            self.put(name, f"{text} {name if text in name else ''}{name}\n".encode())
-        self.put("large.bin", text.encode() * 500_000)
-
-    def put(self, name, content):
-        path = self.project / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)  # what is checked out may be read-only
-        path.write_bytes(content)
-
-    def remove(self, *names):
-        for name in names:
-            path = self.project / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-    def links(self, kind):
-        """Has files linked from now on as `cache.type` says."""
-        (self.project / ".dvc/config.local").write_text(f"[cache]\n    type = {kind}\n")
-
-
 def traced(scratch, command, places):
     """Runs a command of rain and gives its number of changes and renames; ends with a fault's message."""
     points, trace = scratch.home / "points", scratch.home / "trace"
     points.unlink(missing_ok=True)
-    done = subprocess.run(
-        ["strace", "-f", "-y", "-s", "64", "-o", trace, "-e", "trace=%file,%desc,%process,io_uring_setup,process_vm_writev",
-         "rain", *command],
-        cwd=scratch.project, env=scratch.variables | {"MLOPS_CRASH_TRACE": str(points)}, capture_output=True, text=True)
+    done = scratch.ask(
+        "strace", "-f", "-y", "-s", "64", "-o", str(trace),
+        "-e", "trace=%file,%desc,%process,io_uring_setup,process_vm_writev", "rain", *command,
+        env=scratch.variables | {"MLOPS_CRASH_TRACE": str(points)})
     what = "rain " + " ".join(command)
     if done.returncode:
         sys.exit(f"FAILED: {what}\n{done.stdout}{done.stderr}")
@@ -320,23 +276,22 @@ def traced(scratch, command, places):
 def main():
     home = Path(sys.argv[1]).resolve()
     shutil.rmtree(home, ignore_errors=True)
-    scratch = Scratch(home)
+    scratch = Scratch.new(home)
     notes, cache, remote = r"project/\.dvc/tmp(/|$)", r"project/\.dvc/cache(/|$)", r"remote(/|$)"
     pins, config = r"project/([^/]+\.dvc|\.gitignore|\.[\w-]{22}\.tmp)$", r"project/\.dvc/(config|\.[\w-]{22}\.tmp)$"
     data = r"project/(few|data|large\.bin|\.[\w-]{22}\.tmp)(/|$)"
     stages = r"project/(sorted\.txt|count\.txt|parts|dvc\.lock)(/|$)"
-    targets = ["few", "data", "large.bin"]
     seen = []
 
     def check(command, *places):
         seen.append(traced(scratch, command, places))
 
     check(["remote", "add", "--default", "elsewhere", "../remote"], config, notes)
-    check(["add", *targets], cache, notes, pins)
+    check(["add", *TARGETS], cache, notes, pins)
     check(["push"], remote, notes)
     scratch.write("second")
     check(["commit", "--force"], cache, notes, pins)
-    scratch.remove(*targets)
+    scratch.remove(*TARGETS)
     check(["checkout"], data, notes)
     check(["push"], remote, notes)
     check(["repro"], stages, cache, notes, pins)
@@ -344,13 +299,13 @@ def main():
     check(["repro"], stages, cache, notes, pins)
     check(["gc", "--workspace", "--force"], cache, notes)
     check(["push"], remote, notes)
-    scratch.remove(".dvc/cache", *targets)
-    check(["pull", *targets], data, cache, notes)
+    scratch.remove(".dvc/cache", *TARGETS)
+    check(["pull", *TARGETS], data, cache, notes)
     for kind in ("hardlink", "symlink"):
         scratch.links(kind)
         scratch.write(kind)
-        check(["add", *targets], data, cache, notes, pins)
-        scratch.remove(*targets)
+        check(["add", *TARGETS], data, cache, notes, pins)
+        scratch.remove(*TARGETS)
         check(["checkout"], data, notes)
     changes, renames = (sum(column) for column in zip(*seen))
     print(f"{len(seen)} commands traced: {changes} changes of files and folders, {renames} renames, all as they must be")

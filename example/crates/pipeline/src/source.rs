@@ -97,7 +97,7 @@ impl Source {
             Self::Workspace { root } => match std::fs::read(root.join(path)) {
                 Ok(bytes) => Ok(Some(bytes)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-                Err(error) => Err(PipelineError::io(path)(error)),
+                Err(error) => Err(PipelineError::io(root.join(path))(error)),
             },
             Self::Revision {
                 root,

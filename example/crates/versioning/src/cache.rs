@@ -91,7 +91,7 @@ impl Cache {
         prefixes.dedup();
         let there: HashSet<ObjectId> = prefixes
             .into_par_iter()
-            .flat_map_iter(|(kind, prefix)| self.list_prefix(kind, prefix))
+            .flat_map_iter(|(kind, prefix)| self.list_prefix(kind, prefix).unwrap_or_default())
             .collect();
         ids.par_iter().map(|id| there.contains(id)).collect()
     }
@@ -100,7 +100,7 @@ impl Cache {
     pub(crate) fn checksums(&self, kind: HashKind) -> HashSet<Checksum> {
         (0..=u8::MAX)
             .into_par_iter()
-            .flat_map_iter(|prefix| self.list_prefix(kind, prefix))
+            .flat_map_iter(|prefix| self.list_prefix(kind, prefix).unwrap_or_default())
             .filter(|id| !id.dir)
             .map(|id| id.checksum)
             .collect()
@@ -126,28 +126,35 @@ impl Cache {
     }
 
     /// All objects of one kind.
-    pub fn list(&self, kind: HashKind) -> Vec<ObjectId> {
-        let mut ids: Vec<ObjectId> = (0..=u8::MAX)
+    ///
+    /// # Errors
+    /// If the system refuses: what can't be listed must not pass for sound, or for garbage.
+    pub fn list(&self, kind: HashKind) -> Result<Vec<ObjectId>, VersioningError> {
+        let prefixes: Result<Vec<_>, _> = (0..=u8::MAX)
             .into_par_iter()
-            .flat_map_iter(|prefix| self.list_prefix(kind, prefix))
+            .map(|prefix| self.list_prefix(kind, prefix))
             .collect();
+        let mut ids = prefixes?.concat();
         ids.par_sort_unstable();
-        ids
+        Ok(ids)
     }
 
     /// The objects whose name begins with a byte; a folder that isn't there has none.
-    fn list_prefix(&self, kind: HashKind, prefix: u8) -> Vec<ObjectId> {
+    fn list_prefix(&self, kind: HashKind, prefix: u8) -> Result<Vec<ObjectId>, VersioningError> {
         let start = format!("{prefix:02x}");
-        let Ok(entries) = std::fs::read_dir(self.folder(kind).join(&start)) else {
-            return Vec::new();
+        let folder = self.folder(kind).join(&start);
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(VersioningError::io(folder)(error)),
         };
-        entries
-            .filter_map(Result::ok)
-            .filter_map(|entry| {
-                let name = entry.file_name();
-                ObjectId::parse(kind, &format!("{start}{}", name.to_str()?))
-            })
-            .collect()
+        let mut ids = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(VersioningError::io(&folder))?.file_name();
+            let name = name.to_str().map(|rest| format!("{start}{rest}"));
+            ids.extend(name.and_then(|name| ObjectId::parse(kind, &name)));
+        }
+        Ok(ids)
     }
 
     /// Reads a folder's manifest, and checks that it is what its name says.
@@ -304,7 +311,7 @@ mod tests {
         let few: Vec<bool> = ids.iter().map(|id| cache.has(id)).collect();
         assert_eq!(found, few);
         assert_eq!(
-            cache.list(HashKind::Md5).len(),
+            cache.list(HashKind::Md5).unwrap().len(),
             few.iter().filter(|has| **has).count()
         );
     }

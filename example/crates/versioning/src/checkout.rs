@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use mlops_store::disk::{self, Batch, Existing, Link};
 use rayon::prelude::*;
@@ -18,8 +17,6 @@ use crate::{Repository, VersioningError, path};
 
 /// So many files become durable together.
 const BATCH_FILES: usize = 100_000;
-/// Longer than the step in which a file system's clock moves.
-const SETTLE: Duration = Duration::from_millis(25);
 
 /// What is to lie at a path.
 #[derive(Debug, Clone)]
@@ -278,7 +275,7 @@ impl Repository {
         presence: Presence,
     ) -> Result<(), VersioningError> {
         // Else a change within the same step of the clock would go unseen.
-        std::thread::sleep(SETTLE);
+        std::thread::sleep(state::SETTLE);
         let seen = state::now();
         let kind = target.id.kind;
         let Some(manifest) = manifest else {

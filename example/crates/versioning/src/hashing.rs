@@ -14,7 +14,7 @@ use crate::cache::{Cache, PROTECTED};
 use crate::hash::{self, Checksum, HashKind, Hasher, ObjectId};
 use crate::progress::{Progress, Report};
 use crate::scan::ScannedFile;
-use crate::state::Signature;
+use crate::state::{self, Signature};
 
 /// Files up to this size are read whole.
 const SMALL: u64 = 1 << 20;
@@ -134,6 +134,11 @@ impl<'a> Job<'a> {
         files: &[ScannedFile],
         known: &[Option<Checksum>],
     ) -> Result<Vec<(usize, Checksum)>, VersioningError> {
+        let now = state::now();
+        if self.sharing && !work.iter().all(|at| files[*at].signature.is_settled(now)) {
+            // An object that is the file itself must be what was read: from here on, a change shows.
+            std::thread::sleep(state::SETTLE);
+        }
         let what = match self.purpose {
             Purpose::Name => "hashing",
             Purpose::Store(_) => "saving",
@@ -194,6 +199,9 @@ impl<'a> Job<'a> {
                 let checksum = hasher.finish();
                 if let Some(place) = place.filter(|place| place.is_new(checksum)) {
                     self.place(&bytes, path, place, &object(checksum))?;
+                    if self.sharing {
+                        check_unchanged(path, signature, signature.size)?;
+                    }
                 }
                 (self.report)(Progress::Done {
                     files: 0,

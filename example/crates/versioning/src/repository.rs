@@ -34,10 +34,18 @@ impl Repository {
     pub fn find(start: &Path) -> Result<Repository, VersioningError> {
         let start = std::path::absolute(start).map_err(VersioningError::io(start))?;
         let start = path::normal(&start);
-        match start.ancestors().find(|folder| folder.join(DVC).is_dir()) {
-            Some(root) => Repository::open(root),
-            None => Err(VersioningError::NotARepository { start }),
+        for root in start.ancestors() {
+            let dvc = root.join(DVC);
+            match std::fs::metadata(&dvc) {
+                Ok(metadata) if metadata.is_dir() => return Repository::open(root),
+                // Another one above must not be taken for it.
+                Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                    return Err(VersioningError::io(dvc)(error));
+                }
+                _ => {}
+            }
         }
+        Err(VersioningError::NotARepository { start })
     }
 
     /// The repository whose folder this is, absolute.

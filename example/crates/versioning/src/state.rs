@@ -6,7 +6,7 @@
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mlops_store::disk;
 
@@ -21,6 +21,8 @@ const RECORD: usize = 16 + 8 + 8 + 8 + 8 + 4;
 /// no fraction: a file changed twice within one step looks unchanged.
 const TICK: i64 = 20_000_000;
 const COARSE_TICK: i64 = 2_100_000_000;
+/// Whoever waits so long sees any later change in the times.
+pub(crate) const SETTLE: Duration = Duration::from_millis(25);
 
 /// What changes when a file's content does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +63,7 @@ impl Signature {
     }
 
     /// Whether any later change will show in the times, at `now` in ns since 1970.
-    fn is_settled(&self, now: i64) -> bool {
+    pub(crate) fn is_settled(&self, now: i64) -> bool {
         is_settled(self.modified.max(self.changed), now)
     }
 }

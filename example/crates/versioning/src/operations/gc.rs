@@ -175,11 +175,9 @@ fn collect_cache(
     collected: &mut Collected,
 ) -> Result<(), VersioningError> {
     let cache = repository.cache();
-    let mut unused: Vec<ObjectId> = [HashKind::Md5, HashKind::Md5Dos2Unix]
-        .into_iter()
-        .flat_map(|kind| cache.list(kind))
-        .filter(|id| !used.contains(id))
-        .collect();
+    let mut unused = cache.list(HashKind::Md5)?;
+    unused.extend(cache.list(HashKind::Md5Dos2Unix)?);
+    unused.retain(|id| !used.contains(id));
     if let Some(remote) = remote.filter(|_| options.not_in_remote) {
         let mut there = remote.sizes(&unused)?.into_iter();
         unused.retain(|_| there.next().flatten().is_some());

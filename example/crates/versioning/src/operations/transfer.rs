@@ -376,13 +376,17 @@ fn push_objects(
     let mut absent = Vec::new();
     let mut bytes = 0;
     for (id, there) in ids.iter().zip(remote.sizes(&ids)?) {
-        match (std::fs::metadata(repository.cache().path(id)), there) {
+        let path = repository.cache().path(id);
+        match (std::fs::metadata(&path), there) {
             (Ok(own), there) if there != Some(own.len()) => {
                 bytes += own.len();
                 going.push(*id);
             }
             (Ok(_), _) | (Err(_), Some(_)) => {}
-            (Err(_), None) => absent.push(names[id].clone()),
+            (Err(error), None) if error.kind() == std::io::ErrorKind::NotFound => {
+                absent.push(names[id].clone());
+            }
+            (Err(error), None) => return Err(VersioningError::io(path)(error)),
         }
     }
     if !going.is_empty() {

@@ -78,10 +78,8 @@ pub fn verify(
 
 fn verify_cache(repository: &Repository, report: Report<'_>) -> Result<Verified, VersioningError> {
     let cache = repository.cache();
-    let ids: Vec<ObjectId> = [HashKind::Md5, HashKind::Md5Dos2Unix]
-        .into_iter()
-        .flat_map(|kind| cache.list(kind))
-        .collect();
+    let mut ids = cache.list(HashKind::Md5)?;
+    ids.extend(cache.list(HashKind::Md5Dos2Unix)?);
     report(Progress::Begin {
         what: "verifying",
         files: ids.len() as u64,
