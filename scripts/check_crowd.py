@@ -55,8 +55,9 @@ def all_at_once(scratches, *command):
 
 
 def ended(scratch):
-    """What is left when garbage is collected; the order of lines in .gitignore is that of the commands."""
+    """What is left when all is pushed and garbage collected; the order of lines in .gitignore is that of the commands."""
     scratch.rain("verify")
+    scratch.rain("push")
     scratch.rain("gc", "--workspace")
     if scratch.temporary():
         fail(f"temporary files are left: {scratch.temporary()}")
@@ -166,7 +167,7 @@ def sixteen_at_once(home, url, where, settings=()):
     for scratch, tree in zip(scratches, before):
         if scratch.tree() != tree:
             fail(f"what came back from {url} isn't what {scratch.project} pushed")
-    scratches[0].rain("verify", "--remote")
+    scratches[0].rain("verify", "--cloud")
     shutil.rmtree(home / "crowd")
     shutil.rmtree(home / "one")
     print(f"  {CROWD} repositories pushed to {where} at once, and pulled from it at once", flush=True)

@@ -14,8 +14,8 @@ held=0
 held() { held=$((held + 1)); }
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 same() { diff -r "$1" "$2" > "$work/diff.txt" 2>&1 || { cat "$work/diff.txt" >&2; fail "$1 and $2 differ"; }; held; }
-up_to_date() {
-  "$1" status -q || { "$1" status >&2; fail "$1 finds changes: $2"; }
+up_to_date() { # tool, of what, targets
+  "$1" status -q "${@:3}" || { "$1" status "${@:3}" >&2; fail "$1 finds changes: $2"; }
   held
 }
 # Each option of a command is the same in both.
@@ -234,6 +234,32 @@ if command -v moto_server > /dev/null && python3 -c 'import dvc_s3' 2> /dev/null
 else
   echo "NOT RUN: S3 (pip install moto[server] dvc-s3)"
 fi
+
+echo "== 10,000 small files, and one of 3 GB"
+for tool in "$mine" "$theirs"; do
+  other=$([ "$tool" = "$mine" ] && echo "$theirs" || echo "$mine")
+  repository "$work/size-$tool" "$tool"
+  dvc config cache.type hardlink # so that the large one takes no room
+  mkdir many
+  python3 -c 'for n in range(10_000): open(f"many/{n}", "w").write(f"{n}\n")'
+  truncate -s 3G sparse
+  "$tool" add -q many sparse
+  up_to_date "$other" "many and large of $tool"; up_to_date "$tool" "own many and large"
+  "$tool" remote add -d store "$work/size-$tool-remote" > /dev/null
+  git add -A . && git commit -qm size
+  rm sparse
+  "$other" checkout -q sparse
+  [ "$(stat -c %s sparse)" = 3221225472 ] || fail "sparse has $(stat -c %s sparse) bytes"; held
+  "$tool" push -q many
+  [ "$("$other" status -c --json many)" = '{}' ] || fail "$other status -c after $tool push of many"; held
+  rm -rf "$work/clone"; git clone -q "$work/size-$tool" "$work/clone"; cd "$work/clone"
+  "$other" pull -q many
+  up_to_date "$other" "pulled many" many.dvc
+  same many "$work/size-$tool/many"
+done
+cd "$work"
+for file in many.dvc sparse.dvc .gitignore; do same "size-$mine/$file" "size-$theirs/$file"; done
+same "size-$mine-remote" "size-$theirs-remote"
 
 echo "== both at once"
 cd "$work/$mine"

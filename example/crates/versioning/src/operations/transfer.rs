@@ -284,7 +284,7 @@ async fn download_one(
             place: format!("{}/{key}", remote.bucket().url()),
             expected: id.checksum.to_string(),
             found: found.to_string(),
-            advice: "push it again from where it is whole, with `verify --remote --repair`".into(),
+            advice: "push it again from where it is whole, with `verify --cloud --repair`".into(),
         });
     }
     staged.set_mode(PROTECTED)?;
