@@ -79,7 +79,8 @@ fn replace(path: &Path) {
 
 #[test]
 fn a_file_that_changes_while_it_is_hashed_is_named_and_nothing_of_it_is_believed() {
-    let changes: [(&str, fn(&Path)); 4] = [
+    type Change = fn(&Path);
+    let changes: [(&str, Change); 4] = [
         ("append", append),
         ("overwrite", overwrite),
         ("shorten", shorten),
