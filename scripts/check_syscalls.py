@@ -138,6 +138,7 @@ class Check:
         self.unflushed = {}  # path: line of the last change of its content
         self.flushed = set()
         self.given = []  # names not flushed yet: line, folder, name, whether a file was moved there
+        self.made = {}  # path of a file: line where it was made, 0 since its folder was flushed
         self.origin = {}  # path: the file that it is a second name of
         self.faults, self.changes, self.renames = [], 0, 0
         for call in calls:
@@ -192,16 +193,20 @@ class Check:
             path = call.path(target)
             if source is not None:
                 self.origin[path] = call.path(source)
+            self.made[path] = call.ended
             self.give(call, path, False)
         elif name in FOLDERS:
             self.give(call, call.path(FOLDERS[name]), False)
         elif name in REMOVALS:
             path = call.path(REMOVALS[name])
             self.unflushed.pop(path, None)
+            self.made.pop(path, None)
             self.given = [entry for entry in self.given if os.path.join(*entry[1:3]) != path]
         else:
             for path in call.writes():
                 self.unflushed[path] = call.ended
+                if name in OPENS:
+                    self.made[path] = call.ended
 
     def give(self, call, path, is_moved):
         folder, name = os.path.split(path)
@@ -209,32 +214,46 @@ class Check:
 
     def rename(self, call, source, target):
         self.renames += 1
+        self.given = [entry for entry in self.given if os.path.join(*entry[1:3]) != source]
+        # A folder is moved with all that was made in it.
+        below = [path for path in self.made if path.startswith(f"{source}/")]
+        for path in [source, *below]:
+            self.appears(call, path, target + path[len(source):])
+            line = self.made.pop(path, 0)
+            if path != source and line:
+                self.fault(call.line, f"{target} is given to a folder in which the name of {path} isn't flushed")
+        self.give(call, target, True)
+        if os.path.dirname(source) != os.path.dirname(target):
+            self.give(call, source, True)
+
+    def appears(self, call, source, target):
+        """A file gets its name, or a folder does."""
         origin = self.origin.pop(source, None)
         if origin and not origin.startswith(f"{self.home}/project/.dvc/cache/") and origin not in self.flushed:
             self.fault(call.line, f"{target} is a second name of {origin}, which isn't flushed")
         if source in self.unflushed:
             self.fault(call.line, f"{target} takes the place of a file that isn't flushed")
-        self.given = [entry for entry in self.given if os.path.join(*entry[1:3]) != source]
         is_list, is_pointer = target.endswith(".dir"), target.endswith((".dvc", "/dvc.lock"))
         for line, folder, name, is_moved in self.given:
             is_object = "/files/md5" in folder and not (is_list and (name.endswith(".dir") or not is_moved))
             if (is_pointer or is_list) and is_object:
                 self.fault(call.line, f"{target} points to what isn't on the disk: {folder}/{name} of line {line}")
-        self.give(call, target, True)
-        if os.path.dirname(source) != os.path.dirname(target):
-            self.give(call, source, True)
 
     def flush(self, call):
         path, begun = call.path(0), call.line
         if call.name == "syncfs":
             self.unflushed = {path: line for path, line in self.unflushed.items() if line > begun}
             self.given = [entry for entry in self.given if entry[0] > begun]
+            self.made = {path: line if line > begun else 0 for path, line in self.made.items()}
             self.flushed.update(self.origin.values())
             return
         self.flushed.add(path)
         if self.unflushed.get(path, begun) <= begun:
             self.unflushed.pop(path, None)
         self.given = [entry for entry in self.given if entry[1] != path or entry[0] > begun]
+        for name, line in self.made.items():
+            if os.path.dirname(name) == path and line <= begun:
+                self.made[name] = 0
 
 
 def traced(scratch, command, places):
