@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use mlops_store::StoreError;
-use mlops_versioning::VersioningError;
+use mlops_versioning::{VersioningError, screen};
 
 /// What can go wrong with a pipeline.
 ///
@@ -13,7 +13,7 @@ pub enum PipelineError {
     #[error(transparent)]
     Versioning(#[from] VersioningError),
     /// `dvc.yaml`, `dvc.lock` or a file of parameters doesn't say what it must.
-    #[error("{file}:{line}: {}{message}", prefix(key))]
+    #[error("{}", screen(&format!("{file}:{line}: {}{message}", prefix(key))))]
     File {
         /// The file, from the repository's root.
         file: String,
@@ -25,10 +25,10 @@ pub enum PipelineError {
         message: String,
     },
     /// The stages don't make a pipeline.
-    #[error("{0}")]
+    #[error("{}", screen(.0))]
     Graph(String),
     /// Nothing is called what was asked for.
-    #[error("{target:?} is no stage and no file of stages{}", hint(known))]
+    #[error("{}", screen(&format!("{target:?} is no stage and no file of stages{}", hint(known))))]
     UnknownTarget {
         /// What was asked for.
         target: String,
@@ -36,7 +36,7 @@ pub enum PipelineError {
         known: Vec<String>,
     },
     /// A dependency, parameter or output isn't there.
-    #[error("stage {stage:?}: {message}")]
+    #[error("{}", screen(&format!("stage {stage:?}: {message}")))]
     Missing {
         /// The stage.
         stage: String,
@@ -72,7 +72,7 @@ pub enum PipelineError {
         message: String,
     },
     /// A metrics or plots file can't be shown.
-    #[error("{file}: {message}")]
+    #[error("{}", screen(&format!("{file}: {message}")))]
     Unreadable {
         /// The file.
         file: String,

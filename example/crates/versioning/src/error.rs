@@ -12,7 +12,7 @@ pub enum VersioningError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A file of ours, or of DVC's, doesn't say what it must.
-    #[error("{}{}: {message}", path.display(), at_line(*line))]
+    #[error("{}", screen(&format!("{}{}: {message}", path.display(), at_line(*line))))]
     File {
         /// The file in question.
         path: PathBuf,
@@ -28,7 +28,7 @@ pub enum VersioningError {
         start: PathBuf,
     },
     /// Something is asked for that would do harm or makes no sense.
-    #[error("{path}: {message}", path = path.display())]
+    #[error("{}", screen(&format!("{}: {message}", path.display())))]
     Refused {
         /// What it is about.
         path: PathBuf,
@@ -36,7 +36,7 @@ pub enum VersioningError {
         message: String,
     },
     /// Files of the workspace that are saved nowhere would be lost.
-    #[error("{}", unsaved(paths))]
+    #[error("{}", screen(&unsaved(paths)))]
     Unsaved {
         /// The files.
         paths: Vec<PathBuf>,
@@ -69,7 +69,7 @@ pub enum VersioningError {
         path: PathBuf,
     },
     /// Objects are neither in the cache nor where they were looked for.
-    #[error("{}", missing(objects, place))]
+    #[error("{}", screen(&missing(objects, place)))]
     Missing {
         /// What each is for.
         objects: Vec<String>,
@@ -147,6 +147,39 @@ impl VersioningError {
     }
 }
 
+/// A message as it may be printed: what a file holds, a message may repeat, so nothing in it is left that a
+/// terminal would obey, and its middle is left out if it would fill more than a screen (12 lines, 1,200 letters).
+#[must_use]
+pub fn screen(message: &str) -> String {
+    const LINES: usize = 12;
+    const LETTERS: usize = 1200;
+    let mut text = String::with_capacity(message.len());
+    for letter in message.chars() {
+        // Control characters, and those that turn the direction of writing.
+        let obeyed = matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if obeyed || (letter.is_control() && letter != '\n') {
+            text.extend(letter.escape_default());
+        } else {
+            text.push(letter);
+        }
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    if lines.len() > LINES {
+        let (first, last) = (&lines[..LINES - 4], &lines[lines.len() - 3..]);
+        text = format!("{}\n…\n{}", first.join("\n"), last.join("\n"));
+    }
+    let letters = text.chars().count();
+    if letters > LETTERS {
+        let place = |letter: usize| {
+            let mut places = text.char_indices().map(|(at, _)| at);
+            places.nth(letter).unwrap_or(text.len())
+        };
+        let (start, end) = (place(LETTERS * 2 / 3), place(letters - LETTERS / 3 + 3));
+        text = format!("{} … {}", &text[..start], &text[end..]);
+    }
+    text
+}
+
 fn at_line(line: Option<usize>) -> String {
     line.map(|line| format!(":{line}")).unwrap_or_default()
 }
@@ -177,4 +210,25 @@ fn missing(objects: &[String], place: &str) -> String {
         "not in {place}: run `pull`, or `push` where the data is{}",
         first_few(objects.iter().cloned())
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_fits_a_screen_and_keeps_its_ends() {
+        let long = format!("x.dvc:1: {:?} is wrong: remove it", "é".repeat(5000));
+        let shown = screen(&long);
+        assert_eq!(shown.chars().count(), 1200);
+        assert!(shown.starts_with("x.dvc:1: \"é") && shown.ends_with("é\" is wrong: remove it"));
+        let lines = screen(&"a\n".repeat(40));
+        assert_eq!(lines.lines().count(), 12);
+        assert_eq!(
+            screen("a\u{1b}[31m\0\u{202e}\nb"),
+            "a\\u{1b}[31m\\u{0}\\u{202e}\nb"
+        );
+        let short = "x.dvc:1: all is well";
+        assert_eq!(screen(short), short);
+    }
 }

@@ -38,7 +38,7 @@ pub use checkout::{Plan, Target};
 pub use config::{Config, Ini, Level, RemoteConfig, path_to_write};
 pub use content::Content;
 pub use dvc_file::{DvcFile, OutEntry, Saved};
-pub use error::VersioningError;
+pub use error::{VersioningError, screen};
 pub use git::{Git, Revisions};
 pub use hash::{Checksum, HashKind, Hasher, ObjectId, hash_file, hash_reader};
 pub use ignore::DvcIgnore;

@@ -135,6 +135,9 @@ impl Expander<'_> {
             PipelineError::file(&self.definition.file, items.line, key.clone(), message)
         };
         match resolved.value {
+            Value::List(items) if items.len() > MOST_MEMBERS => {
+                Err(wrong(format!("more than {MOST_MEMBERS} items")))
+            }
             Value::List(items) => {
                 let compound = items
                     .iter()
@@ -289,7 +292,9 @@ impl Expander<'_> {
                 crate::path::join(self.definition.folder(), &wdir)
             }
         };
-        let mut variables = self.variables.clone();
+        let mut variables = self.variables.copy().map_err(|message| {
+            PipelineError::file(&self.definition.file, vars.line, &key, message)
+        })?;
         let loading = Loading {
             source: self.source,
             file: &self.definition.file,

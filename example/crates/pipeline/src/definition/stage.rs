@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use mlops_versioning::yaml::{Map, Node, Value};
@@ -298,9 +298,10 @@ impl StageReader<'_> {
 
     fn dependencies(&self, body: &Map, folder: &str) -> Result<Vec<Dependency>> {
         let mut deps: Vec<Dependency> = Vec::new();
+        let mut seen = HashSet::new();
         for node in self.items(body, "deps") {
             let at = self.location(node, "deps", folder)?;
-            if !deps.iter().any(|dep| dep.at.written == at.written) {
+            if seen.insert(at.written.clone()) {
                 deps.push(Dependency { at });
             }
         }

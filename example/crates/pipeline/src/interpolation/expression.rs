@@ -15,12 +15,15 @@ pub(super) struct Reference<'a> {
 pub(super) fn references(text: &str) -> Vec<Reference<'_>> {
     let mut found = Vec::new();
     let mut from = 0;
+    // The first brace or line's end from there on; it is looked for once, however many begin before it.
+    let mut stop = 0;
     while let Some(start) = text[from..].find("${").map(|at| from + at) {
         let inside = start + 2;
-        let end = text[inside..]
-            .find(['}', '\n'])
-            .map(|at| inside + at)
-            .filter(|&at| text.as_bytes()[at] == b'}');
+        if stop < inside {
+            let next = text[inside..].find(['}', '\n']);
+            stop = next.map_or(text.len(), |at| inside + at);
+        }
+        let end = (text.as_bytes().get(stop) == Some(&b'}')).then_some(stop);
         let escaped = text[..start].ends_with('\\');
         match end {
             Some(end) if !escaped => {

@@ -116,12 +116,14 @@ impl<'a> Scope<'a> {
         if let [Reference { range, inner }] = found.as_slice()
             && *range == (0..text.len())
         {
-            let value = self.select(inner)?.value.clone();
+            let value = &self.select(inner)?.value;
             if place != Place::Group {
-                self.check(inner, &value, place)?;
+                self.check(inner, value, place)?;
             }
-            return Ok(value);
+            self.variables.spend_value(value)?;
+            return Ok(value.clone());
         }
+        self.variables.spend_text(text)?;
         let mut put = String::with_capacity(text.len());
         let mut from = 0;
         for Reference { range, inner } in found {
@@ -129,6 +131,7 @@ impl<'a> Scope<'a> {
             from = range.end;
             let value = &self.select(inner)?.value;
             self.check(inner, value, place)?;
+            self.variables.spend_value(value)?;
             match value {
                 Value::Map(map) => put.push_str(
                     &text::options(map, self.style)

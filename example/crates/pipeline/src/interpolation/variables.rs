@@ -1,4 +1,6 @@
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use mlops_versioning::yaml::{Map, Node, Value};
 
@@ -9,6 +11,11 @@ use crate::source::Source;
 /// What stages took from files: file, path in it, value.
 pub(crate) type Used = BTreeMap<String, BTreeMap<String, Node>>;
 
+/// What all values and texts of a file of stages may unfold to, in bytes; a file of a few lines could fill the memory.
+const MOST: usize = 64 << 20;
+/// What a value costs beside its text.
+const VALUE: usize = 16;
+
 /// What names stand for in a file of stages: `params.yaml` and `vars`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Variables {
@@ -17,6 +24,8 @@ pub(crate) struct Variables {
     sources: HashMap<String, String>,
     /// Files that were read, with the keys they were read for.
     loaded: HashMap<String, Option<Vec<String>>>,
+    /// What the file has unfolded to so far; clones count on.
+    spent: Rc<Cell<usize>>,
 }
 
 /// A file of stages while its variables are read.
@@ -32,6 +41,35 @@ pub(crate) struct Loading<'a> {
 }
 
 impl Variables {
+    /// Counts what a text unfolds to; an error once the file has unfolded to too much.
+    pub fn spend_text(&self, text: &str) -> Result<(), String> {
+        self.spend(VALUE + text.len())
+    }
+
+    /// Counts a value that is put in as a whole.
+    pub fn spend_value(&self, value: &Value) -> Result<(), String> {
+        self.spend(weight(value))
+    }
+
+    /// A copy for one stage to add its own to.
+    pub fn copy(&self) -> Result<Variables, String> {
+        let all = self.values.iter().map(|entry| weight(&entry.node.value));
+        self.spend(all.sum())?;
+        Ok(self.clone())
+    }
+
+    fn spend(&self, bytes: usize) -> Result<(), String> {
+        let spent = self.spent.get().saturating_add(bytes);
+        self.spent.set(spent);
+        if spent > MOST {
+            let most = MOST >> 20;
+            return Err(format!(
+                "up to here the stages of this file unfold to more than {most} MiB: make fewer of them, or divide the file"
+            ));
+        }
+        Ok(())
+    }
+
     pub fn get(&self, name: &str) -> Option<&Node> {
         self.values.get(name)
     }
@@ -172,6 +210,19 @@ impl Loading<'_> {
     fn fault(&self, line: usize, message: String) -> PipelineError {
         PipelineError::file(self.file, line, self.key, message)
     }
+}
+
+fn weight(value: &Value) -> usize {
+    VALUE
+        + match value {
+            Value::Text(text) | Value::Timestamp(text) => text.len(),
+            Value::List(items) => items.iter().map(|item| weight(&item.value)).sum(),
+            Value::Map(map) => map
+                .iter()
+                .map(|entry| weight(&entry.key) + weight(&entry.node.value))
+                .sum(),
+            _ => 0,
+        }
 }
 
 /// Adds keys, into maps of the same name too; says which key was there already.

@@ -22,17 +22,29 @@ pub(super) fn carry_over(old: &str, new: String) -> String {
     };
     let mut comments: BTreeMap<Key, Comments> = BTreeMap::new();
     let keys = keys_by_line(&before);
+    let continued = yaml::continued_lines(old);
     let mut waiting = Vec::new();
+    let mut last: Option<Key> = None;
     for (at, line) in old.lines().enumerate() {
+        if let Some(end) = continued.get(&(at + 1)) {
+            let rest: String = line.chars().skip(end.unwrap_or(usize::MAX)).collect();
+            if let (true, Some(key)) = (rest.trim_start().starts_with('#'), &last) {
+                let found: &mut Comments = comments.entry(key.clone()).or_default();
+                found.behind = Some((0, rest.trim().to_string()));
+            }
+            continue;
+        }
         if line.trim_start().starts_with('#') || line.trim().is_empty() {
             waiting.push(line.to_string());
         } else if let Some(key) = keys.get(&(at + 1)) {
             let found = comments.entry(key.clone()).or_default();
             found.before = std::mem::take(&mut waiting);
             found.behind = behind(line);
+            last = Some(key.clone());
         }
     }
     let keys = keys_by_line(&after);
+    let continued = yaml::continued_lines(&new);
     let mut text = String::with_capacity(old.len() + new.len());
     for (at, line) in new.lines().enumerate() {
         let found = keys.get(&(at + 1)).and_then(|key| comments.remove(key));
@@ -41,8 +53,14 @@ pub(super) fn carry_over(old: &str, new: String) -> String {
             text.push_str(&line);
             text.push('\n');
         }
+        // Behind a text that goes on in the next line, a comment would be a part of it.
+        let has_room = !continued.contains_key(&(at + 2));
+        if let Some((_, comment)) = found.behind.as_ref().filter(|_| !has_room) {
+            text.push_str(comment);
+            text.push('\n');
+        }
         text.push_str(line);
-        if let Some((column, comment)) = found.behind {
+        if let Some((column, comment)) = found.behind.filter(|_| has_room) {
             let gap = column.saturating_sub(line.chars().count()).max(1);
             text.push_str(&" ".repeat(gap));
             text.push_str(&comment);

@@ -76,6 +76,22 @@ meta:
 }
 
 #[test]
+fn what_looks_like_a_comment_in_a_text_of_several_lines_is_none() {
+    for text in [
+        "outs:\n- path: x\n  desc: |\n    # a\n\n    # b\n# real\n",
+        "outs:\n- path: x\n  desc: \"one\n    # two\n    three\" # real\n",
+        "outs:\n- path: x\n  desc: 'one\n\n    # two' # real\n",
+    ] {
+        let file = parse(text).unwrap();
+        let written = file.to_text();
+        let again = parse(&written).unwrap();
+        assert_eq!(again.outs[0].desc, file.outs[0].desc, "{written}");
+        assert_eq!(written.matches("# real").count(), 1, "{written}");
+        assert_eq!(again.to_text(), written);
+    }
+}
+
+#[test]
 fn an_entry_without_hash_is_one_of_2x_and_becomes_one_of_3x_when_it_changes() {
     let mut file =
         parse("outs:\n- md5: 37b51d194a7513e45b56f6524f2d51f2\n  size: 3\n  path: foo\n").unwrap();

@@ -16,6 +16,7 @@ mod tests;
 
 pub use emit::write;
 pub use float::float_text;
+pub(crate) use reader::continued_lines;
 pub use reader::{Budget, read, read_within};
 pub use value::{Entry, Map, Node, Value};
 

@@ -83,6 +83,26 @@ pub fn read_within(text: &str, budget: Budget) -> Result<Node, YamlError> {
     Ok(document.unwrap_or(Value::Null.into()))
 }
 
+/// The lines of a text, from 1, that go on with a scalar begun above: what looks like a comment there is none,
+/// up to the column, from 0, at which the scalar ends; none if it goes on to the line's end.
+pub(crate) fn continued_lines(text: &str) -> HashMap<usize, Option<usize>> {
+    let mut options = granit_parser::Options::default();
+    options.set_emit_comments(false);
+    let events = Parser::new_from_str_with_options(text, options);
+    let mut lines = HashMap::new();
+    for (event, span) in events.map_while(Result::ok) {
+        if matches!(event, Event::Scalar(..)) {
+            let (start, end) = (span.start.line(), span.end.line());
+            lines.extend((start + 1..end).map(|line| (line, None)));
+            // A block ends where the line after it begins.
+            if end > start && span.end.col() > 0 {
+                lines.insert(end, Some(span.end.col()));
+            }
+        }
+    }
+    lines
+}
+
 /// An anchored value: what repeating it costs.
 #[derive(Clone)]
 struct Anchored {
