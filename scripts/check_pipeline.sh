@@ -3,20 +3,7 @@
 # restore what the other ran, and write the same bytes. Needs `dvc` and `rain` on the PATH; says how many
 # cases held.
 set -euo pipefail
-work=${1:?a folder to work in}
-mkdir -p "$work"
-work=$(cd "$work" && pwd)
-export DVC_NO_ANALYTICS=1 HOME=$work/home GIT_CONFIG_GLOBAL=$work/home/.gitconfig
-mkdir -p "$HOME"
-git config --global user.name nobody
-git config --global user.email nobody@example.invalid
-git config --global init.defaultBranch main
-held=0
-held() { held=$((held + 1)); }
-fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
-same() { diff -r "$1" "$2" > "$work/diff.txt" 2>&1 || { cat "$work/diff.txt" >&2; fail "$1 and $2 differ"; }; held; }
-has() { grep -qe "$1" "$2" || { cat "$2" >&2; fail "$2 lacks: $1"; }; held; }
-lacks() { ! grep -qe "$1" "$2" || { cat "$2" >&2; fail "$2 has: $1"; }; held; }
+. "$(dirname "$0")/beside_dvc.sh" "$@"
 
 # What all of dvc.yaml can say: references, foreach, matrix, lists of commands, several files of
 # parameters, folders, flags, another folder to work in, another file of stages.
@@ -185,6 +172,8 @@ printed params diff HEAD~2 --no-path
 printed params diff --deps
 printed dag --mermaid
 printed dag --dot each@us
+printed dag --outs --mermaid
+printed dag --outs --dot sub/all.txt
 cd sub; printed metrics diff --md; cd ..
 
 echo "== commands of dvc on what ours wrote, and of ours on what dvc wrote"
@@ -193,4 +182,47 @@ dvc config --local cache.dir "$by_rain/.dvc/cache"
 git -C "$by_rain" diff > "$work/change.patch"; git apply "$work/change.patch"
 dvc checkout -q; dvc status > "$work/status.txt"; has "up to date" "$work/status.txt"
 rm -rf model_us dir; rain repro > "$work/rain.log"; lacks " runs: " "$work/rain.log"
+
+echo "== runs that one pushed are taken by the other, not run again"
+cat > "$work/runs.yaml" <<'Y'
+stages:
+  first: {cmd: 'cat raw > mid; date +%N > when', deps: [raw], params: [lr], outs: [mid, when]}
+  second: {cmd: 'mkdir out; cat mid > out/x; date +%N > out/when', deps: [mid], outs: [out]}
+Y
+for tool in rain dvc; do
+  other=$([ "$tool" = rain ] && echo dvc || echo rain)
+  mkdir -p "$work/runs-$tool"; cd "$work/runs-$tool"; git init -q .; dvc init -q
+  dvc remote add -q -d store "$work/runs-$tool-remote"
+  cp "$work/runs.yaml" dvc.yaml; printf 'lr: 1\n' > params.yaml; printf 'r' > raw; dvc add -q raw
+  git add -A; git commit -qm "nothing has run"
+  for lr in 1 2; do # what each run made is pushed while the lock names it
+    printf 'lr: %s\n' $lr > params.yaml
+    "$tool" repro -q > /dev/null 2>&1 || "$tool" repro > /dev/null
+    "$tool" push -q --run-cache
+  done
+  same <(cd .dvc/cache && find runs -type f | sort) <(cd "$work/runs-$tool-remote" && find runs -type f | sort)
+  same .dvc/cache/runs "$work/runs-$tool-remote/runs"
+  for lr in 1 2; do
+    for taker in "$other" "$tool"; do
+      rm -rf "$work/taken"; git clone -q "$work/runs-$tool" "$work/taken"; cd "$work/taken"
+      printf 'lr: %s\n' $lr > params.yaml
+      "$taker" repro --pull > "$work/taken.log" 2>&1 || { cat "$work/taken.log"; fail "$taker repro --pull after $tool"; }
+      [ "$(cat raw out/x)" = rr ] || fail "$taker pulled other data"; held
+      same when "$(find "$work/runs-$tool/.dvc/cache/files" -type f -exec cmp -s when {} \; -print | head -n 1)"
+      cmp -s dvc.lock "$work/runs-$tool/dvc.lock" && [ $lr = 1 ] && fail "the lock is that of the other run"
+      dvc status > "$work/status.txt"; has "up to date" "$work/status.txt"
+      rain status > "$work/status.txt"; has "up to date" "$work/status.txt"
+      "$taker" fetch -q --run-cache
+      same <(find .dvc/cache/runs -type f | sed 's/.*runs//' | sort) <(cd "$work/runs-$tool-remote/runs" && find . -type f | sed 's/^[.]//' | sort)
+    done
+  done
+  same dvc.lock "$work/runs-$tool/dvc.lock" # the last run's
+  echo "== $other pulls what the lock of $tool names"
+  cd "$work/runs-$tool"; git add -A; git commit -qm "has run"
+  rm -rf "$work/taken"; git clone -q "$work/runs-$tool" "$work/taken"; cd "$work/taken"
+  "$other" repro --pull --no-run-cache > "$work/taken.log" 2>&1 || { cat "$work/taken.log"; fail "$other repro --pull"; }
+  same out "$work/runs-$tool/out"; same dvc.lock "$work/runs-$tool/dvc.lock"
+  "$other" pull -q --run-cache
+  same .dvc/cache/runs "$work/runs-$tool-remote/runs"
+done
 printf '%s pipeline cases held between rain and DVC %s\n' "$held" "$(dvc --version)"

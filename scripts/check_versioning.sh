@@ -2,18 +2,7 @@
 # Real DVC and `rain` beside each other on the same data: each must find up to date, check out and
 # pull what the other wrote. Needs `dvc` and `rain` on the PATH; says how many cases held.
 set -euo pipefail
-work=${1:?a folder to work in}
-mkdir -p "$work"
-work=$(cd "$work" && pwd)
-export DVC_NO_ANALYTICS=1 HOME=$work/home GIT_CONFIG_GLOBAL=$work/home/.gitconfig
-mkdir -p "$HOME"
-git config --global user.name nobody
-git config --global user.email nobody@example.invalid
-git config --global init.defaultBranch main
-held=0
-held() { held=$((held + 1)); }
-fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
-same() { diff -r "$1" "$2" > "$work/diff.txt" 2>&1 || { cat "$work/diff.txt" >&2; fail "$1 and $2 differ"; }; held; }
+. "$(dirname "$0")/beside_dvc.sh" "$@"
 up_to_date() { # tool, of what, targets
   "$1" status -q "${@:3}" || { "$1" status "${@:3}" >&2; fail "$1 finds changes: $2"; }
   held

@@ -82,6 +82,30 @@ impl<'r> Project<'r> {
         }
     }
 
+    /// The graph of outputs in place of stages: each needs all that its stage reads; with the outputs of each
+    /// vertex of [`graph`](Self::graph). They are called by their paths from `folder`.
+    ///
+    /// # Errors
+    /// As for the graph of stages.
+    pub fn outputs(&self, folder: &str) -> Result<(Graph, Vec<Vec<usize>>)> {
+        let mut vertices = Vec::new();
+        let mut outputs_of = Vec::new();
+        for at in 0..self.graph.len() {
+            let whole = match self.work(at) {
+                Work::Stage(stage) => vertex(stage),
+                Work::Data(file) => data_vertex(self.repository, file)?,
+            };
+            let first = vertices.len();
+            vertices.extend(whole.outs.iter().map(|out| Vertex {
+                name: path::relative(out, folder),
+                outs: vec![out.clone()],
+                ..whole.clone()
+            }));
+            outputs_of.push((first..vertices.len()).collect());
+        }
+        Ok((Graph::build(&vertices)?, outputs_of))
+    }
+
     /// What the lock says of a stage.
     ///
     /// # Errors

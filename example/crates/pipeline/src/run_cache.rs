@@ -1,5 +1,7 @@
 //! Results of earlier runs, by what they were made from: `.dvc/cache/runs`, shared with DVC.
 
+mod transfer;
+
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -11,6 +13,8 @@ use crate::definition::Stage;
 use crate::error::{PipelineError, Result};
 use crate::lockfile::LockedStage;
 use crate::python_json;
+
+pub use transfer::{Moved, fetch, push};
 
 /// Keys that a result's name doesn't depend on.
 const LEFT_OUT: [&str; 2] = ["size", "nfiles"];
@@ -91,8 +95,11 @@ impl RunCache {
 
 /// A result; `None` if it isn't there or torn.
 fn read(path: &Path) -> Option<LockedStage> {
-    let text = std::fs::read_to_string(path).ok()?;
-    let node = yaml::read(&text).ok()?;
+    parse(&std::fs::read_to_string(path).ok()?)
+}
+
+fn parse(text: &str) -> Option<LockedStage> {
+    let node = yaml::read(text).ok()?;
     LockedStage::read("run cache", "", &node).ok()
 }
 

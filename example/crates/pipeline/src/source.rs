@@ -121,15 +121,20 @@ impl Source {
         let Some(bytes) = self.read(path)? else {
             return Ok(None);
         };
-        String::from_utf8(bytes).map(Some).map_err(|error| {
-            let good = error.utf8_error().valid_up_to();
-            let line = 1 + error.as_bytes()[..good]
-                .iter()
-                .filter(|&&byte| byte == b'\n')
-                .count();
-            PipelineError::file(path, line, "", "this is no UTF-8: save the file as UTF-8")
-        })
+        utf8(path, bytes).map(Some)
     }
+}
+
+/// Bytes of a file as text.
+pub(crate) fn utf8(path: &str, bytes: Vec<u8>) -> Result<String> {
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = 1 + error.as_bytes()[..good]
+            .iter()
+            .filter(|&&byte| byte == b'\n')
+            .count();
+        PipelineError::file(path, line, "", "this is no UTF-8: save the file as UTF-8")
+    })
 }
 
 /// Names of revisions: of branches, of tags, or all commits that these or HEAD lead to.

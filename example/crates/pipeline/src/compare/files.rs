@@ -47,17 +47,23 @@ impl<'r> State<'r> {
 
     /// A file's text; `None` if neither Git, workspace nor cache has it.
     pub fn text(&self, path: &str) -> Result<Option<String>> {
-        if let Some(text) = self.source.text(path)? {
-            return Ok(Some(text));
+        let Some(bytes) = self.bytes(path)? else {
+            return Ok(None);
+        };
+        crate::source::utf8(path, bytes).map(Some)
+    }
+
+    /// A file's content; `None` if neither Git, workspace nor cache has it.
+    pub fn bytes(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        if let Some(bytes) = self.source.read(path)? {
+            return Ok(Some(bytes));
         }
         let Some(id) = self.object(path)? else {
             return Ok(None);
         };
         let object = self.repository.cache().path(&id);
         match std::fs::read(&object) {
-            Ok(bytes) => String::from_utf8(bytes).map(Some).map_err(|_| {
-                PipelineError::file(path, 1, "", "this is no UTF-8: save the file as UTF-8")
-            }),
+            Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(PipelineError::io(object)(error)),
         }

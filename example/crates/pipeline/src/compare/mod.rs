@@ -1,6 +1,7 @@
 //! Metrics, parameters and plots of the workspace and of Git revisions, side by side.
 
 mod files;
+mod images;
 mod metrics;
 mod page;
 mod params;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 
 use mlops_versioning::yaml::{Map, Value};
 
+pub use images::{Image, images};
 pub use metrics::{Metrics, metrics_diff, metrics_show};
 pub use page::{Picture, page};
 pub use params::params_diff;

@@ -5,8 +5,8 @@
 pub struct Picture {
     /// What it is called.
     pub name: String,
-    /// The drawing.
-    pub svg: String,
+    /// The drawing, as HTML: SVG or pictures.
+    pub html: String,
 }
 
 const STYLE: &str = "\
@@ -15,7 +15,7 @@ body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 nav a { margin-right: 1rem }
 figure { margin: 2rem 0; overflow-x: auto }
 figcaption { font-weight: 600 }
-svg { max-width: 100%; height: auto; color: inherit }
+svg, img { max-width: 100%; height: auto; color: inherit }
 .sides { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem }
 ";
 
@@ -45,14 +45,14 @@ pub fn page(title: &str, pictures: &[Picture]) -> String {
         html += &format!(
             "<figure id=\"plot-{number}\">\n<figcaption>{}</figcaption>\n{}\n</figure>\n",
             escaped(&picture.name),
-            picture.svg
+            picture.html
         );
     }
     html.push_str("</html>\n");
     html
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

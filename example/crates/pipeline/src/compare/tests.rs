@@ -229,7 +229,7 @@ fn plots_have_a_series_for_each_state_and_column() {
         .iter()
         .map(|plot| Picture {
             name: plot.id.clone(),
-            svg: plot.svg(),
+            html: plot.svg(),
         })
         .collect();
     let html = page("a < b", &pictures);
@@ -239,4 +239,61 @@ fn plots_have_a_series_for_each_state_and_column() {
     for outside in ["<script", "src=", "@import", "url(", "<link"] {
         assert!(!html.contains(outside), "{outside}");
     }
+}
+
+#[test]
+fn pictures_that_stages_drew_stand_side_by_side_in_the_page() {
+    let (folder, repository) = repository();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    let git = |arguments: &[&str]| {
+        crate::source::git(repository.root(), arguments)
+            .map(drop)
+            .unwrap()
+    };
+    let text = std::fs::read_to_string(folder.path().join("dvc.yaml")).unwrap();
+    std::fs::create_dir(folder.path().join("drawn")).unwrap();
+    let text = text.replace("plots:\n- both", "plots:\n- drawn\n- same.svg\n- both");
+    write("dvc.yaml", text.as_bytes());
+    write("drawn/a.png", b"\x89PNG old");
+    write("same.svg", b"<svg onload=\"x()\"/>");
+    git(&["add", "-A"]);
+    git(&["commit", "-qm", "pictures"]);
+    write("drawn/a.png", b"\x89PNG new");
+    write("drawn/b<.JPG", b"jpeg");
+    let states = ["HEAD".to_owned(), "workspace".to_owned()];
+    let (found, faults) = images(&repository, &states, &[]).unwrap();
+    assert_eq!(faults, []);
+    let shown: Vec<_> = found
+        .iter()
+        .map(|image| {
+            let sides = image.sides.iter().map(|(states, _)| states.join("+"));
+            format!("{}: {}", image.file, sides.collect::<Vec<_>>().join(" | "))
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "drawn/a.png: HEAD | workspace",
+            "same.svg: HEAD+workspace",
+            "drawn/b<.JPG: workspace"
+        ]
+    );
+    let html: String = found.iter().map(Image::html).collect();
+    assert!(
+        html.contains("src=\"data:image/png;base64,iVBORyBvbGQ=\""),
+        "{html}"
+    );
+    assert!(
+        html.contains("src=\"data:image/jpeg;base64,anBlZw==\""),
+        "{html}"
+    );
+    assert!(
+        html.contains("alt=\"drawn/b&lt;.JPG in workspace\""),
+        "{html}"
+    );
+    assert!(!html.contains("onload"), "a picture runs nothing");
+    let (one, _) = images(&repository, &states, &["same.svg".into()]).unwrap();
+    assert_eq!(one.len(), 1);
+    let (none, faults) = images(&repository, &["HEAD~1".into()], &[]).unwrap();
+    assert_eq!((none, faults), (Vec::new(), Vec::new()), "no pictures then");
 }

@@ -87,7 +87,7 @@ impl Pictures {
                 let both = drawing.both.as_deref().unwrap_or_default();
                 Picture {
                     name: drawing.name.clone(),
-                    svg: format!("<div class=\"sides\">\n{sides}</div>\n{both}"),
+                    html: format!("<div class=\"sides\">\n{sides}</div>\n{both}"),
                 }
             })
             .collect();

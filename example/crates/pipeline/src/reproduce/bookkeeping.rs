@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use mlops_store::disk;
-use mlops_versioning::operations::transfer::{self, TransferOptions};
 use mlops_versioning::{
     DvcFile, HashKind, PathLock, Repository, RepositoryLock, VersioningError, silent,
 };
@@ -25,8 +24,8 @@ pub(super) struct Books<'a> {
     pub options: &'a Options,
     pub listener: Listener<'a>,
     locks: BTreeMap<String, Lock>,
-    workspace: Workspace<'a>,
-    run_cache: RunCache,
+    pub workspace: Workspace<'a>,
+    pub run_cache: RunCache,
     held: Option<RepositoryLock>,
     /// Place of each stage, by its address, in the plan.
     ranks: HashMap<String, usize>,
@@ -75,6 +74,9 @@ impl<'a> Books<'a> {
                 .collect(),
         };
         books.refresh()?;
+        if options.pull && !options.no_run_cache && !options.dry {
+            books.fetch_run_cache();
+        }
         if !options.force {
             status::look_at_all(&books.workspace, project, order)?;
         }
@@ -85,7 +87,7 @@ impl<'a> Books<'a> {
         self.locks
     }
 
-    fn repository(&self) -> &'a Repository {
+    pub fn repository(&self) -> &'a Repository {
         self.project.repository
     }
 
@@ -115,7 +117,7 @@ impl<'a> Books<'a> {
         self.refresh()
     }
 
-    fn locked(&self, stage: &Stage) -> Result<Option<LockedStage>> {
+    pub fn locked(&self, stage: &Stage) -> Result<Option<LockedStage>> {
         match self.locks.get(&stage.file) {
             Some(lock) => lock.stage(&stage.name),
             None => Ok(None),
@@ -176,157 +178,6 @@ impl<'a> Books<'a> {
         };
         self.prepare(stage, inputs, reasons)
             .map(|prepared| Decision::Run(Box::new(prepared)))
-    }
-
-    /// Gets a stage's outputs from the remote, if the lock names them and the remote has them.
-    fn pull(&mut self, stage: &Stage) -> Result<bool> {
-        let Some(locked) = self.locked(stage)? else {
-            return Ok(false);
-        };
-        let outs = stage.outs.iter().filter(|out| out.cache);
-        let paths: Vec<PathBuf> = outs.map(|out| self.workspace.full(&out.at)).collect();
-        self.fetch(&paths)?;
-        if !self.is_whole(stage, &locked)? {
-            return Ok(false);
-        }
-        self.put_in_place(stage, &locked)?;
-        self.workspace.forget();
-        Ok(true)
-    }
-
-    /// Gets what the remote has of these paths; what it lacks shows later.
-    fn fetch(&self, paths: &[PathBuf]) -> Result<()> {
-        let pins = self.repository().pins()?;
-        for path in paths {
-            let tracked = match pins.select(std::slice::from_ref(path), false) {
-                Ok(tracked) => tracked,
-                // Nothing tracks it, so no remote has it.
-                Err(VersioningError::Refused { .. }) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            match transfer::fetch(
-                self.repository(),
-                &tracked,
-                &TransferOptions::default(),
-                &silent,
-            ) {
-                Ok(_) | Err(VersioningError::Missing { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
-    }
-
-    fn pull_deps(&mut self, stage: &Stage) -> Result<()> {
-        let missing: Vec<PathBuf> = stage
-            .deps
-            .iter()
-            .filter(|dep| dep.at.is_inside())
-            .map(|dep| self.workspace.full(&dep.at))
-            .filter(|path| !path.exists())
-            .collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        self.fetch(&missing)?;
-        for file in &self.project.data {
-            for out in &file.outs {
-                if let Some(id) = out.id
-                    && missing.contains(&out.full)
-                    && self.workspace.is_cached(&id)?
-                {
-                    let target = mlops_versioning::Target {
-                        path: out.full.clone(),
-                        id,
-                        is_exec: out.is_exec,
-                    };
-                    let plan = self.repository().plan(&target, false, &silent)?;
-                    self.repository().apply(&target, plan, &silent)?;
-                }
-            }
-        }
-        self.workspace.forget();
-        Ok(())
-    }
-
-    /// The outputs that these inputs led to before, if the cache has them all.
-    fn known_result(
-        &self,
-        stage: &Stage,
-        inputs: &LockedStage,
-        locked: Option<&LockedStage>,
-    ) -> Result<Option<LockedStage>> {
-        if let Some(locked) = locked
-            && locked.command == inputs.command
-            && locked.to_map().get("deps") == inputs.to_map().get("deps")
-            && locked.to_map().get("params") == inputs.to_map().get("params")
-            && self.is_whole(stage, locked)?
-        {
-            return Ok(Some(locked.clone()));
-        }
-        if self.options.no_run_cache {
-            return Ok(None);
-        }
-        let mut wanted = inputs.clone();
-        wanted.outs = stage
-            .outs
-            .iter()
-            .map(|out| LockedPath {
-                path: out.at.written.clone(),
-                id: None,
-                size: None,
-                nfiles: None,
-                is_exec: false,
-            })
-            .collect();
-        let Some(result) = self.run_cache.find(&wanted)? else {
-            return Ok(None);
-        };
-        Ok(self.is_whole(stage, &result)?.then_some(result))
-    }
-
-    /// Whether a result names all of a stage's outputs and the cache has them.
-    fn is_whole(&self, stage: &Stage, result: &LockedStage) -> Result<bool> {
-        if result.outs.len() != stage.outs.len() {
-            return Ok(false);
-        }
-        for out in &stage.outs {
-            match result.out(&out.at.written).and_then(|known| known.id) {
-                Some(id) if self.workspace.is_cached(&id)? => {}
-                _ => return Ok(false),
-            }
-        }
-        Ok(true)
-    }
-
-    fn put_in_place(&self, stage: &Stage, result: &LockedStage) -> Result<()> {
-        for out in &stage.outs {
-            let Some((id, known)) = result
-                .out(&out.at.written)
-                .and_then(|known| Some((known.id?, known)))
-            else {
-                continue;
-            };
-            if out.cache || id.dir {
-                self.workspace.check_out(&out.at, id, known.is_exec)?;
-                continue;
-            }
-            // Git holds it: it must be a file like any other.
-            let path = self.workspace.full(&out.at);
-            let same = self.workspace.content(&out.at, id.kind)?;
-            if same.is_some_and(|saved| saved.id == id) {
-                continue;
-            }
-            if path.is_dir() {
-                self.remove(&path)?;
-            }
-            if let Some(folder) = path.parent() {
-                disk::create_dir_all(folder)?;
-            }
-            disk::copy(&self.repository().cache().path(&id), &path)?;
-            disk::set_mode(&path, if known.is_exec { 0o755 } else { 0o644 })?;
-        }
-        Ok(())
     }
 
     /// Clears the way and takes the paths of a stage that is to run.
@@ -401,7 +252,7 @@ impl<'a> Books<'a> {
         Ok(())
     }
 
-    fn remove(&self, path: &Path) -> Result<()> {
+    pub fn remove(&self, path: &Path) -> Result<()> {
         if path.is_dir() && !path.is_symlink() {
             disk::remove_tree(path)?;
         } else {
@@ -503,6 +354,9 @@ impl<'a> Books<'a> {
 
     /// Data that somebody changed is saved, as DVC does it.
     fn verify_data(&mut self, file: &DvcFile) -> Result<Decision> {
+        if self.options.pull && !self.options.dry {
+            self.pull_data(file)?;
+        }
         let mut changed = None;
         for (at, out) in file.outs.iter().enumerate() {
             let content = self.repository().hash(&out.full, out.kind, &silent)?;
@@ -548,22 +402,6 @@ impl<'a> Books<'a> {
                 Ok(Decision::Verified)
             }
         }
-    }
-
-    /// Whether a stage that changed could be taken from an earlier run.
-    pub fn could_restore(&self, stage: &Stage) -> Result<bool> {
-        if self.options.force || !RunCache::takes(stage) {
-            return Ok(false);
-        }
-        let locked = self.locked(stage)?;
-        let inputs = match status::inputs(&self.workspace, stage, locked.as_ref()) {
-            Ok(inputs) => inputs,
-            Err(PipelineError::Missing { .. }) => return Ok(false),
-            Err(error) => return Err(error),
-        };
-        Ok(self
-            .known_result(stage, &inputs, locked.as_ref())?
-            .is_some())
     }
 }
 

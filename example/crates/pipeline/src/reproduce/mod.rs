@@ -6,6 +6,7 @@
 
 mod bookkeeping;
 mod plan;
+mod restore;
 mod schedule;
 mod shell;
 #[cfg(test)]
@@ -44,7 +45,7 @@ pub struct Options {
     pub keep_going: bool,
     /// Data that isn't there doesn't count as changed.
     pub allow_missing: bool,
-    /// Get data that isn't there from the remote.
+    /// Get data that isn't there, and results of other people's runs, from the remote.
     pub pull: bool,
     /// Don't take results of earlier runs.
     pub no_run_cache: bool,

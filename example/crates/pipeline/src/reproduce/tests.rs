@@ -1,4 +1,6 @@
-use std::path::PathBuf;
+mod remote;
+
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use mlops_versioning::Repository;
@@ -15,10 +17,18 @@ struct Scratch {
 
 impl Scratch {
     fn new(definition: &str) -> Self {
+        Self::with_remote(definition, Path::new("/nowhere"))
+    }
+
+    fn with_remote(definition: &str, remote: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         std::fs::create_dir(root.join(".dvc")).unwrap();
-        std::fs::write(root.join(".dvc/config"), "[core]\n    no_scm = True\n").unwrap();
+        let config = format!(
+            "[core]\n    no_scm = True\n    remote = r\n['remote \"r\"']\n    url = {}\n",
+            remote.display()
+        );
+        std::fs::write(root.join(".dvc/config"), config).unwrap();
         let scratch = Self {
             repository: Repository::open(&root).unwrap(),
             folder,

@@ -8,6 +8,8 @@
 //!
 //! `FUZZ_SECONDS` is the time for each target, one second if it isn't set; `FUZZ_SEED` begins elsewhere.
 
+#![allow(clippy::expect_used)] // a test's helpers are tests too
+
 mod definition;
 mod dvc_file;
 mod laws;

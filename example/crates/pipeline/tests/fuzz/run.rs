@@ -19,6 +19,9 @@ const KEPT: usize = 4000;
 /// The longest input in bytes.
 pub const LARGEST: usize = 16 << 10;
 
+/// What an input leads to, in words; or the law that it breaks.
+pub type Check = dyn Fn(&[u8]) -> Result<String, String>;
+
 /// What is fuzzed.
 pub struct Target {
     pub name: &'static str,
@@ -28,8 +31,7 @@ pub struct Target {
     pub words: &'static [&'static str],
     /// A value as text of the target's format.
     pub render: fn(&Value) -> String,
-    /// What an input leads to, in words; or the law that it breaks.
-    pub check: Box<dyn Fn(&[u8]) -> Result<String, String>>,
+    pub check: Box<Check>,
 }
 
 /// A law that was broken, and by what.
@@ -47,13 +49,8 @@ pub struct Search {
 
 /// Runs a target for as long as the environment says.
 pub fn fuzz(target: &Target) {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>());
-    let seconds = number("FUZZ_SECONDS")
-        .unwrap_or(Ok(1))
-        .expect("FUZZ_SECONDS is whole");
-    let seed = number("FUZZ_SEED")
-        .unwrap_or(Ok(0))
-        .expect("FUZZ_SEED is whole");
+    let seconds = number("FUZZ_SECONDS", 1);
+    let seed = number("FUZZ_SEED", 0);
     let start = Instant::now();
     let end = start + Duration::from_secs(seconds);
     let search = search(target, seed, &mut |_| Instant::now() < end);
@@ -73,6 +70,15 @@ pub fn fuzz(target: &Target) {
             fault.law,
             fault.input.escape_ascii()
         );
+    }
+}
+
+/// A number of the environment.
+fn number(name: &str, default: u64) -> u64 {
+    match std::env::var(name).map(|text| text.parse()) {
+        Err(_) => default,
+        Ok(Ok(number)) => number,
+        Ok(Err(error)) => panic!("{name} must be a whole number: {error}"),
     }
 }
 

@@ -53,7 +53,7 @@ pub(crate) struct ReproArguments {
     /// After a failure, run what doesn't depend on it
     #[arg(short, long)]
     pub keep_going: bool,
-    /// Get data that isn't there from the remote
+    /// Get data that isn't there, and results of others' runs, from the remote
     #[arg(long)]
     pub pull: bool,
     /// Data that isn't there doesn't count as changed
@@ -74,6 +74,9 @@ pub(crate) struct DagArguments {
     /// All that is connected with the target
     #[arg(long, requires = "target")]
     pub full: bool,
+    /// Outputs instead of stages
+    #[arg(short, long)]
+    pub outs: bool,
     /// For Graphviz
     #[arg(long, group = "form")]
     pub dot: bool,

@@ -145,12 +145,20 @@ impl Here {
 
     fn dag(&self, arguments: &DagArguments, context: &Context) -> Outcome<()> {
         let project = Project::open(&self.repository)?;
-        let graph = &project.graph;
+        let outputs = if arguments.outs {
+            Some(project.outputs(&self.folder)?)
+        } else {
+            None
+        };
+        let graph = outputs.as_ref().map_or(&project.graph, |(graph, _)| graph);
         let all: BTreeSet<usize> = (0..graph.len()).collect();
         let of = match &arguments.target {
             None => all,
             Some(target) => {
-                let chosen = project.select(target, &self.folder)?;
+                let mut chosen = project.select(target, &self.folder)?;
+                if let Some((_, of)) = &outputs {
+                    chosen = chosen.into_iter().flat_map(|at| of[at].clone()).collect();
+                }
                 if arguments.full {
                     let touched =
                         |part: &BTreeSet<usize>| chosen.iter().any(|at| part.contains(at));
@@ -233,7 +241,8 @@ impl Here {
         let mut wanted = self.inside(targets);
         wanted.extend(targets.iter().cloned());
         let (plots, faults) = compare::plots(&self.repository, states, &wanted)?;
-        for (state, why) in faults {
+        let (images, unreadable) = compare::images(&self.repository, states, &wanted)?;
+        for (state, why) in faults.into_iter().chain(unreadable) {
             tracing::warn!("{state}: {why}");
         }
         let mut pictures = Vec::new();
@@ -241,18 +250,24 @@ impl Here {
         for plot in &plots {
             let picture = Picture {
                 name: plot.id.clone(),
-                svg: plot.svg(),
+                html: plot.svg(),
             };
             let file = out.join(format!("{}.svg", file_name(plot)));
-            super::write_file(&file, picture.svg.as_bytes())?;
+            super::write_file(&file, picture.html.as_bytes())?;
             files.push(file.display().to_string());
             pictures.push(picture);
         }
+        pictures.extend(images.iter().map(|image| Picture {
+            name: image.file.clone(),
+            html: image.html(),
+        }));
         let title = format!("Plots of {}", states.join(" and "));
         let page = out.join("index.html");
         super::write_file(&page, compare::page(&title, &pictures).as_bytes())?;
-        let result = json!({ "page": page.display().to_string(), "drawings": files });
-        let text = format!("{} plots in {}", plots.len(), page.display());
+        let shown: Vec<&str> = images.iter().map(|image| image.file.as_str()).collect();
+        let result =
+            json!({ "page": page.display().to_string(), "drawings": files, "pictures": shown });
+        let text = format!("{} plots in {}", pictures.len(), page.display());
         Ok(context.output.show(&result, text)?)
     }
 }

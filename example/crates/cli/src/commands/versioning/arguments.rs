@@ -159,6 +159,9 @@ pub(crate) struct TransferArguments {
     pub remote: RemoteArguments,
     #[command(flatten)]
     pub revisions: RevisionArguments,
+    /// Also results of pipeline runs, so that others needn't run them again
+    #[arg(long)]
+    pub run_cache: bool,
     /// Print nothing
     #[arg(short, long)]
     pub quiet: bool,

@@ -8,6 +8,7 @@ mod show;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use mlops_pipeline::run_cache;
 use mlops_versioning::operations::add::{self, AddOptions};
 use mlops_versioning::operations::checkout::{self, Changes, CheckoutOptions};
 use mlops_versioning::operations::gc::{self, GcOptions};
@@ -47,6 +48,17 @@ pub(crate) fn run(command: VersioningCommand, context: &Context) -> Outcome<Exit
         VersioningCommand::Verify(arguments) => return here.verify(&arguments, context),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The number of results of runs that went or came; those that can't be believed are told of.
+fn told(moved: run_cache::Moved) -> usize {
+    if let Some(first) = moved.refused.first() {
+        tracing::warn!(
+            "{} results of runs aren't what their names say and were left out: {first}; remove them where they are",
+            moved.refused.len()
+        );
+    }
+    moved.count
 }
 
 /// The folder a command is given in: its paths are seen from there, and shown so.
@@ -225,14 +237,14 @@ impl Here {
         arguments: &TransferArguments,
     ) -> Outcome<usize> {
         let tracked = self.select_with(repository, &arguments.targets, &arguments.revisions)?;
+        let options = arguments.remote.options();
         let bar = Bar::new(arguments.quiet);
         let report = |progress| bar.tell(progress);
-        Ok(transfer::fetch(
-            repository,
-            &tracked,
-            &arguments.remote.options(),
-            &report,
-        )?)
+        let mut runs = 0;
+        if arguments.run_cache {
+            runs = told(run_cache::fetch(repository, &options, &report)?);
+        }
+        Ok(runs + transfer::fetch(repository, &tracked, &options, &report)?)
     }
 
     fn fetch(&self, arguments: &TransferArguments, context: &Context) -> Outcome<()> {
@@ -252,7 +264,12 @@ impl Here {
         let tracked = self.select_with(&repository, &arguments.targets, &arguments.revisions)?;
         let bar = Bar::new(arguments.quiet);
         let report = |progress| bar.tell(progress);
-        let pushed = transfer::push(&repository, &tracked, &arguments.remote.options(), &report)?;
+        let options = arguments.remote.options();
+        let mut pushed = transfer::push(&repository, &tracked, &options, &report)?;
+        // After what they name: who sees a result finds what it made.
+        if arguments.run_cache {
+            pushed += told(run_cache::push(&repository, &options, &report)?);
+        }
         drop(bar);
         if arguments.quiet {
             return Ok(());
