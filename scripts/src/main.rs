@@ -1,10 +1,12 @@
 //! `cargo xtask`: what the guide needs, and nothing that a user of the example needs.
 
 mod ablation;
+mod cargo;
 mod ci;
 mod guide;
 mod metrics;
 mod oracles;
+mod stress;
 mod tour;
 
 use std::path::PathBuf;
@@ -32,6 +34,8 @@ enum Command {
     Metrics(metrics::MetricsArguments),
     /// Ask other people's programs again for what tests expect, and compare
     Oracles(oracles::OracleArguments),
+    /// Run the checks that take long: at full length and size, or those that are named
+    Stress(stress::StressArguments),
     /// Run what must hold before a change lands (needs bash, Python and pip)
     Ci,
 }
@@ -43,6 +47,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         Command::Tour(arguments) => tour::run(&root, arguments),
         Command::Metrics(arguments) => metrics::run(&root, arguments),
         Command::Oracles(arguments) => oracles::run(&root, arguments),
+        Command::Stress(arguments) => stress::run(&root, arguments),
         Command::Ci => ci::run(&root),
     }
 }

@@ -6,7 +6,8 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value, json};
 
 use crate::ablation::{ablation, believed};
-use crate::tour::shell::{self, Shell};
+use crate::cargo::{self, Profile};
+use crate::tour::shell::Shell;
 use crate::tour::{self, Story};
 
 /// What `rain evaluate` leaves, beside its scores, that pages show.
@@ -53,7 +54,7 @@ pub fn run(root: &Path, arguments: &MetricsArguments) -> Result<()> {
     let data = std::path::absolute(&arguments.data)?;
     let rain = match &arguments.rain {
         Some(file) => std::path::absolute(file)?,
-        None => shell::build_rain(root)?,
+        None => cargo::build_rain(root, Profile::Debug)?,
     };
     let scratch = root.join(&arguments.scratch);
     let mut real = Shell::new(rain.clone(), tour::prepare(root, &scratch.join("real"))?);

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use crate::cargo::{self, Profile};
 use shell::Shell;
 
 /// Generated weather covers the days of the real data's stations, so that the
@@ -64,7 +65,7 @@ pub fn run(root: &Path, arguments: &TourArguments) -> Result<()> {
     }
     let rain = match &arguments.rain {
         Some(file) => std::path::absolute(file)?,
-        None => shell::build_rain(root)?,
+        None => cargo::build_rain(root, Profile::Debug)?,
     };
     let scratch = prepare(root, &root.join(&arguments.scratch))?;
     let mut shell = Shell::new(rain, scratch.clone());

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
 use super::recording::{FOLDER, Recording};
-use crate::tour::shell::build_rain;
+use crate::cargo::{Profile, build_rain};
 
 /// Longest time that a command may take.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -108,7 +108,9 @@ impl Stage {
         Ok(Stage {
             root: root.to_path_buf(),
             files: example_files(root)?,
-            programs: build_rain(root)?.parent().map(PathBuf::from),
+            programs: build_rain(root, Profile::Debug)?
+                .parent()
+                .map(PathBuf::from),
             real: real_file(root),
         })
     }

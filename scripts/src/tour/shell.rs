@@ -33,32 +33,6 @@ pub struct Server {
     pub address: String,
 }
 
-/// Builds the program and says where it is.
-pub fn build_rain(root: &Path) -> Result<PathBuf> {
-    println!("Building the example (the first time takes some minutes) …");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
-    // What cargo told this program of itself would look like a change to build
-    // scripts that watch it, and half the tree would be built again.
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR" {
-            build.env_remove(name);
-        }
-    }
-    let status = build
-        .args(["build", "--bin", "rain"])
-        .current_dir(root)
-        .status()
-        .context("cargo can't be started")?;
-    ensure!(status.success(), "the example doesn't build");
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    Ok(root
-        .join(target)
-        .join("debug")
-        .join(format!("rain{}", std::env::consts::EXE_SUFFIX)))
-}
-
 impl Shell {
     pub fn new(rain: PathBuf, folder: PathBuf) -> Shell {
         Shell {

@@ -298,60 +298,48 @@ impl Checker<'_> {
         }
     }
 
-    fn params(&self, node: &Node, key: &str) -> Result<()> {
+    /// Calls `check` with each entry of those items of a list that are maps; the others must be texts.
+    fn texts_or_maps(
+        &self,
+        node: &Node,
+        key: &str,
+        what: &str,
+        check: impl Fn(&Entry, &str) -> Result<()>,
+    ) -> Result<()> {
         for (number, item) in self.list(node.clone(), key)?.into_iter().enumerate() {
             let key = format!("{key}[{number}]");
-            let map = match &item.value {
-                Value::Text(_) => continue,
-                Value::Map(map) => map,
-                other => {
-                    return Err(self.fault(
-                        item.line,
-                        &key,
-                        expected("a parameter's key or a file with keys", other),
-                    ));
-                }
-            };
-            for entry in map {
-                match (&entry.key, &entry.node.value) {
-                    (Value::Text(_), Value::Null) => {}
-                    (Value::Text(file), _) => {
-                        self.texts(entry.node.clone(), &below(&key, file))?;
-                    }
-                    (other, _) => {
-                        return Err(self.fault(entry.line, &key, expected("a file", other)));
-                    }
-                }
+            match &item.value {
+                Value::Text(_) => {}
+                Value::Map(map) => map.iter().try_for_each(|entry| check(entry, &key))?,
+                other => return Err(self.fault(item.line, &key, expected(what, other))),
             }
         }
         Ok(())
     }
 
-    fn outs(&self, node: &Node, key: &str, known: &[&[&str]]) -> Result<()> {
-        for (number, item) in self.list(node.clone(), key)?.into_iter().enumerate() {
-            let key = format!("{key}[{number}]");
-            let map = match &item.value {
-                Value::Text(_) => continue,
-                Value::Map(map) => map,
-                other => {
-                    return Err(self.fault(
-                        item.line,
-                        &key,
-                        expected("a path, or a path with flags", other),
-                    ));
+    fn params(&self, node: &Node, key: &str) -> Result<()> {
+        let what = "a parameter's key or a file with keys";
+        self.texts_or_maps(node, key, what, |entry, key| {
+            match (&entry.key, &entry.node.value) {
+                (Value::Text(_), Value::Null) => Ok(()),
+                (Value::Text(file), _) => {
+                    self.texts(entry.node.clone(), &below(key, file)).map(drop)
                 }
-            };
-            for entry in map {
-                let Some(path) = entry.key.as_text() else {
-                    return Err(self.fault(entry.line, &key, expected("a path", &entry.key)));
-                };
-                let key = below(&key, path);
-                let flags = self.map(&entry.node, &key)?;
-                self.known_keys(flags, &key, known)?;
-                self.flags(flags, &key)?;
+                (other, _) => Err(self.fault(entry.line, key, expected("a file", other))),
             }
-        }
-        Ok(())
+        })
+    }
+
+    fn outs(&self, node: &Node, key: &str, known: &[&[&str]]) -> Result<()> {
+        self.texts_or_maps(node, key, "a path, or a path with flags", |entry, key| {
+            let Some(path) = entry.key.as_text() else {
+                return Err(self.fault(entry.line, key, expected("a path", &entry.key)));
+            };
+            let key = below(key, path);
+            let flags = self.map(&entry.node, &key)?;
+            self.known_keys(flags, &key, known)?;
+            self.flags(flags, &key)
+        })
     }
 
     fn flags(&self, flags: &Map, key: &str) -> Result<()> {
@@ -375,33 +363,21 @@ impl Checker<'_> {
     }
 
     fn top_plots(&self, node: Node) -> Result<Vec<Node>> {
-        let items = self.list(node, "plots")?;
-        for (number, item) in items.iter().enumerate() {
-            let key = format!("plots[{number}]");
-            match &item.value {
-                Value::Text(_) => {}
-                Value::Map(map) => {
-                    for entry in map {
-                        let name = entry.key.as_text().unwrap_or_default();
-                        if matches!(entry.node.value, Value::Null) {
-                            continue;
-                        }
-                        let key = below(&key, name);
-                        let plot = self.map(&entry.node, &key)?;
-                        self.known_keys(plot, &key, &[&TOP_PLOT])?;
-                        self.plot_columns(plot, &key)?;
-                    }
+        self.texts_or_maps(
+            &node,
+            "plots",
+            "a file, or a name with a plot",
+            |entry, key| {
+                if matches!(entry.node.value, Value::Null) {
+                    return Ok(());
                 }
-                other => {
-                    return Err(self.fault(
-                        item.line,
-                        &key,
-                        expected("a file, or a name with a plot", other),
-                    ));
-                }
-            }
-        }
-        Ok(items)
+                let key = below(key, entry.key.as_text().unwrap_or_default());
+                let plot = self.map(&entry.node, &key)?;
+                self.known_keys(plot, &key, &[&TOP_PLOT])?;
+                self.plot_columns(plot, &key)
+            },
+        )?;
+        self.list(node, "plots")
     }
 
     fn plot_columns(&self, plot: &Map, key: &str) -> Result<()> {

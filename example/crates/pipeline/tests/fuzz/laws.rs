@@ -2,6 +2,7 @@
 
 use std::path::{Component, Path};
 
+// ANCHOR: told
 /// An error names the file, and fits a screen that it can't write over.
 pub fn told(error: &str, file: &str) -> Result<String, String> {
     let message = error
@@ -33,6 +34,7 @@ pub fn fits(text: &str) -> Result<(), String> {
         None => Ok(()),
     }
 }
+// ANCHOR_END: told
 
 /// A path lies in a folder, and not in Git's or DVC's own.
 pub fn inside(path: &Path, root: &Path) -> Result<(), String> {

@@ -1,7 +1,5 @@
 //! Hashes objects again, whatever their mode promises, and fetches anew what has rotted.
 
-use std::sync::{Mutex, PoisonError};
-
 use mlops_store::disk::Existing;
 use mlops_store::for_each_bounded;
 use rayon::prelude::*;
@@ -126,24 +124,14 @@ fn verify_remote(
         files: objects.len() as u64,
         bytes,
     });
-    let corrupt: Mutex<Vec<(ObjectId, String)>> = Mutex::default();
-    let all = for_each_bounded(remote.jobs(), &objects, |(id, size)| {
-        let corrupt = &corrupt;
-        async move {
-            let found = hash_remote(remote, id, *size, report).await?;
-            if found != id.checksum {
-                let place = format!("{}/{}", remote.bucket().url(), Remote::key(id));
-                corrupt
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push((*id, place));
-            }
-            report(Progress::Done { files: 1, bytes: 0 });
-            Ok::<_, VersioningError>(())
-        }
+    let all = for_each_bounded(remote.jobs(), &objects, |(id, size)| async move {
+        let found = hash_remote(remote, id, *size, report).await?;
+        report(Progress::Done { files: 1, bytes: 0 });
+        let place = || format!("{}/{}", remote.bucket().url(), Remote::key(id));
+        Ok::<_, VersioningError>((found != id.checksum).then(|| (*id, place())))
     });
-    remote.runtime().block_on(all)?;
-    let mut corrupt = corrupt.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let found = remote.runtime().block_on(all)?;
+    let mut corrupt: Vec<(ObjectId, String)> = found.into_iter().flatten().collect();
     corrupt.sort();
     let mut repaired = Vec::new();
     if repair {
