@@ -191,7 +191,7 @@ stages:
 Y
 for tool in rain dvc; do
   other=$([ "$tool" = rain ] && echo dvc || echo rain)
-  mkdir -p "$work/runs-$tool"; cd "$work/runs-$tool"; git init -q .; dvc init -q
+  rm -rf "$work/runs-$tool" "$work/runs-$tool-remote"; mkdir -p "$work/runs-$tool"; cd "$work/runs-$tool"; git init -q .; dvc init -q
   dvc remote add -q -d store "$work/runs-$tool-remote"
   cp "$work/runs.yaml" dvc.yaml; printf 'lr: 1\n' > params.yaml; printf 'r' > raw; dvc add -q raw
   git add -A; git commit -qm "nothing has run"
@@ -204,7 +204,7 @@ for tool in rain dvc; do
   same .dvc/cache/runs "$work/runs-$tool-remote/runs"
   for lr in 1 2; do
     for taker in "$other" "$tool"; do
-      rm -rf "$work/taken"; git clone -q "$work/runs-$tool" "$work/taken"; cd "$work/taken"
+      cd "$work"; rm -rf taken; git clone -q "$work/runs-$tool" "$work/taken"; cd "$work/taken"
       printf 'lr: %s\n' $lr > params.yaml
       "$taker" repro --pull > "$work/taken.log" 2>&1 || { cat "$work/taken.log"; fail "$taker repro --pull after $tool"; }
       [ "$(cat raw out/x)" = rr ] || fail "$taker pulled other data"; held
@@ -219,7 +219,7 @@ for tool in rain dvc; do
   same dvc.lock "$work/runs-$tool/dvc.lock" # the last run's
   echo "== $other pulls what the lock of $tool names"
   cd "$work/runs-$tool"; git add -A; git commit -qm "has run"
-  rm -rf "$work/taken"; git clone -q "$work/runs-$tool" "$work/taken"; cd "$work/taken"
+  cd "$work"; rm -rf taken; git clone -q "$work/runs-$tool" "$work/taken"; cd "$work/taken"
   "$other" repro --pull --no-run-cache > "$work/taken.log" 2>&1 || { cat "$work/taken.log"; fail "$other repro --pull"; }
   same out "$work/runs-$tool/out"; same dvc.lock "$work/runs-$tool/dvc.lock"
   "$other" pull -q --run-cache
