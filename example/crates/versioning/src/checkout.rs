@@ -183,10 +183,15 @@ impl Repository {
         report: Report<'_>,
     ) -> Result<(), VersioningError> {
         remove_files(&target.path, &plan.remove, target.id.dir)?;
-        if target.id.dir {
+        let objects: Vec<&(PathBuf, ObjectId)> = plan.objects().collect();
+        // A new folder of nothing but files comes with them, as a whole.
+        let comes_whole = || {
+            let mut folders = objects.iter().map(|(path, _)| path.parent());
+            !objects.is_empty() && folders.all(|folder| folder == Some(&target.path))
+        };
+        if target.id.dir && !target.path.is_dir() && !comes_whole() {
             disk::create_dir_all(&target.path)?;
         }
-        let objects: Vec<&(PathBuf, ObjectId)> = plan.objects().collect();
         if !objects.is_empty() {
             report(Progress::Begin {
                 what: "checking out",
