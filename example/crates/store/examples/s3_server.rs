@@ -4,17 +4,22 @@
 //! both `test`. For measurements and trials only: it is neither durable nor safe.
 
 use std::error::Error;
+use std::path::{Path, PathBuf};
 
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use s3s::Body;
 use s3s::auth::SimpleAuth;
-use s3s::service::S3ServiceBuilder;
+use s3s::service::{S3Service, S3ServiceBuilder};
 use tokio::net::TcpListener;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args_os()
         .nth(1)
         .ok_or("usage: s3_server FOLDER")?;
-    let files = s3s_fs::FileSystem::new(folder).map_err(|error| format!("{error:?}"))?;
+    let folder = PathBuf::from(folder);
+    let files = s3s_fs::FileSystem::new(&folder).map_err(|error| format!("{error:?}"))?;
     let mut builder = S3ServiceBuilder::new(files);
     builder.set_auth(SimpleAuth::from_single("test", "test"));
     let service = builder.build();
@@ -28,9 +33,31 @@ fn main() -> Result<(), Box<dyn Error>> {
         loop {
             let (socket, _) = listener.accept().await?;
             socket.set_nodelay(true)?;
+            let (service, folder) = (service.clone(), folder.clone());
+            let answer = service_fn(move |request| {
+                let (service, folder) = (service.clone(), folder.clone());
+                async move { serve(&service, &folder, request).await }
+            });
             let connection = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(socket), service.clone());
+                .serve_connection(TokioIo::new(socket), answer);
             tokio::spawn(connection);
         }
     })
+}
+
+async fn serve(
+    service: &S3Service,
+    folder: &Path,
+    request: Request<hyper::body::Incoming>,
+) -> Result<Response<Body>, String> {
+    // s3s-fs fails on a folder that is asked for as an object; S3 has no folders.
+    let path = request.uri().path().trim_matches('/');
+    let is_object = request.method() == Method::HEAD && path.contains('/');
+    if is_object && folder.join(path).is_dir() {
+        let mut absent = Response::new(Body::empty());
+        *absent.status_mut() = StatusCode::NOT_FOUND;
+        return Ok(absent);
+    }
+    let answered = service.call(request.map(Body::from)).await;
+    answered.map_err(|error| format!("{error:?}"))
 }
