@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use mlops_store::disk;
 use rayon::prelude::*;
 
 use crate::dvc_file::{DvcFile, OutEntry};
@@ -173,7 +174,9 @@ impl Repository {
             let path = entry.path();
             let kind = entry.file_type().map_err(VersioningError::io(&path))?;
             if kind.is_dir() {
-                if !ignored(&path, true) && !path.join(crate::repository::DVC).is_dir() {
+                let is_temp = entry.file_name().to_str().is_some_and(disk::is_temp);
+                if !is_temp && !ignored(&path, true) && !path.join(crate::repository::DVC).is_dir()
+                {
                     folders.push(path);
                 }
                 continue;
