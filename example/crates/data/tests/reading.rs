@@ -370,16 +370,6 @@ fn a_value_of_the_wrong_type_is_named_with_line_and_column() {
 }
 
 #[test]
-fn a_wrong_value_is_counted_as_often_as_it_stands_there() {
-    let mut text = HEADER.to_string();
-    for day in 1..=9 {
-        text.push_str(&format!("2015-07-0{day},north,cheap,open,No\n"));
-    }
-    let message = error(text);
-    assert!(message.contains("9 "), "{message}");
-}
-
-#[test]
 fn a_word_for_missing_may_look_like_a_number() {
     let contract = contract_with("[\"-99\", \"999999999\"]");
     let folder = tempfile::tempdir().unwrap();
