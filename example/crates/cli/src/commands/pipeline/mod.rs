@@ -156,8 +156,13 @@ impl Here {
             None => all,
             Some(target) => {
                 let mut chosen = project.select(target, &self.folder)?;
-                if let Some((_, of)) = &outputs {
+                if let Some((graph, of)) = &outputs {
                     chosen = chosen.into_iter().flat_map(|at| of[at].clone()).collect();
+                    // One output is meant, or all of a stage.
+                    let is_meant = |at: &usize| graph.name(*at) == target;
+                    if chosen.iter().any(is_meant) {
+                        chosen.retain(is_meant);
+                    }
                 }
                 if arguments.full {
                     let touched =
