@@ -571,6 +571,32 @@ fn what_is_pushed_can_be_fetched_and_goes_only_once() {
 }
 
 #[test]
+fn what_a_remote_lacks_is_named_and_the_rest_is_fetched() {
+    for count in [3, 40] {
+        let place = Place::new().with_remote(&format!("lacking-{count}"));
+        for n in 0..count {
+            place.write(&format!("data/{n}"), &n.to_string());
+        }
+        place.add(&["data"]).unwrap();
+        place.push().unwrap();
+        let id = ObjectId::file(HashKind::Md5, mlops_versioning::Checksum::of(b"2"));
+        let remote = place.remote();
+        remote
+            .runtime()
+            .block_on(remote.bucket().delete(&Remote::key(&id)))
+            .unwrap();
+        fs::remove_dir_all(place.root.join(".dvc/cache")).unwrap();
+        let error = place.fetch().unwrap_err().to_string();
+        assert!(error.contains("data/2"), "{error}");
+        assert!(!place.object("2").exists() && place.object("1").is_file());
+        place.write("data/2", "2");
+        place.add(&["data"]).unwrap();
+        assert_eq!(place.push().unwrap(), 1);
+        assert_eq!(place.fetch().unwrap(), 0);
+    }
+}
+
+#[test]
 fn a_manifest_is_pushed_only_after_all_its_files() {
     let place = Place::new().with_remote("last");
     place.write("data/a", "1");

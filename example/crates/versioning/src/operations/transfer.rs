@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use mlops_store::disk::{Batch, Existing};
-use mlops_store::for_each_bounded;
+use mlops_store::{StoreError, for_each_bounded};
 
 use crate::cache::PROTECTED;
 use crate::hash::{Checksum, HashKind, Hasher, ObjectId, hash_file};
@@ -15,6 +15,8 @@ use crate::{Repository, VersioningError};
 
 /// So many objects become durable together.
 const BATCH_FILES: usize = 10_000;
+/// Up to so many objects are looked for in a remote before they are fetched.
+const ASKED_FIRST: usize = 16;
 
 /// What a transfer is about: remote and number of jobs, if not the configured ones.
 #[derive(Debug, Clone, Default)]
@@ -153,29 +155,32 @@ pub(super) fn fetch_objects(
     if lacking.is_empty() {
         return Ok(0);
     }
-    let sizes = remote.sizes(&lacking)?;
-    let mut coming = Vec::new();
+    let mut coming = lacking;
     let mut absent = Vec::new();
     let mut bytes = 0;
-    for (id, size) in lacking.into_iter().zip(sizes) {
-        match size {
-            Some(size) => {
-                bytes += size;
-                coming.push(id);
-            }
-            None => absent.push(names[&id].clone()),
-        }
+    // The sizes are for the progress bar; of many files it can count the files.
+    if coming.len() <= ASKED_FIRST {
+        let sizes = remote.sizes(&coming)?;
+        bytes = sizes.iter().flatten().sum();
+        let mut sizes = sizes.into_iter();
+        (coming, absent) = coming
+            .into_iter()
+            .partition(|_| sizes.next().flatten().is_some());
     }
     report(Progress::Begin {
         what: "fetching",
         files: coming.len() as u64,
         bytes,
     });
+    let mut came = coming.len();
     for chunk in coming.chunks(BATCH_FILES) {
-        download(repository, remote, chunk, Existing::Keep, report)?;
+        let gone = download(repository, remote, chunk, Existing::Keep, report)?;
+        came -= gone.len();
+        absent.extend(gone);
     }
+    let absent: Vec<String> = absent.iter().map(|id| names[id].clone()).collect();
     if absent.is_empty() || optional {
-        Ok(coming.len())
+        Ok(came)
     } else {
         Err(VersioningError::Missing {
             objects: absent,
@@ -188,14 +193,15 @@ pub(super) fn fetch_objects(
     }
 }
 
-/// Downloads objects side by side; those that came and are what their names say are kept.
+/// Downloads objects side by side; those that came and are what their names say are kept. Gives those that
+/// the remote doesn't have.
 pub(super) fn download(
     repository: &Repository,
     remote: &Remote,
     ids: &[ObjectId],
     existing: Existing,
     report: Report<'_>,
-) -> Result<(), VersioningError> {
+) -> Result<Vec<ObjectId>, VersioningError> {
     let batch = Batch::new();
     let mut folders: HashSet<PathBuf> = HashSet::new();
     for id in ids {
@@ -211,7 +217,14 @@ pub(super) fn download(
         download_one(repository, remote, id, &batch, existing, report)
     })?;
     batch.commit()?;
-    done(failures, ids.len())
+    let is_absent = |error: &VersioningError| {
+        matches!(error, VersioningError::Store(StoreError::NoObject { .. }))
+    };
+    let (absent, failures): (Vec<_>, Vec<_>) = failures
+        .into_iter()
+        .partition(|(_, error)| is_absent(error));
+    done(failures, ids.len())?;
+    Ok(absent.into_iter().map(|(id, _)| id).collect())
 }
 
 /// Moves objects, several at once. One that fails doesn't end the others; gives what they failed with.
@@ -220,7 +233,7 @@ fn each<'a, Fut>(
     ids: &'a [ObjectId],
     report: Report<'_>,
     act: impl Fn(&'a ObjectId) -> Fut,
-) -> Result<Vec<VersioningError>, VersioningError>
+) -> Result<Vec<(ObjectId, VersioningError)>, VersioningError>
 where
     Fut: Future<Output = Result<(), VersioningError>>,
 {
@@ -232,7 +245,7 @@ where
                     report(Progress::Done { files: 1, bytes: 0 });
                     None
                 }
-                Err(error) => Some(error),
+                Err(error) => Some((*id, error)),
             })
         }
     });
@@ -244,14 +257,15 @@ where
         .collect())
 }
 
-fn done(mut failures: Vec<VersioningError>, total: usize) -> Result<(), VersioningError> {
-    match failures.len() {
-        0 => Ok(()),
-        1 if total == 1 => Err(failures.remove(0)),
-        failed => Err(VersioningError::Transfer {
+fn done(failures: Vec<(ObjectId, VersioningError)>, total: usize) -> Result<(), VersioningError> {
+    let failed = failures.len();
+    match failures.into_iter().next() {
+        None => Ok(()),
+        Some((_, only)) if total == 1 => Err(only),
+        Some((_, first)) => Err(VersioningError::Transfer {
             failed,
             total,
-            first: failures[0].to_string(),
+            first: first.to_string(),
         }),
     }
 }

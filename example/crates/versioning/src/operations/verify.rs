@@ -65,8 +65,8 @@ pub fn verify(
         {
             let got = download(repository, &remote, &[id], Existing::Replace, report);
             match got {
-                Ok(()) => verified.repaired.push(id),
-                Err(VersioningError::Corrupt { .. }) => {}
+                Ok(absent) if absent.is_empty() => verified.repaired.push(id),
+                Ok(_) | Err(VersioningError::Corrupt { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
