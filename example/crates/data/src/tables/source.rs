@@ -231,6 +231,9 @@ pub(super) fn refused(path: &Path, text: &Text, source: &Source<'_>, faults: Fau
 
 #[cfg(all(test, unix))]
 mod tests {
+    // Clippy knows test functions, but not the helpers beside them.
+    #![allow(clippy::unwrap_used)]
+
     use std::io::Write;
 
     use proptest::prelude::*;
