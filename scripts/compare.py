@@ -61,7 +61,7 @@ def peer_folder(folder, data):
 
 def our_folder(folder, data):
     (folder / "data").mkdir(parents=True)
-    for name in ("contract.yaml", "params.yaml"):
+    for name in ("contract.yaml", "features.yaml", "params.yaml"):
         shutil.copy(EXAMPLE / name, folder)
     shutil.copy(data, folder / "data" / "weatherAUS.csv")
 
