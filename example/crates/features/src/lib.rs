@@ -8,6 +8,7 @@
 pub mod definitions;
 mod error;
 mod history;
+pub mod join;
 mod observation;
 mod reference;
 mod registry;
