@@ -10,6 +10,8 @@ mod error;
 mod history;
 pub mod join;
 mod observation;
+#[cfg(feature = "offline")]
+pub mod offline;
 mod reference;
 mod registry;
 mod service;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use crate::contract::{ColumnRule, Contract};
+use crate::contract::{Contract, Kind};
 use crate::error::SHOWN;
 use crate::{Column, DataError, Problem, Result, Table, Values};
 
@@ -58,7 +58,17 @@ fn table(
     if text.rows == 0 {
         warnings.push("the file has a header and no rows".into());
     }
-    let columns = fill(path, &text, source, &plan.columns, contract)?;
+    let wanted: Vec<Wanted<'_>> = plan
+        .columns
+        .iter()
+        .map(|(rule, place)| Wanted {
+            name: &rule.name,
+            kind: rule.kind,
+            declared: rule.values.as_deref(),
+            place: *place,
+        })
+        .collect();
+    let columns = fill(path, &text, source, &wanted, &contract.missing, &contract.path)?;
     let table = Table::new(columns).ok_or_else(|| DataError::File {
         path: path.into(),
         message: "the file cannot be read, and it is not clear why: columns differ in length"
@@ -67,17 +77,52 @@ fn table(
     Ok(Found { table, warnings })
 }
 
-/// Reads all blocks at once, each into its part of the columns.
+/// Reads every column as words; the empty field is missing.
+pub(super) fn read_texts(path: &Path, bytes: &[u8]) -> Result<Table> {
+    let table = || {
+        let source = Source::Memory(bytes);
+        let text = source::open(path, &source)?;
+        let names = text.header.iter().enumerate();
+        let wanted: Vec<Wanted<'_>> = names
+            .map(|(place, name)| Wanted {
+                name,
+                kind: Kind::Category,
+                declared: None,
+                place,
+            })
+            .collect();
+        let columns = fill(path, &text, &source, &wanted, &[], path)?;
+        Table::new(columns).ok_or_else(|| DataError::File {
+            path: path.into(),
+            message: "two columns share a name: rename one of them".into(),
+        })
+    };
+    table().map_err(|error| source::no_text(path, bytes).unwrap_or(error))
+}
+
+/// A column to be read.
+struct Wanted<'a> {
+    name: &'a str,
+    kind: Kind,
+    /// The words of a category that come first.
+    declared: Option<&'a [String]>,
+    /// Its place in the file.
+    place: usize,
+}
+
+/// Reads all blocks at once, each into its part of the columns. `missing` are the words that stand for
+/// "missing", and `said` is where they are declared.
 fn fill(
     path: &Path,
     text: &Text,
     source: &Source<'_>,
-    rules: &[(&ColumnRule, usize)],
-    contract: &Contract,
+    wanted: &[Wanted<'_>],
+    missing: &[String],
+    said: &Path,
 ) -> Result<Vec<Column>> {
-    let mut values: Vec<Values> = rules
+    let mut values: Vec<Values> = wanted
         .iter()
-        .map(|(rule, _)| cells::empty(rule.kind, text.rows))
+        .map(|column| cells::empty(column.kind, text.rows))
         .collect();
     let mut slots: Vec<Slots<'_>> = values.iter_mut().map(Slots::of).collect();
     let mut blocks = Vec::new();
@@ -88,31 +133,31 @@ fn fill(
     let blocks = blocks
         .into_par_iter()
         .map_init(Room::new, |room, (block, slots)| {
-            let columns = rules.iter().zip(slots).map(|((rule, place), slots)| {
-                cells::Column::new(&rule.name, *place, slots, &contract.missing)
+            let columns = wanted.iter().zip(slots).map(|(column, slots)| {
+                cells::Column::new(column.name, column.place, slots, missing)
             });
             fill_block(block, source, room, text.header.len(), columns.collect())
         })
         .collect();
-    let mut words = vec![Vec::new(); rules.len()];
+    let mut words = vec![Vec::new(); wanted.len()];
     for (block, columns) in text
         .blocks
         .iter()
-        .zip(accepted(path, text, source, blocks, contract)?)
+        .zip(accepted(path, text, source, blocks, said)?)
     {
         for (words, column) in words.iter_mut().zip(columns) {
             words.push((block.rows, column.words.into_levels()));
         }
     }
-    Ok(rules
+    Ok(wanted
         .par_iter()
         .zip(values)
         .zip(words)
-        .map(|(((rule, _), values), words)| Column {
-            name: rule.name.clone(),
+        .map(|((column, values), words)| Column {
+            name: column.name.into(),
             values: match values {
                 Values::Category { codes, .. } => {
-                    words::category(codes, &words, rule.values.as_deref())
+                    words::category(codes, &words, column.declared)
                 }
                 values => values,
             },
@@ -184,7 +229,7 @@ fn accepted<'a>(
     text: &Text,
     source: &Source<'_>,
     blocks: Vec<Result<Vec<cells::Column<'a>>, Faults>>,
-    contract: &Contract,
+    said: &Path,
 ) -> Result<Vec<Vec<cells::Column<'a>>>> {
     let mut accepted = Vec::new();
     let mut ragged = Faults::default();
@@ -232,7 +277,7 @@ fn accepted<'a>(
             count,
             advice: format!(
                 "Correct the values; a word that stands for \"missing\" belongs under `missing` in {}.",
-                contract.path.display()
+                said.display()
             ),
         });
     }

@@ -2,13 +2,16 @@
 //!
 //! [`read`] reads under a contract and refuses whatever doesn't fit its types;
 //! [`check`](crate::check()) then says what of the contract's other rules is
-//! broken. [`read_any`] reads a Parquet file that brings its own types.
+//! broken. [`read_any`] reads a Parquet file that brings its own types, and
+//! [`frames`] what a table has no types for.
 
 mod cells;
 mod columns;
 mod csv;
 mod decimal;
+pub mod frames;
 mod header;
+mod instants;
 mod octets;
 mod parquet;
 mod recent;

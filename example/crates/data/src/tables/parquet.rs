@@ -1,6 +1,6 @@
 //! Parquet through polars.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -14,6 +14,7 @@ use crate::{Column, DataError, Problem, Result, Table, Values};
 
 use super::columns::{self, REFUSED_DAY};
 use super::header::plan;
+use super::staged::io;
 use super::{Found, PARQUET_MAGIC, ReadOptions};
 
 pub(super) fn read(
@@ -27,7 +28,8 @@ pub(super) fn read(
     let plan = plan(path, &names, contract, options)?;
     let mut wanted = Vec::new();
     for (rule, at) in &plan.columns {
-        readable(path, &file[*at])?;
+        let (name, kind) = &file[*at];
+        readable(path, (name, kind))?;
         wanted.push((rule.name.clone(), Some(*rule)));
     }
     Ok(Found {
@@ -38,8 +40,8 @@ pub(super) fn read(
 
 pub(super) fn read_any(path: &Path, bytes: &[u8]) -> Result<Table> {
     let file = open(path, bytes)?;
-    for column in &file {
-        readable(path, column)?;
+    for (name, kind) in &file {
+        readable(path, (name, kind))?;
     }
     let wanted = file.into_iter().map(|(name, _)| (name, None)).collect();
     table(path, bytes, wanted)
@@ -178,15 +180,10 @@ fn note_faults(name: &str, series: &Series, values: &Values, problems: &mut Vec<
 
 /// The names and types of a file's columns.
 fn open(path: &Path, bytes: &[u8]) -> Result<Vec<(String, ArrowDataType)>> {
-    if bytes.len() < 12 || !bytes.ends_with(PARQUET_MAGIC) {
-        return Err(DataError::File {
-            path: path.into(),
-            message: "the file begins as Parquet but doesn't end so: it is truncated; export or fetch it again".into(),
-        });
-    }
+    ends_as_it_begins(path, &mut Cursor::new(bytes), bytes.len() as u64)?;
     let (consistent, columns) = guarded(path, || {
         let mut reader = ParquetReader::new(Cursor::new(bytes));
-        let consistent = is_consistent(reader.get_metadata()?, bytes.len());
+        let consistent = is_consistent(reader.get_metadata()?, bytes.len() as u64);
         let columns = reader
             .schema()?
             .iter_values()
@@ -200,9 +197,42 @@ fn open(path: &Path, bytes: &[u8]) -> Result<Vec<(String, ArrowDataType)>> {
     Ok(columns)
 }
 
+/// Refuses what is no Parquet file from its first bytes to its last.
+pub(super) fn ends_as_it_begins(
+    path: &Path,
+    file: &mut (impl Read + Seek),
+    bytes: u64,
+) -> Result<()> {
+    let mut magic = |from: SeekFrom| {
+        let mut found = [0; PARQUET_MAGIC.len()];
+        file.seek(from)?;
+        file.read_exact(&mut found)?;
+        Ok(found == *PARQUET_MAGIC)
+    };
+    let refused = |message: &str| {
+        Err(DataError::File {
+            path: path.into(),
+            message: message.into(),
+        })
+    };
+    let whole = 3 * PARQUET_MAGIC.len() as u64;
+    let begins =
+        bytes >= whole / 3 && magic(SeekFrom::Start(0)).map_err(|source| io(path, source))?;
+    let ends = bytes >= whole
+        && magic(SeekFrom::End(-(PARQUET_MAGIC.len() as i64)))
+            .map_err(|source| io(path, source))?;
+    match (begins, ends) {
+        (true, true) => Ok(()),
+        (true, false) => refused(
+            "the file begins as Parquet but doesn't end so: it is truncated; export or fetch it again",
+        ),
+        (false, _) => refused("this is no Parquet file; write one, with the ending .parquet"),
+    }
+}
+
 /// Whether the sizes that a file states agree. polars makes room for as many rows
 /// as it is told of, so a wrong number could ask for more memory than there is.
-fn is_consistent(metadata: &FileMetadata, bytes: usize) -> bool {
+pub(super) fn is_consistent(metadata: &FileMetadata, bytes: u64) -> bool {
     let groups = &metadata.row_groups;
     let rows = groups
         .iter()
@@ -211,13 +241,13 @@ fn is_consistent(metadata: &FileMetadata, bytes: usize) -> bool {
         && groups.iter().all(|group| {
             group.parquet_columns().iter().all(|column| {
                 usize::try_from(column.num_values()) == Ok(group.num_rows())
-                    && column.byte_range().end <= bytes as u64
+                    && column.byte_range().end <= bytes
             })
         })
 }
 
 /// Refuses what polars was not built to read here, before it tries.
-fn readable(path: &Path, (name, dtype): &(String, ArrowDataType)) -> Result<()> {
+pub(super) fn readable(path: &Path, (name, dtype): (&str, &ArrowDataType)) -> Result<()> {
     use ArrowDataType::*;
 
     match dtype {
@@ -234,7 +264,7 @@ fn readable(path: &Path, (name, dtype): &(String, ArrowDataType)) -> Result<()> 
 
 /// Runs polars on bytes that may be damaged: it panics on some of them. (What a
 /// panic prints on standard error can't be kept back from here.)
-fn guarded<T>(path: &Path, work: impl FnOnce() -> PolarsResult<T>) -> Result<T> {
+pub(super) fn guarded<T>(path: &Path, work: impl FnOnce() -> PolarsResult<T>) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(damaged(path, &error.to_string())),
@@ -242,7 +272,7 @@ fn guarded<T>(path: &Path, work: impl FnOnce() -> PolarsResult<T>) -> Result<T> 
     }
 }
 
-fn damaged(path: &Path, message: &str) -> DataError {
+pub(super) fn damaged(path: &Path, message: &str) -> DataError {
     DataError::File {
         path: path.into(),
         message: format!("the Parquet file is damaged ({message}); export or fetch it again"),

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::{
-    CompatLevel, DataFrame, IntoColumn, ParquetCompression, ParquetWriter, PolarsError,
-    PolarsResult, Series,
+    CompatLevel, DataFrame, ParquetCompression, ParquetWriter, PolarsError, PolarsResult, Series,
 };
 use polars_parquet::write::{
     CompressedPage, ParquetType, StatisticsOptions, Version, WriteOptions, array_to_columns,
@@ -19,13 +18,13 @@ use rayon::prelude::*;
 use crate::{DataError, Result, Table, Values};
 
 use super::staged::{Staged, io};
-use super::{Format, columns, text};
+use super::{Format, frames::frame, text};
 
 /// Rows of a Parquet row group: batches are cut and joined to it, so that the
 /// file doesn't tell how its rows came.
-const ROW_GROUP: usize = 1 << 16;
+pub(super) const ROW_GROUP: usize = 1 << 16;
 
-const COMPRESSION: ParquetCompression = ParquetCompression::Zstd(None);
+pub(super) const COMPRESSION: ParquetCompression = ParquetCompression::Zstd(None);
 
 /// Writes a table to a file, `.csv` or `.parquet` by its name.
 ///
@@ -216,7 +215,10 @@ impl std::fmt::Debug for TableWriter {
 
 /// Encodes and compresses the columns side by side; polars would compress them
 /// one after the other.
-fn group_out(file: &mut BatchedWriter<BufWriter<File>>, mut group: DataFrame) -> PolarsResult<()> {
+pub(super) fn group_out<W: Write>(
+    file: &mut BatchedWriter<W>,
+    mut group: DataFrame,
+) -> PolarsResult<()> {
     if group.height() == 0 {
         return Ok(());
     }
@@ -243,15 +245,6 @@ fn pages(column: &Series, kind: &ParquetType) -> PolarsResult<Vec<CompressedPage
         .flatten()
         .map(|page| Ok(compress(page?, Vec::new(), options.compression)?))
         .collect()
-}
-
-fn frame(batch: &Table) -> PolarsResult<DataFrame> {
-    let columns = batch
-        .columns()
-        .par_iter()
-        .map(|column| Ok(columns::series(column)?.into_column()))
-        .collect::<PolarsResult<_>>()?;
-    DataFrame::new(batch.rows(), columns)
 }
 
 fn shape_of(table: &Table) -> Shape {
