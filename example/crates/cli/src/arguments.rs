@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 
+use crate::commands::features::GetArguments;
 use crate::commands::pipeline::PipelineCommand;
 use crate::commands::report::ReportArguments;
 use crate::commands::versioning::{StatusArguments, VersioningCommand};
@@ -234,6 +235,8 @@ pub(crate) enum FeaturesCommand {
     },
     /// Compute the feature table that training reads
     Build(BuildArguments),
+    /// Put beside entity rows the values that were known at their instants
+    Get(GetArguments),
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@ use std::process::ExitCode;
 
 use mlops_data::DataError;
 use mlops_features::FeatureError;
+use mlops_features::offline::OfflineError;
 use mlops_learning::LearningError;
 use mlops_monitoring::MonitoringError;
 use mlops_pipeline::PipelineError;
@@ -92,6 +93,16 @@ impl From<ServingError> for Failure {
 impl From<FeatureError> for Failure {
     fn from(error: FeatureError) -> Self {
         Failure::user(error)
+    }
+}
+
+impl From<OfflineError> for Failure {
+    fn from(error: OfflineError) -> Self {
+        let code = if error.is_users_turn() { 2 } else { 1 };
+        Failure {
+            code,
+            error: error.into(),
+        }
     }
 }
 

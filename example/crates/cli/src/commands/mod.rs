@@ -167,10 +167,16 @@ fn write_json(path: &Path, value: &impl serde::Serialize) -> Outcome<()> {
 
 /// Writes a whole table or nothing, and its folder if need be.
 fn write_table(path: &Path, table: &Table) -> Outcome<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    }
+    write_folder(path)?;
     Ok(tables::write(path, table)?)
+}
+
+/// Makes the folder of a file that is to be written.
+fn write_folder(path: &Path) -> Outcome<()> {
+    if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
+        disk::create_dir_all(folder)?;
+    }
+    Ok(())
 }
 
 /// Writes a whole file or nothing, and its folder if need be.
@@ -178,8 +184,6 @@ fn write_table(path: &Path, table: &Table) -> Outcome<()> {
 /// # Errors
 /// If the system refuses.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Outcome<()> {
-    if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
-        disk::create_dir_all(folder)?;
-    }
+    write_folder(path)?;
     Ok(disk::write_whole(path, bytes)?)
 }

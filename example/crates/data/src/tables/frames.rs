@@ -236,6 +236,15 @@ pub fn frame(table: &Table) -> PolarsResult<DataFrame> {
     DataFrame::new(table.rows(), columns)
 }
 
+/// A frame as a table: instants become text, as do whole numbers too long for a number. `name` stands for it
+/// in messages.
+///
+/// # Errors
+/// If a column has a type that is no text, number, date or instant.
+pub fn table(name: &Path, frame: &DataFrame) -> Result<Table> {
+    instants::as_table(name, frame)
+}
+
 /// Writes a frame to a file, `.csv` or `.parquet` by its name.
 ///
 /// The file appears whole or not at all, and the same frame gives the same bytes. In CSV, instants are

@@ -1,4 +1,4 @@
-//! A frame as a table for CSV: what a table has no type for becomes text.
+//! A frame as a table: what a table has no type for becomes text.
 
 use std::path::Path;
 
@@ -50,14 +50,10 @@ fn values(series: &Series) -> PolarsResult<Option<Values>> {
         DataType::Boolean => texts(series.bool()?.iter(), |flag, out| {
             out.push_str(if flag { "true" } else { "false" });
         }),
-        DataType::UInt64 => texts(series.u64()?.iter(), |number, out| {
-            out.push_str(&number.to_string());
-        }),
+        DataType::UInt64 => whole(series.u64()?.iter().map(|n| n.map(i128::from))),
         kind if kind.is_integer() => {
-            let whole = series.cast(&DataType::Int64)?;
-            texts(whole.i64()?.iter(), |number, out| {
-                out.push_str(&number.to_string());
-            })
+            let wide = series.cast(&DataType::Int64)?;
+            whole(wide.i64()?.iter().map(|n| n.map(i128::from)))
         }
         DataType::Datetime(unit, zone) => {
             let ending = if zone.is_some() { "Z" } else { "" };
@@ -76,6 +72,23 @@ fn values(series: &Series) -> PolarsResult<Option<Values>> {
         }
         _ => return Ok(None),
     }))
+}
+
+/// Whole numbers; as text if one of them has more digits than a number keeps.
+fn whole(numbers: impl Iterator<Item = Option<i128>>) -> Values {
+    let numbers: Vec<Option<i128>> = numbers.collect();
+    const EXACT: u128 = 1 << 53;
+    if numbers
+        .iter()
+        .flatten()
+        .all(|number| number.unsigned_abs() <= EXACT)
+    {
+        let number = |number: Option<i128>| number.map_or(f64::NAN, |number| number as f64);
+        return Values::Number(numbers.into_iter().map(number).collect());
+    }
+    texts(numbers.into_iter(), |number, out| {
+        out.push_str(&number.to_string())
+    })
 }
 
 fn texts<T>(values: impl Iterator<Item = Option<T>>, write: impl Fn(T, &mut String)) -> Values {

@@ -111,7 +111,7 @@ impl Earliest {
         let mut node = leaves + place;
         // Up, until a node to the left has such a row below it.
         while self.nodes[node] > limit {
-            while node % 2 == 0 {
+            while node.is_multiple_of(2) {
                 node /= 2;
             }
             if node == 1 {

@@ -10,8 +10,10 @@ mod error;
 mod get;
 mod keys;
 mod names;
+mod run;
 mod source;
 mod store;
+mod tables;
 mod times;
 
 pub use error::{OfflineError, OfflineResult};
@@ -22,4 +24,5 @@ pub use store::{
     Cleaned, Generation, Manifest, OfflineStore, Partition, Period, Snapshot, StoredColumn,
     TableSpec,
 };
+pub use tables::{DAY_MICROS, StoredView};
 pub use times::{Created, parse_instant};

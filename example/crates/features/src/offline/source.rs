@@ -99,6 +99,8 @@ pub struct Entities {
     pub table: DataFrame,
     /// The column of instants.
     pub time: String,
+    /// What a day without an hour stands for: so many microseconds after its midnight. 0 unless it is set.
+    pub day_means: u64,
 }
 
 impl Entities {
@@ -111,14 +113,16 @@ impl Entities {
             },
             table,
             time: time.into(),
+            day_means: 0,
         }
     }
 
-    /// Reads them from a file: Parquet, or CSV, whose columns stay text.
+    /// Reads them from a file: Parquet, or CSV, whose columns stay text. Of the columns `times`, the first
+    /// that is there says as of when values are wanted.
     ///
     /// # Errors
-    /// If the file cannot be read or is neither.
-    pub fn read(path: &Path, time: &str) -> OfflineResult<Entities> {
+    /// If the file cannot be read or is neither, or has none of the columns.
+    pub fn read(path: &Path, times: &[&str]) -> OfflineResult<Entities> {
         let lines = path
             .extension()
             .is_none_or(|ending| !ending.eq_ignore_ascii_case("parquet"));
@@ -134,13 +138,28 @@ impl Entities {
                     .collect::<Vec<_>>(),
             )?
         };
+        let place = Place {
+            name: path.display().to_string(),
+            lines,
+        };
+        let there = columns_of(&table);
+        let is_there = |time: &&&str| there.iter().any(|(name, _)| name == **time);
+        let time = match times.iter().find(is_there) {
+            Some(time) => *time,
+            None => {
+                return Err(OfflineError::MissingColumn {
+                    column: times.join("\" or \""),
+                    place: place.name,
+                    purpose: "which says as of when values are wanted",
+                    found: names_of(&there),
+                });
+            }
+        };
         Ok(Entities {
-            place: Place {
-                name: path.display().to_string(),
-                lines,
-            },
+            place,
             table,
             time: time.into(),
+            day_means: 0,
         })
     }
 }
@@ -192,11 +211,12 @@ pub(super) fn kind_of(
             place: place.into(),
             column: column.into(),
             purpose,
-            found: columns
-                .iter()
-                .map(|(name, _)| name.as_str())
-                .collect::<Vec<_>>()
-                .join(", "),
+            found: names_of(columns),
         }),
     }
+}
+
+fn names_of(columns: &[(String, DataType)]) -> String {
+    let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+    names.join(", ")
 }

@@ -111,6 +111,15 @@ impl Times {
         })
     }
 
+    /// If they are days: takes each as an instant so long after its midnight.
+    pub fn let_days_mean(&mut self, after: u64) {
+        if self.zone == Zone::Day {
+            for instant in self.micros.iter_mut().flatten() {
+                *instant = instant.saturating_add_unsigned(after);
+            }
+        }
+    }
+
     /// The instants, if none is missing.
     pub fn all_known(&self, place: &Place) -> OfflineResult<Vec<i64>> {
         let missing = self.micros.iter().position(Option::is_none);

@@ -239,7 +239,7 @@ fn entity_rows_of_a_text_file_are_read_as_the_view_needs_them() {
         instants("event", &[Some(nine)]),
         Column::new("load".into(), [1]),
     ]);
-    let rows = Entities::read(&path, "at").unwrap();
+    let rows = Entities::read(&path, &["event_timestamp", "at"]).unwrap();
     let result = get_historical_features(&rows, &[view(&source, &["load"])], SEEN).unwrap();
     assert_eq!(numbers(&result, "load"), [Some(1), None, None]);
     source
@@ -253,6 +253,31 @@ fn entity_rows_of_a_text_file_are_read_as_the_view_needs_them() {
     let said = error.to_string();
     let said = said.replace(&folder.path().display().to_string(), "");
     insta::assert_snapshot!(said, @r#"/entities.csv, line 2, column "machine": "7" is not a date, as the view's key is"#);
+}
+
+#[test]
+fn a_day_without_an_hour_may_stand_for_an_hour_of_it() {
+    let source = frame(vec![
+        Column::new("machine".into(), ["a", "a"]),
+        dates("event", &[1, 2]),
+        Column::new("load".into(), [1, 2]),
+    ]);
+    let day = 86_400_000_000;
+    let mut view = view(&source, &["load"]);
+    view.created = Created::After(day);
+    let get = |at: Column, means: u64| {
+        let mut rows = entities(vec![Column::new("machine".into(), ["a"]), at]);
+        rows.day_means = means;
+        let result = get_historical_features(&rows, std::slice::from_ref(&view), SEEN);
+        numbers(&result.unwrap(), "load")[0]
+    };
+    assert_eq!(
+        get(dates("at", &[2]), 0),
+        Some(1),
+        "its midnight: day 2 isn't over"
+    );
+    assert_eq!(get(dates("at", &[2]), day), Some(2));
+    assert_eq!(get(instants("at", &[Some(2 * day as i64)]), day), Some(1));
 }
 
 #[test]

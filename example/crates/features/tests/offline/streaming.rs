@@ -163,13 +163,10 @@ proptest! {
         ttl in prop_oneof![Just(0u64), 1u64..5],
         created: bool,
     ) {
-        let column = |part: fn(&(i64, i64, Option<i64>)) -> Option<i64>| -> Vec<_> {
-            rows.iter().map(part).collect()
-        };
         let whole = table(vec![
-            Column::new("machine".into(), column(|row| Some(row.0))),
-            instants("event", &column(|row| Some(row.1))),
-            instants("created", &column(|row| row.2)),
+            Column::new("machine".into(), rows.iter().map(|row| row.0).collect::<Vec<_>>()),
+            instants("event", &rows.iter().map(|row| Some(row.1)).collect::<Vec<_>>()),
+            instants("created", &rows.iter().map(|row| row.2).collect::<Vec<_>>()),
             Column::new("load".into(), (0..rows.len() as i32).collect::<Vec<_>>()),
         ]);
         let asked = entities(vec![

@@ -2,6 +2,7 @@
 
 mod beside;
 mod build;
+mod get;
 mod show;
 
 use super::needs;
@@ -10,6 +11,7 @@ use crate::{Context, Outcome, Project};
 
 pub(crate) use beside::Beside;
 pub(crate) use build::{declared, learned_until, version};
+pub(crate) use get::GetArguments;
 
 pub(super) fn run<P: Project>(
     project: &P,
@@ -22,5 +24,6 @@ pub(super) fn run<P: Project>(
         FeaturesCommand::Lineage { name } => show::lineage(&name, &context),
         FeaturesCommand::Stats { table } => show::stats(&table, &context),
         FeaturesCommand::Build(arguments) => build::run(project, arguments, &context),
+        FeaturesCommand::Get(arguments) => get::run(&arguments, &context),
     }
 }

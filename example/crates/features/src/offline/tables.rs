@@ -1,0 +1,51 @@
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::{Created, JoinKey, Source, View};
+
+/// Microseconds of a day.
+pub const DAY_MICROS: u64 = 86_400_000_000;
+
+/// A view whose values somebody else has made, as features.yaml declares it: they are read and not computed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredView {
+    /// Its name.
+    pub name: String,
+    /// What it holds, in a sentence.
+    #[serde(default)]
+    pub description: String,
+    /// The Parquet file with its values.
+    pub file: PathBuf,
+    /// The columns that say of whom a row speaks.
+    pub keys: Vec<String>,
+    /// The column that says of when it speaks.
+    pub event: String,
+    /// The column that says when it became known; without, at once.
+    #[serde(default)]
+    pub created: Option<String>,
+    /// For how many days a value counts; 0 is for ever.
+    #[serde(default)]
+    pub ttl_days: u16,
+    /// The columns that are its features.
+    pub fields: Vec<String>,
+}
+
+impl StoredView {
+    /// The view with these of its fields, over its opened file.
+    pub fn view<'a>(&self, source: &'a dyn Source, fields: Vec<String>) -> View<'a> {
+        View {
+            name: self.name.clone(),
+            source,
+            keys: self.keys.iter().map(|key| JoinKey::same(key)).collect(),
+            event: self.event.clone(),
+            created: match &self.created {
+                Some(column) => Created::Column(column.clone()),
+                None => Created::After(0),
+            },
+            ttl: u64::from(self.ttl_days) * DAY_MICROS,
+            fields,
+        }
+    }
+}
