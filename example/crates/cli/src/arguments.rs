@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 
-use crate::commands::features::GetArguments;
+use crate::commands::features::{GetArguments, ImportArguments};
 use crate::commands::pipeline::PipelineCommand;
 use crate::commands::report::ReportArguments;
 use crate::commands::versioning::{StatusArguments, VersioningCommand};
@@ -237,6 +237,8 @@ pub(crate) enum FeaturesCommand {
     Build(BuildArguments),
     /// Put beside entity rows the values that were known at their instants
     Get(GetArguments),
+    /// Keep the values of a view that somebody else has made in the bucket
+    Import(ImportArguments),
 }
 
 #[derive(Debug, Args)]

@@ -49,9 +49,7 @@ impl Timeline {
         if rule.created {
             rows.retain(|row| row.created.is_some());
         }
-        if !rows.is_sorted() {
-            rows.par_sort_unstable();
-        }
+        sort(&mut rows);
         let late = |row: &Candidate| row.created > Some(row.event);
         let created = (rule.created && rows.par_iter().any(late)).then(|| Earliest::new(&rows));
         Timeline {
@@ -82,6 +80,40 @@ impl Timeline {
             .map(|asked| self.latest(*asked).map(|row| row.row))
             .collect()
     }
+}
+
+/// Sorts rows. They mostly come in order of time, so that what is left to do is to put those of each key
+/// together.
+fn sort(rows: &mut Vec<Candidate>) {
+    if rows.is_sorted() {
+        return;
+    }
+    let keys = rows
+        .iter()
+        .map(|row| row.key as usize + 1)
+        .max()
+        .unwrap_or(0);
+    if keys > rows.len() {
+        return rows.par_sort_unstable();
+    }
+    let mut places = vec![0; keys + 1];
+    for row in rows.iter() {
+        places[row.key as usize + 1] += 1;
+    }
+    for key in 0..keys {
+        places[key + 1] += places[key];
+    }
+    let mut sorted = rows.clone();
+    for row in rows.iter() {
+        let place = &mut places[row.key as usize];
+        sorted[*place] = *row;
+        *place += 1;
+    }
+    sorted
+        .par_chunk_by_mut(|a, b| a.key == b.key)
+        .filter(|rows| !rows.is_sorted())
+        .for_each(|rows| rows.sort_unstable());
+    *rows = sorted;
 }
 
 /// For "the last row up to here that was created by then", in as many steps as a binary search: a tree over

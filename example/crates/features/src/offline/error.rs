@@ -136,7 +136,9 @@ impl OfflineError {
                     | std::io::ErrorKind::PermissionDenied
                     | std::io::ErrorKind::IsADirectory
             ),
-            OfflineError::Store(_) | OfflineError::Frame { .. } => false,
+            OfflineError::Store(_) | OfflineError::Damaged { .. } | OfflineError::Frame { .. } => {
+                false
+            }
             _ => true,
         }
     }

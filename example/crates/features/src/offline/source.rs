@@ -25,6 +25,24 @@ pub trait Source: Sync {
     fn read(&self, part: usize, columns: &[&str]) -> OfflineResult<DataFrame>;
 }
 
+impl<S: Source + ?Sized> Source for &S {
+    fn name(&self) -> String {
+        (**self).name()
+    }
+
+    fn columns(&self) -> Vec<(String, DataType)> {
+        (**self).columns()
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        (**self).parts()
+    }
+
+    fn read(&self, part: usize, columns: &[&str]) -> OfflineResult<DataFrame> {
+        (**self).read(part, columns)
+    }
+}
+
 /// What is known of a part of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {

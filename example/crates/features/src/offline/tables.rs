@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::{Created, JoinKey, Source, View};
+use super::{Created, JoinKey, Period, Source, TableSpec, View};
 
 /// Microseconds of a day.
 pub const DAY_MICROS: u64 = 86_400_000_000;
@@ -16,8 +16,15 @@ pub struct StoredView {
     /// What it holds, in a sentence.
     #[serde(default)]
     pub description: String,
-    /// The Parquet file with its values.
-    pub file: PathBuf,
+    /// The Parquet file with its values; without, they are in the bucket.
+    #[serde(default)]
+    pub file: Option<PathBuf>,
+    /// The URL of the bucket that has its values, in a table called as the view.
+    #[serde(default)]
+    pub bucket: Option<String>,
+    /// How long a time a partition in the bucket covers.
+    #[serde(default)]
+    pub period: Period,
     /// The columns that say of whom a row speaks.
     pub keys: Vec<String>,
     /// The column that says of when it speaks.
@@ -33,7 +40,7 @@ pub struct StoredView {
 }
 
 impl StoredView {
-    /// The view with these of its fields, over its opened file.
+    /// The view with these of its fields, over its opened table.
     pub fn view<'a>(&self, source: &'a dyn Source, fields: Vec<String>) -> View<'a> {
         View {
             name: self.name.clone(),
@@ -46,6 +53,17 @@ impl StoredView {
             },
             ttl: u64::from(self.ttl_days) * DAY_MICROS,
             fields,
+        }
+    }
+
+    /// How its table is kept in the bucket; `source_hash` says what it is made from.
+    pub fn spec(&self, source_hash: String) -> TableSpec {
+        TableSpec {
+            keys: self.keys.clone(),
+            event: self.event.clone(),
+            created: self.created.clone(),
+            period: self.period,
+            source_hash,
         }
     }
 }

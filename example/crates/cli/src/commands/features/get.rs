@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 use mlops_data::json;
-use mlops_data::tables::frames::{self, ParquetFile};
+use mlops_data::tables::frames;
 use mlops_features::offline::{Entities, Options, StoredView, View, get_historical_features};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::super::{needs, write_folder};
+use super::super::write_folder;
+use super::stored::{Opened, declared};
 use crate::output::thousands;
-use crate::params::from_yaml;
 use crate::{Context, Failure, Outcome};
 
 #[derive(Debug, Args)]
@@ -51,14 +51,19 @@ pub(super) fn run(arguments: &GetArguments, context: &Context) -> Outcome<()> {
     let entities = Entities::read(&arguments.entities, &times)?;
     let declared = declared(Path::new("features.yaml"))?;
     let wanted = wanted(&declared, &arguments.features)?;
-    let files = wanted
+    let opened = wanted
         .iter()
-        .map(|(view, _)| Ok(ParquetFile::open(&view.file)?))
+        .map(|(view, _)| Opened::of(view))
+        .collect::<Outcome<Vec<_>>>()?;
+    let sources = wanted
+        .iter()
+        .zip(&opened)
+        .map(|((view, _), opened)| opened.source(view))
         .collect::<Outcome<Vec<_>>>()?;
     let views: Vec<View<'_>> = wanted
         .into_iter()
-        .zip(&files)
-        .map(|((view, fields), file)| view.view(file, fields))
+        .zip(&sources)
+        .map(|((view, fields), source)| view.view(source.as_ref(), fields))
         .collect();
     let options = Options {
         created: !arguments.without_created,
@@ -89,21 +94,6 @@ pub(super) fn run(arguments: &GetArguments, context: &Context) -> Outcome<()> {
         got.out
     );
     Ok(context.output.show(&got, text)?)
-}
-
-#[derive(Deserialize)]
-struct Tables {
-    #[serde(default)]
-    tables: Vec<StoredView>,
-}
-
-/// The views whose values stand in files.
-fn declared(path: &Path) -> Outcome<Vec<StoredView>> {
-    needs(path, "new")?;
-    let text = std::fs::read_to_string(path).map_err(anyhow::Error::from)?;
-    let tables: Tables = from_yaml(&text)
-        .map_err(|error| Failure::user(error.context(path.display().to_string())))?;
-    Ok(tables.tables)
 }
 
 /// The views that hold what is asked for, each with its fields.

@@ -4,6 +4,7 @@ mod beside;
 mod build;
 mod get;
 mod show;
+mod stored;
 
 use super::needs;
 use crate::arguments::FeaturesCommand;
@@ -12,6 +13,7 @@ use crate::{Context, Outcome, Project};
 pub(crate) use beside::Beside;
 pub(crate) use build::{declared, learned_until, version};
 pub(crate) use get::GetArguments;
+pub(crate) use stored::ImportArguments;
 
 pub(super) fn run<P: Project>(
     project: &P,
@@ -25,5 +27,6 @@ pub(super) fn run<P: Project>(
         FeaturesCommand::Stats { table } => show::stats(&table, &context),
         FeaturesCommand::Build(arguments) => build::run(project, arguments, &context),
         FeaturesCommand::Get(arguments) => get::run(&arguments, &context),
+        FeaturesCommand::Import(arguments) => stored::import(&arguments, &context),
     }
 }

@@ -2,7 +2,7 @@ use polars::prelude::{DataType, TimeUnit, TimeZone};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::Period;
+use super::{Period, TableSpec};
 use crate::offline::{OfflineError, OfflineResult};
 
 /// What belongs to a table: one generation of it.
@@ -67,6 +67,13 @@ pub struct Partition {
 }
 
 impl Manifest {
+    /// Whether the table was written to such a wish, from such a source.
+    pub fn is_made_to(&self, spec: &TableSpec) -> bool {
+        let own = (&self.keys, &self.event, &self.created, self.period);
+        own == (&spec.keys, &spec.event, &spec.created, spec.period)
+            && self.source_hash == spec.source_hash
+    }
+
     /// The form that this program writes.
     pub(super) const FORMAT: u32 = 1;
 

@@ -1,0 +1,159 @@
+//! Values of the past for entity rows, from files and from the bucket.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use mlops_data::{Column, Table, Values, calendar, tables};
+
+const FEATURES: &str = "
+entities: []
+sources: []
+views: []
+services: []
+tables:
+- {name: load, file: load.parquet, keys: [machine], event: day, ttl_days: 2, fields: [mean, peak]}
+- {name: kept, bucket: bucket, keys: [machine], event: day, created: known, fields: [mean, peak]}
+- {name: both, file: load.parquet, bucket: bucket, keys: [], event: day, fields: [mean]}
+";
+
+const ENTITIES: &str = "machine,event_timestamp,fails
+a,2020-01-02,no
+b,2020-01-02 12:00:00,yes
+a,2020-01-01 23:59:59.999999,no
+a,2020-01-05,no
+a,2020-01-02,no
+c,2020-01-02,no
+";
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Folder {
+        let folder = Folder(tempfile::tempdir().unwrap());
+        let contract = include_str!("../../../contract.yaml");
+        std::fs::write(folder.path().join("contract.yaml"), contract).unwrap();
+        std::fs::write(folder.path().join("features.yaml"), FEATURES).unwrap();
+        std::fs::write(folder.path().join("asked.csv"), ENTITIES).unwrap();
+        folder.write_loads(2.0);
+        folder
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Three days of two machines; the last row of `a` became known a day late.
+    fn write_loads(&self, peak: f32) {
+        let days = ["2020-01-01", "2020-01-01", "2020-01-02", "2019-12-31"];
+        let known = ["2020-01-01", "2020-01-01", "2020-01-03", "2019-12-31"];
+        let days_of = |texts: [&str; 4]| {
+            Values::Date(
+                texts
+                    .map(|text| calendar::parse_iso(text).unwrap())
+                    .to_vec(),
+            )
+        };
+        let column = |name: &str, values| Column {
+            name: name.into(),
+            values,
+        };
+        let machine = Values::Category {
+            codes: vec![0, 1, 0, 0],
+            levels: vec!["a".into(), "b".into()],
+        };
+        let table = Table::new(vec![
+            column("machine", machine),
+            column("day", days_of(days)),
+            column("known", days_of(known)),
+            column("mean", Values::Single(vec![0.5, f32::NAN, 1.5, 0.25])),
+            column("peak", Values::Single(vec![1.0, peak, 3.0, 0.5])),
+        ]);
+        tables::write(&self.path().join("load.parquet"), &table.unwrap()).unwrap();
+    }
+
+    fn run(&self, arguments: &str) -> (i32, String, String) {
+        let output = Command::cargo_bin("rain")
+            .unwrap()
+            .current_dir(self.path())
+            .args(arguments.split(' '))
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (
+            output.status.code().unwrap(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    }
+
+    fn good(&self, arguments: &str) -> String {
+        let (code, stdout, stderr) = self.run(arguments);
+        assert_eq!(code, 0, "{stderr}");
+        stdout
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path().join(name)).unwrap()
+    }
+}
+
+#[test]
+fn entity_rows_get_what_was_known_at_their_instants() {
+    let folder = Folder::new();
+    let said =
+        folder.good("features get --entities asked.csv --features load --out got/values.csv");
+    assert_eq!(said, "6 entity rows × 2 features → got/values.csv\n");
+    insta::assert_snapshot!(folder.read("got/values.csv"), @"");
+    let lines = folder.good("features get --entities asked.csv --features load:peak --full-names");
+    insta::assert_snapshot!(lines.lines().take(2).collect::<Vec<_>>().join("\n"), @"");
+}
+
+#[test]
+fn a_table_in_the_bucket_gives_what_its_file_gives() {
+    let folder = Folder::new();
+    let (code, _, said) = folder.run("features get --entities asked.csv --features kept");
+    insta::assert_snapshot!(format!("{code} {said}"), @"");
+    let said = [
+        folder.good("features import kept load.parquet"),
+        folder.good("features import kept load.parquet"),
+    ];
+    insta::assert_snapshot!(said.concat(), @"");
+    let get = |more: &str| {
+        let ask =
+            "features get --entities asked.csv --features kept:mean,kept:peak --out values.csv";
+        folder.good(&format!("{ask}{more}"));
+        folder.read("values.csv")
+    };
+    insta::assert_snapshot!(get(""), @"");
+    insta::assert_snapshot!(get(" --without-created"), @"");
+    folder.write_loads(9.0);
+    assert!(
+        folder
+            .good("features import kept load.parquet")
+            .contains("generation 2")
+    );
+    assert!(get("").contains("b,2020-01-02 12:00:00,yes,,9\n"));
+}
+
+#[test]
+fn mistakes_are_told_with_what_to_do() {
+    let folder = Folder::new();
+    let mut told = String::new();
+    for arguments in [
+        "features get --entities asked.csv --features laod",
+        "features get --entities asked.csv --features load:pek",
+        "features get --entities asked.csv --features both",
+        "features get --entities asked.csv --features load,load",
+        "features get --entities asked.csv --features load --time when",
+        "features get --entities none.csv --features load",
+        "features get --entities asked.csv --features load --out values.txt",
+        "features import load load.parquet",
+        "features import kept asked.csv",
+    ] {
+        let (code, _, said) = folder.run(arguments);
+        told += &format!("{code} {said}");
+    }
+    insta::assert_snapshot!(told, @"");
+}
