@@ -18,7 +18,7 @@ mod service;
 pub mod statistics;
 mod window;
 
-pub use definitions::{Definitions, FeatureType};
+pub use definitions::{Definitions, FeatureType, Period, StoredView};
 pub use error::{FeatureError, Result};
 pub use history::{History, Windows};
 pub use observation::{Observation, observe};

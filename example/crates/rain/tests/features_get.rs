@@ -15,7 +15,6 @@ services: []
 tables:
 - {name: load, file: load.parquet, keys: [machine], event: day, ttl_days: 2, fields: [mean, peak]}
 - {name: kept, bucket: bucket, keys: [machine], event: day, created: known, fields: [mean, peak]}
-- {name: both, file: load.parquet, bucket: bucket, keys: [], event: day, fields: [mean]}
 ";
 
 const ENTITIES: &str = "machine,event_timestamp,fails
@@ -105,29 +104,59 @@ fn entity_rows_get_what_was_known_at_their_instants() {
     let said =
         folder.good("features get --entities asked.csv --features load --out got/values.csv");
     assert_eq!(said, "6 entity rows × 2 features → got/values.csv\n");
-    insta::assert_snapshot!(folder.read("got/values.csv"), @"");
+    insta::assert_snapshot!(folder.read("got/values.csv"), @r"
+    machine,event_timestamp,fails,mean,peak
+    a,2020-01-02,no,1.5,3
+    b,2020-01-02 12:00:00,yes,,2
+    a,2020-01-01 23:59:59.999999,no,0.5,1
+    a,2020-01-05,no,,
+    a,2020-01-02,no,1.5,3
+    c,2020-01-02,no,,
+    ");
     let lines = folder.good("features get --entities asked.csv --features load:peak --full-names");
-    insta::assert_snapshot!(lines.lines().take(2).collect::<Vec<_>>().join("\n"), @"");
+    insta::assert_snapshot!(lines.lines().take(2).collect::<Vec<_>>().join("\n"), @r#"
+    {"machine":"a","event_timestamp":"2020-01-02","fails":"no","load__peak":3}
+    {"machine":"b","event_timestamp":"2020-01-02 12:00:00","fails":"yes","load__peak":2}
+    "#);
 }
 
 #[test]
 fn a_table_in_the_bucket_gives_what_its_file_gives() {
     let folder = Folder::new();
     let (code, _, said) = folder.run("features get --entities asked.csv --features kept");
-    insta::assert_snapshot!(format!("{code} {said}"), @"");
+    insta::assert_snapshot!(format!("{code} {said}"), @r#"2 error: view "kept" has no values yet: `features import kept FILE` brings them"#);
     let said = [
         folder.good("features import kept load.parquet"),
         folder.good("features import kept load.parquet"),
     ];
-    insta::assert_snapshot!(said.concat(), @"");
+    insta::assert_snapshot!(said.concat(), @r#"
+    4 rows in 2 partitions: generation 1 of "kept"
+    4 rows in 2 partitions: generation 1 of "kept", as it was
+    "#);
     let get = |more: &str| {
         let ask =
             "features get --entities asked.csv --features kept:mean,kept:peak --out values.csv";
         folder.good(&format!("{ask}{more}"));
         folder.read("values.csv")
     };
-    insta::assert_snapshot!(get(""), @"");
-    insta::assert_snapshot!(get(" --without-created"), @"");
+    insta::assert_snapshot!(get(""), @r"
+    machine,event_timestamp,fails,mean,peak
+    a,2020-01-02,no,0.5,1
+    b,2020-01-02 12:00:00,yes,,2
+    a,2020-01-01 23:59:59.999999,no,0.5,1
+    a,2020-01-05,no,1.5,3
+    a,2020-01-02,no,0.5,1
+    c,2020-01-02,no,,
+    ");
+    insta::assert_snapshot!(get(" --without-created"), @r"
+    machine,event_timestamp,fails,mean,peak
+    a,2020-01-02,no,1.5,3
+    b,2020-01-02 12:00:00,yes,,2
+    a,2020-01-01 23:59:59.999999,no,0.5,1
+    a,2020-01-05,no,1.5,3
+    a,2020-01-02,no,1.5,3
+    c,2020-01-02,no,,
+    ");
     folder.write_loads(9.0);
     assert!(
         folder
@@ -144,7 +173,6 @@ fn mistakes_are_told_with_what_to_do() {
     for arguments in [
         "features get --entities asked.csv --features laod",
         "features get --entities asked.csv --features load:pek",
-        "features get --entities asked.csv --features both",
         "features get --entities asked.csv --features load,load",
         "features get --entities asked.csv --features load --time when",
         "features get --entities none.csv --features load",
@@ -155,5 +183,14 @@ fn mistakes_are_told_with_what_to_do() {
         let (code, _, said) = folder.run(arguments);
         told += &format!("{code} {said}");
     }
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r#"
+    2 error: --features laod: there is no such view or feature; there are load, kept
+    2 error: --features load:pek: there is no such feature in this view; there are mean, peak
+    2 error: the result would have two columns called "mean" ("mean" of view "load" and "mean" of view "load"): ask for full feature names, or for one of them only
+    2 error: asked.csv has no column "when", which says as of when values are wanted; it has machine, event_timestamp, fails
+    2 error: none.csv: No such file or directory (os error 2)
+    2 error: values.txt: the name must end in .csv or .parquet, to say how to write it
+    2 error: view "load" has no bucket: give it `bucket:` in features.yaml
+    2 error: asked.csv: this is no Parquet file; write one, with the ending .parquet
+    "#);
 }

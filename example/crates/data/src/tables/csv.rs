@@ -68,7 +68,14 @@ fn table(
             place: *place,
         })
         .collect();
-    let columns = fill(path, &text, source, &wanted, &contract.missing, &contract.path)?;
+    let columns = fill(
+        path,
+        &text,
+        source,
+        &wanted,
+        &contract.missing,
+        &contract.path,
+    )?;
     let table = Table::new(columns).ok_or_else(|| DataError::File {
         path: path.into(),
         message: "the file cannot be read, and it is not clear why: columns differ in length"
@@ -156,9 +163,7 @@ fn fill(
         .map(|((column, values), words)| Column {
             name: column.name.into(),
             values: match values {
-                Values::Category { codes, .. } => {
-                    words::category(codes, &words, column.declared)
-                }
+                Values::Category { codes, .. } => words::category(codes, &words, column.declared),
                 values => values,
             },
         })

@@ -59,12 +59,20 @@ fn twice(definitions: &Definitions, faults: &mut Vec<String>) {
     // They are referred to in the same lists.
     let sources = definitions.sources.iter().map(|source| &source.name);
     let views = definitions.views.iter().map(|view| &view.name);
+    let tables = definitions.tables.iter().map(|table| &table.name);
     let fields = definitions.views.iter().flat_map(|view| &view.fields);
     let fields = fields.map(|field| &field.name);
     repeated(
         "a source, view or feature",
-        sources.chain(views).chain(fields).collect(),
+        sources.chain(views).chain(tables).chain(fields).collect(),
     );
+    for table in &definitions.tables {
+        if table.file.is_some() == table.bucket.is_some() {
+            let name = &table.name;
+            let fault = format!("table {:?} needs either `file` or `bucket`", name.value);
+            faults.push(at(name, fault));
+        }
+    }
 }
 
 fn columns(definitions: &Definitions, contract: &Contract, faults: &mut Vec<String>) {

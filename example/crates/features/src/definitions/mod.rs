@@ -3,6 +3,7 @@
 
 mod check;
 mod lineage;
+mod stored;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use serde_saphyr::Spanned;
 use sha2::{Digest, Sha256};
 
 pub use lineage::Lineage;
+pub use stored::{Period, StoredView};
 
 use crate::{Extent, FeatureError, Result};
 
@@ -27,6 +29,9 @@ pub struct Definitions {
     pub sources: Vec<Source>,
     /// Features that belong together.
     pub views: Vec<View>,
+    /// Views whose values are read and not computed.
+    #[serde(default)]
+    pub tables: Vec<StoredView>,
     /// The lists of features that models ask for.
     pub services: Vec<Service>,
     #[serde(skip)]

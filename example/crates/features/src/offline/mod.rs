@@ -21,8 +21,7 @@ pub use get::{Options, View, get_historical_features};
 pub use keys::JoinKey;
 pub use source::{Entities, Frame, Part, Source};
 pub use store::{
-    Cleaned, Generation, Manifest, OfflineStore, Partition, Period, Snapshot, StoredColumn,
-    TableSpec,
+    Cleaned, Generation, Manifest, OfflineStore, Partition, Snapshot, StoredColumn, TableSpec,
 };
-pub use tables::{DAY_MICROS, StoredView};
+pub use tables::DAY_MICROS;
 pub use times::{Created, parse_instant};

@@ -1,8 +1,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use mlops_features::Period;
 use mlops_features::offline::{
-    Created, JoinKey, OfflineError, OfflineStore, Options, Period, Source, TableSpec, View,
+    Created, JoinKey, OfflineError, OfflineStore, Options, Source, TableSpec, View,
     get_historical_features,
 };
 use mlops_store::faults::{Faults, Faulty};

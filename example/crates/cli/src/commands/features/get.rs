@@ -4,26 +4,40 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 use mlops_data::json;
-use mlops_data::tables::frames;
-use mlops_features::offline::{Entities, Options, StoredView, View, get_historical_features};
+use mlops_data::tables::frames::{self, ParquetFile};
+use mlops_features::offline::{
+    Created, DAY_MICROS, Entities, JoinKey, Options, View, get_historical_features,
+};
 use serde::Serialize;
 
-use super::super::write_folder;
-use super::stored::{Opened, declared};
+use super::super::{needs, write_folder};
+use super::stored::Opened;
+use super::wanted::{self, Place};
 use crate::output::thousands;
-use crate::{Context, Failure, Outcome};
+use crate::{Context, Outcome};
 
 #[derive(Debug, Args)]
 pub(crate) struct GetArguments {
     /// Of whom and as of when: CSV or Parquet with the keys and a column of instants; other columns stay
     #[arg(long, value_hint = ValueHint::FilePath)]
     entities: PathBuf,
-    /// What is wanted: views (`view`) or features (`view:feature`), in this order
-    #[arg(long, value_delimiter = ',', required = true)]
+    /// What is wanted: all features of this service. A day then stands for the hour at which its forecast is issued
+    #[arg(
+        long,
+        value_name = "NAME",
+        required_unless_present = "features",
+        conflicts_with = "features"
+    )]
+    service: Option<String>,
+    /// What is wanted: views (`view`) or features (`view:feature`). A day then stands for its midnight
+    #[arg(long, value_delimiter = ',')]
     features: Vec<String>,
     /// The column of instants; without, `event_timestamp` or the contract's time
     #[arg(long, value_name = "COLUMN")]
     time: Option<String>,
+    /// Where the values of computed views stand
+    #[arg(long, default_value = "data/features.parquet", value_hint = ValueHint::FilePath)]
+    table: PathBuf,
     /// Where to (.csv or .parquet); without, JSON lines to standard output
     #[arg(long, value_hint = ValueHint::FilePath)]
     out: Option<PathBuf>,
@@ -44,27 +58,53 @@ struct Got {
 
 pub(super) fn run(arguments: &GetArguments, context: &Context) -> Outcome<()> {
     let contract = context.contract()?;
+    let definitions = context.definitions(&contract)?;
     let times = match &arguments.time {
         Some(time) => vec![time.as_str()],
         None => vec!["event_timestamp", contract.time.as_str()],
     };
-    let entities = Entities::read(&arguments.entities, &times)?;
-    let declared = declared(Path::new("features.yaml"))?;
-    let wanted = wanted(&declared, &arguments.features)?;
-    let opened = wanted
+    let mut entities = Entities::read(&arguments.entities, &times)?;
+    // A day's values are known when the forecast is issued; without one, when the day is over.
+    let (wanted, known_after) = match &arguments.service {
+        Some(name) => {
+            let issued_at = definitions.service(name)?.issued_at;
+            let known_after = (issued_at / 24.0 * DAY_MICROS as f64) as u64;
+            entities.day_means = known_after;
+            (wanted::of_service(&definitions, name)?, known_after)
+        }
+        None => (
+            wanted::by_name(&definitions, &arguments.features)?,
+            DAY_MICROS,
+        ),
+    };
+    let opened = Opened::all(&wanted)?;
+    let stored = opened
         .iter()
-        .map(|(view, _)| Opened::of(view))
+        .map(|opened| opened.as_ref().map(Opened::source).transpose())
         .collect::<Outcome<Vec<_>>>()?;
-    let sources = wanted
-        .iter()
-        .zip(&opened)
-        .map(|((view, _), opened)| opened.source(view))
-        .collect::<Outcome<Vec<_>>>()?;
-    let views: Vec<View<'_>> = wanted
-        .into_iter()
-        .zip(&sources)
-        .map(|((view, fields), source)| view.view(source.as_ref(), fields))
-        .collect();
+    let table = match stored.iter().any(Option::is_none) {
+        true => Some(computed_table(&arguments.table)?),
+        false => None,
+    };
+    let mut views: Vec<View<'_>> = Vec::new();
+    for (wanted, stored) in wanted.iter().zip(&stored) {
+        match (&wanted.place, stored, &table) {
+            (Place::Stored(view), Some(source), _) => {
+                views.push(view.view(source.as_ref(), wanted.fields.clone()));
+            }
+            (Place::Computed { view, ttl_days }, _, Some(table)) => views.push(View {
+                name: (*view).into(),
+                source: table,
+                keys: vec![JoinKey::same(&contract.entity)],
+                event: contract.time.clone(),
+                created: Created::After(known_after),
+                ttl: u64::from(*ttl_days) * DAY_MICROS,
+                fields: wanted.fields.clone(),
+            }),
+            // What a view needs has been opened above.
+            _ => {}
+        }
+    }
     let options = Options {
         created: !arguments.without_created,
         full_names: arguments.full_names,
@@ -96,44 +136,8 @@ pub(super) fn run(arguments: &GetArguments, context: &Context) -> Outcome<()> {
     Ok(context.output.show(&got, text)?)
 }
 
-/// The views that hold what is asked for, each with its fields.
-fn wanted<'a>(
-    declared: &'a [StoredView],
-    asked: &[String],
-) -> Outcome<Vec<(&'a StoredView, Vec<String>)>> {
-    let mut wanted: Vec<(&StoredView, Vec<String>)> = Vec::new();
-    for asked in asked {
-        let (name, field) = match asked.split_once(':') {
-            Some((view, field)) => (view, Some(field)),
-            None => (asked.as_str(), None),
-        };
-        let unknown = |what: &str, known: Vec<&str>| {
-            Failure::user(anyhow::anyhow!(
-                "--features {asked}: there is no {what}; there are {}",
-                known.join(", ")
-            ))
-        };
-        let view = declared
-            .iter()
-            .find(|view| view.name == name)
-            .ok_or_else(|| {
-                unknown(
-                    "such view",
-                    declared.iter().map(|view| view.name.as_str()).collect(),
-                )
-            })?;
-        let fields = match field {
-            None => view.fields.clone(),
-            Some(field) if view.fields.iter().any(|known| known == field) => vec![field.into()],
-            Some(_) => {
-                let known = view.fields.iter().map(String::as_str).collect();
-                return Err(unknown(&format!("such feature in view {name}"), known));
-            }
-        };
-        match wanted.iter_mut().find(|(known, _)| known.name == view.name) {
-            Some((_, known)) => known.extend(fields),
-            None => wanted.push((view, fields)),
-        }
-    }
-    Ok(wanted)
+/// The feature table, from which the values of all computed views are read at once.
+fn computed_table(path: &Path) -> Outcome<ParquetFile> {
+    needs(path, "features build")?;
+    Ok(ParquetFile::open(path)?)
 }

@@ -5,6 +5,7 @@ mod build;
 mod get;
 mod show;
 mod stored;
+mod wanted;
 
 use super::needs;
 use crate::arguments::FeaturesCommand;

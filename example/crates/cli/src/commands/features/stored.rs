@@ -7,14 +7,14 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueHint};
 use mlops_data::tables::frames::ParquetFile;
-use mlops_features::offline::{Cleaned, OfflineStore, Source, StoredView};
+use mlops_features::StoredView;
+use mlops_features::offline::{Cleaned, OfflineStore, Source};
 use mlops_store::{Bucket, Settings};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::super::needs;
+use super::wanted::{Place, Wanted};
 use crate::output::thousands;
-use crate::params::from_yaml;
 use crate::{Context, Failure, Outcome};
 
 #[derive(Debug, Args)]
@@ -44,18 +44,18 @@ const GRACE: Duration = Duration::from_secs(24 * 3600);
 
 /// Keeps a file in the bucket as the next generation of a view's table.
 pub(super) fn import(arguments: &ImportArguments, context: &Context) -> Outcome<()> {
-    let declared = declared(Path::new("features.yaml"))?;
-    let view = find(&declared, &arguments.view)?;
+    let definitions = context.definitions(&context.contract()?)?;
+    let view = find(&definitions.tables, &arguments.view)?;
+    let name = view.name.value.as_str();
     let url = view.bucket.as_deref().ok_or_else(|| {
         Failure::user(anyhow!(
-            "view {:?} has no bucket: give it `bucket:` in features.yaml",
-            view.name
+            "view {name:?} has no bucket: give it `bucket:` in features.yaml"
         ))
     })?;
     let store = OfflineStore::new(Bucket::open(url, &Settings::default())?)?;
     let file = ParquetFile::open(&arguments.file)?;
     let spec = view.spec(hash(&arguments.file)?);
-    let now = store.open(&view.name)?;
+    let now = store.open(name)?;
     let same = now.filter(|now| now.manifest().is_made_to(&spec));
     let (generation, manifest, written) = match same {
         Some(now) => (now.generation(), now.manifest().clone(), false),
@@ -64,18 +64,18 @@ pub(super) fn import(arguments: &ImportArguments, context: &Context) -> Outcome<
             let columns: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
             let parts = Source::parts(&file).len();
             let batches = (0..parts).map(|part| Source::read(&file, part, &columns));
-            let (generation, manifest) = store.write(&view.name, &spec, batches)?;
+            let (generation, manifest) = store.write(name, &spec, batches)?;
             (generation, manifest, true)
         }
     };
     let before = SystemTime::now() - GRACE;
     let imported = Imported {
-        view: view.name.clone(),
+        view: name.into(),
         rows: manifest.rows,
         partitions: manifest.partitions.len(),
         generation,
         written,
-        cleaned: store.clean(&view.name, arguments.keep, before)?,
+        cleaned: store.clean(name, arguments.keep, before)?,
     };
     let text = format!(
         "{} rows in {} partitions: generation {generation} of {:?}{}",
@@ -104,63 +104,63 @@ fn hash(path: &Path) -> Outcome<String> {
     Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// The place of a view's values, opened.
-pub(super) enum Opened {
+/// A view whose values somebody else has made, and the open place where they stand.
+pub(super) struct Opened<'a> {
+    view: &'a StoredView,
+    place: OpenedPlace,
+}
+
+enum OpenedPlace {
     File(ParquetFile),
     Bucket(OfflineStore),
 }
 
-impl Opened {
-    pub fn of(view: &StoredView) -> Outcome<Opened> {
-        match (&view.file, &view.bucket) {
-            (Some(file), None) => Ok(Opened::File(ParquetFile::open(file)?)),
-            (None, Some(url)) => {
+impl<'a> Opened<'a> {
+    /// The places of all views that have one of their own.
+    pub fn all(wanted: &[Wanted<'a>]) -> Outcome<Vec<Option<Opened<'a>>>> {
+        let open = |wanted: &Wanted<'a>| match wanted.place {
+            Place::Stored(view) => Opened::of(view).map(Some),
+            Place::Computed { .. } => Ok(None),
+        };
+        wanted.iter().map(open).collect()
+    }
+
+    fn of(view: &'a StoredView) -> Outcome<Opened<'a>> {
+        let place = match (&view.file, &view.bucket) {
+            (Some(file), _) => OpenedPlace::File(ParquetFile::open(file)?),
+            (None, bucket) => {
+                let url = bucket.as_deref().unwrap_or_default();
                 let bucket = Bucket::open(url, &Settings::default())?;
-                Ok(Opened::Bucket(OfflineStore::new(bucket)?))
+                OpenedPlace::Bucket(OfflineStore::new(bucket)?)
             }
-            _ => Err(Failure::user(anyhow!(
-                "features.yaml: view {:?} needs either `file` or `bucket`",
-                view.name
-            ))),
-        }
+        };
+        Ok(Opened { view, place })
     }
 
     /// The table as it is now.
-    pub fn source(&self, view: &StoredView) -> Outcome<Box<dyn Source + '_>> {
-        match self {
-            Opened::File(file) => Ok(Box::new(file)),
-            Opened::Bucket(store) => match store.open(&view.name)? {
+    pub fn source(&self) -> Outcome<Box<dyn Source + '_>> {
+        let name = &self.view.name.value;
+        match &self.place {
+            OpenedPlace::File(file) => Ok(Box::new(file)),
+            OpenedPlace::Bucket(store) => match store.open(name)? {
                 Some(snapshot) => Ok(Box::new(snapshot)),
                 None => Err(Failure::user(anyhow!(
-                    "view {0:?} has no values yet: `features import {0} FILE` brings them",
-                    view.name
+                    "view {name:?} has no values yet: `features import {name} FILE` brings them"
                 ))),
             },
         }
     }
 }
 
-#[derive(Deserialize)]
-struct Tables {
-    #[serde(default)]
-    tables: Vec<StoredView>,
-}
-
-/// The views whose values are read and not computed.
-pub(super) fn declared(path: &Path) -> Outcome<Vec<StoredView>> {
-    needs(path, "new")?;
-    let text = std::fs::read_to_string(path).map_err(anyhow::Error::from)?;
-    let tables: Tables = from_yaml(&text)
-        .map_err(|error| Failure::user(error.context(path.display().to_string())))?;
-    Ok(tables.tables)
-}
-
 fn find<'a>(declared: &'a [StoredView], name: &str) -> Outcome<&'a StoredView> {
     declared
         .iter()
-        .find(|view| view.name == name)
+        .find(|view| view.name.value == name)
         .ok_or_else(|| {
-            let known: Vec<&str> = declared.iter().map(|view| view.name.as_str()).collect();
+            let known: Vec<&str> = declared
+                .iter()
+                .map(|view| view.name.value.as_str())
+                .collect();
             Failure::user(anyhow!(
                 "features.yaml: `tables` has no view {name:?}; it has {}",
                 known.join(", ")

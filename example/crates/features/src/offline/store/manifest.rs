@@ -2,7 +2,8 @@ use polars::prelude::{DataType, TimeUnit, TimeZone};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Period, TableSpec};
+use super::TableSpec;
+use crate::Period;
 use crate::offline::{OfflineError, OfflineResult};
 
 /// What belongs to a table: one generation of it.

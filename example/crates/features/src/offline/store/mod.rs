@@ -19,7 +19,6 @@ use std::time::SystemTime;
 use mlops_store::{Bucket, Runtime};
 
 pub use manifest::{Manifest, Partition, StoredColumn};
-pub use partition::Period;
 pub use snapshot::Snapshot;
 pub use write::TableSpec;
 

@@ -5,7 +5,8 @@ use mlops_store::Created as Put;
 use polars::prelude::*;
 
 use super::manifest::{object_name, schema_hash, stored};
-use super::{Generation, Manifest, OfflineStore, Partition, Period, data_key, generation_key};
+use super::{Generation, Manifest, OfflineStore, Partition, data_key, generation_key};
+use crate::Period;
 use crate::offline::source::{Place, columns_of, kind_of};
 use crate::offline::times::Times;
 use crate::offline::{OfflineError, OfflineResult};
