@@ -42,33 +42,37 @@ pub struct Histogram {
     pub counts: Vec<usize>,
 }
 
-/// Describes features given as columns.
-pub fn statistics(columns: Vec<(String, Vec<f32>)>) -> TableStatistics {
-    let rows = columns.first().map_or(0, |(_, values)| values.len());
-    let features = columns.into_par_iter().map(|(name, values)| {
+/// Describes features given as columns, by the rows for which `keep` is true.
+pub fn statistics(columns: &[(&str, &[f32])], keep: &[bool]) -> TableStatistics {
+    let of_column = |(name, values): &(&str, &[f32])| {
+        let rows = values.iter().zip(keep);
+        let values: Vec<f32> = rows
+            .filter_map(|(value, keep)| keep.then_some(*value))
+            .collect();
         let histogram = histogram(&values);
+        let missing = values.iter().filter(|value| value.is_nan()).count();
+        let (rows, values) = (values.len(), Values::Single(values));
         let column = Column {
-            name,
-            values: Values::Single(values),
+            name: (*name).into(),
+            values,
         };
         let described = Table::new(vec![column]).map(|table| describe(&table).columns);
-        described.into_iter().flatten().map(move |column| {
-            let numbers = match column.values {
-                Summary::Number(numbers) => numbers,
+        let summary = described.and_then(|columns| columns.into_iter().next());
+        FeatureStatistics {
+            name: (*name).into(),
+            count: rows - missing,
+            missing,
+            numbers: match summary.map(|column| column.values) {
+                Some(Summary::Number(numbers)) => numbers,
                 _ => None,
-            };
-            FeatureStatistics {
-                name: column.name,
-                count: column.count,
-                missing: column.missing,
-                numbers,
-                histogram: histogram.clone(),
-            }
-        })
-    });
+            },
+            histogram,
+        }
+    };
     TableStatistics {
-        rows,
-        features: features.flatten_iter().collect(),
+        rows: keep.iter().filter(|keep| **keep).count(),
+        // One after the other on each core: a copy of a column is large.
+        features: columns.par_iter().map(of_column).collect(),
     }
 }
 
@@ -108,12 +112,14 @@ mod tests {
 
     #[test]
     fn every_known_value_stands_in_one_bar() {
-        let values = vec![0.0, 1.0, 1.0, 16.0, 8.0, 15.99, f32::NAN];
-        let statistics = statistics(vec![
-            ("load".into(), values),
-            ("off".into(), vec![f32::NAN; 7]),
-            ("same".into(), vec![2.0; 7]),
-        ]);
+        let values = [0.0, 1.0, 1.0, 16.0, 8.0, 15.99, f32::NAN, 99.0];
+        let columns: [(&str, &[f32]); 3] = [
+            ("load", &values),
+            ("off", &[f32::NAN; 8]),
+            ("same", &[2.0; 8]),
+        ];
+        let keep = [true, true, true, true, true, true, true, false];
+        let statistics = statistics(&columns, &keep);
         let [load, off, same] = statistics.features.as_slice() else {
             panic!("{statistics:?}")
         };

@@ -229,6 +229,22 @@ impl FeatureTable {
         Ok(Dataset::new(self.names.clone(), features, labels)?)
     }
 
+    /// The rows for which `keep` is true; the table keeps no features. A training set is
+    /// large, and this needs no room for a second one.
+    pub(crate) fn take_dataset(&mut self, keep: &[bool]) -> Outcome<Dataset> {
+        let width = self.names.len();
+        let labels = FeatureTable::pick(&self.labels, keep);
+        let mut features = std::mem::take(&mut self.features);
+        let mut end = 0;
+        for (row, _) in keep.iter().enumerate().filter(|(_, keep)| **keep) {
+            features.copy_within(row * width..(row + 1) * width, end);
+            end += width;
+        }
+        features.truncate(end);
+        features.shrink_to_fit();
+        Ok(Dataset::new(self.names.clone(), features, labels)?)
+    }
+
     /// The values of the rows for which `keep` is true.
     pub(crate) fn pick<T: Clone>(values: &[T], keep: &[bool]) -> Vec<T> {
         values

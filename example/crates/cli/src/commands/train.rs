@@ -39,13 +39,13 @@ pub(super) fn run<P: Project>(
     let contract = context.contract()?;
     let definitions = context.definitions(&contract)?;
     let service = features::declared(project, &params, &context, &contract)?;
-    let table = feature_table::read(&arguments.features, &contract)?;
+    let mut table = feature_table::read(&arguments.features, &contract)?;
     let beside = Beside::read(&arguments.features)?;
     let state = &beside.state;
     let train = table.parted(&params.split, params.seed)?.train;
     fits(&arguments.features, &params, state, &definitions)?;
     let issued_at = definitions.service(service.name())?.issued_at;
-    let data = table.dataset(&train)?;
+    let data = table.take_dataset(&train)?;
     let started = Instant::now();
     let predictor = learner(&params.model)?.fit(&data, params.seed)?;
     let seconds = started.elapsed().as_secs_f64();

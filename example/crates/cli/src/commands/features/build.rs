@@ -168,9 +168,7 @@ fn describe(table: &Table, trained: &[bool]) -> TableStatistics {
         let Values::Single(values) = &column.values else {
             return None;
         };
-        let rows = values.iter().zip(trained);
-        let trained = rows.filter_map(|(value, trained)| trained.then_some(*value));
-        Some((column.name.clone(), trained.collect()))
+        Some((column.name.as_str(), values.as_slice()))
     });
-    statistics(features.collect())
+    statistics(&features.collect::<Vec<_>>(), trained)
 }
