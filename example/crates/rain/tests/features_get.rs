@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[allow(dead_code)] // other suites use the rest
+mod project;
+
 use std::path::Path;
 
 use assert_cmd::Command;
@@ -193,4 +196,66 @@ fn mistakes_are_told_with_what_to_do() {
     2 error: view "load" has no bucket: give it `bucket:` in features.yaml
     2 error: asked.csv: this is no Parquet file; write one, with the ending .parquet
     "#);
+}
+
+/// Every feature of the service, as of each day's forecast: what training reads.
+#[test]
+fn a_service_gives_for_each_day_the_row_that_training_reads() {
+    let folder = project::trained();
+    let path = folder.path();
+    let table = tables::read_any(&path.join("data/features.parquet")).unwrap();
+    let column = |name: &str| Column {
+        name: name.into(),
+        values: table.get(name).unwrap().clone(),
+    };
+    let asked = Table::new(vec![column("Location"), column("Date")]).unwrap();
+    tables::write(&path.join("asked.csv"), &asked).unwrap();
+    let get = |more: &[&str]| {
+        let ask = [
+            "features",
+            "get",
+            "--entities",
+            "asked.csv",
+            "--out",
+            "got.parquet",
+        ];
+        project::rain(path).args(ask).args(more).assert().success();
+        tables::read_any(&path.join("got.parquet")).unwrap()
+    };
+    let got = get(&["--service", "daily"]);
+    let features = table.columns().iter();
+    let features: Vec<&Column> = features
+        .filter(|column| matches!(column.values, Values::Single(_)))
+        .collect();
+    assert!(features.len() > 50);
+    let bits = |values: &Values| match values {
+        Values::Single(values) => values.iter().map(|value| value.to_bits()).collect(),
+        _ => Vec::new(),
+    };
+    for feature in features {
+        let values = got.get(&feature.name).unwrap();
+        assert_eq!(bits(values), bits(&feature.values), "{}", feature.name);
+    }
+    // A day by itself is its midnight, when only the day before is over.
+    let midnight = get(&["--features", "today:humidity_3pm"]);
+    let (Some(Values::Single(at_midnight)), Some(Values::Single(of_day)), Some(Values::Date(days))) = (
+        midnight.get("humidity_3pm"),
+        table.get("humidity_3pm"),
+        table.get("Date"),
+    ) else {
+        panic!("the columns have other types");
+    };
+    let Some(Values::Category { codes, .. }) = table.get("Location") else {
+        panic!("stations are words");
+    };
+    let mut compared = 0;
+    for row in 0..days.len() {
+        let before =
+            (0..days.len()).find(|at| codes[*at] == codes[row] && days[*at] == days[row] - 1);
+        if let Some(before) = before.filter(|before| !of_day[*before].is_nan()) {
+            assert_eq!(at_midnight[row], of_day[before]);
+            compared += 1;
+        }
+    }
+    assert!(compared > 1000);
 }

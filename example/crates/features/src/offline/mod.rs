@@ -7,6 +7,7 @@
 //!   generation of it or the one before.
 
 mod error;
+mod gathered;
 mod get;
 mod keys;
 mod names;

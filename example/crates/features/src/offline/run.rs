@@ -1,6 +1,7 @@
 use polars::prelude::*;
 use rayon::prelude::*;
 
+use super::gathered::Gathered;
 use super::get::{Options, View};
 use super::keys::{KeyKind, key_column};
 use super::source::{Place, columns_of, kind_of};
@@ -15,16 +16,14 @@ pub(super) struct Join<'a> {
     kinds: Vec<KeyKind>,
     /// What is read of each part.
     columns: Vec<&'a str>,
-    /// The columns wanted, with their types.
-    fields: Vec<(&'a str, DataType)>,
     rule: Rule,
     at: &'a Times,
     keys: Keys,
     asked: Vec<Asked>,
     /// For each entity row, what was taken for it so far.
     taken: Vec<Option<Taken>>,
-    /// The rows taken so far, and some that were given up for better ones.
-    pool: Option<DataFrame>,
+    /// The values of those rows.
+    gathered: Vec<Gathered>,
 }
 
 /// A row that was taken; what comes later in this order is better.
@@ -34,8 +33,6 @@ struct Taken {
     created: Option<i64>,
     part: usize,
     row: u32,
-    /// Its place in the pool.
-    place: u32,
 }
 
 impl<'a> Join<'a> {
@@ -77,10 +74,8 @@ impl<'a> Join<'a> {
         let asked: Vec<Asked> = asked.map(|(key, at)| Asked { key, at }).collect();
         Ok(Join {
             view,
-            place,
             kinds,
             columns,
-            fields,
             rule: Rule {
                 ttl: view.ttl,
                 created: options.created,
@@ -88,8 +83,12 @@ impl<'a> Join<'a> {
             at,
             keys,
             taken: vec![None; asked.len()],
+            gathered: fields
+                .iter()
+                .map(|(name, kind)| Gathered::new(&place.name, name, kind, asked.len()))
+                .collect::<OfflineResult<_>>()?,
             asked,
-            pool: None,
+            place,
         })
     }
 
@@ -155,7 +154,6 @@ impl<'a> Join<'a> {
                     created: found.created,
                     part,
                     row: found.row,
-                    place: 0,
                 };
                 taken
                     .is_none_or(|taken| found > taken)
@@ -220,65 +218,25 @@ impl<'a> Join<'a> {
 
     /// Copies the rows taken out of a part.
     fn gather(&mut self, frame: &DataFrame, better: &[(usize, Taken)]) -> OfflineResult<()> {
-        if better.is_empty() {
-            return Ok(());
-        }
-        let failed = OfflineError::frame(&self.place.name);
-        let rows = IdxCa::from_vec(
-            "".into(),
-            better.iter().map(|(_, taken)| taken.row).collect(),
-        );
-        let fields = self.fields.iter().map(|(name, _)| *name);
-        let wanted = frame.select(fields).map_err(&failed)?;
-        let rows = wanted.take(&rows).map_err(&failed)?;
-        let start = self.pool.as_ref().map_or(0, DataFrame::height) as u32;
-        match &mut self.pool {
-            Some(pool) => {
-                pool.vstack_mut_owned(rows).map_err(&failed)?;
-            }
-            None => self.pool = Some(rows),
-        }
-        for (place, (row, taken)) in (start..).zip(better) {
-            self.taken[*row] = Some(Taken { place, ..*taken });
-        }
-        // Rows given up must not pile up.
-        if self.pool.as_ref().map_or(0, DataFrame::height) > 2 * self.asked.len() {
-            self.pool = Some(self.chosen()?);
-            for (place, taken) in (0..).zip(self.taken.iter_mut().flatten()) {
-                taken.place = place;
-            }
+        let rows: Vec<(usize, u32)> = better.iter().map(|(at, taken)| (*at, taken.row)).collect();
+        let copy = |gathered: &mut Gathered| {
+            let column = frame.column(gathered.name())?;
+            gathered.take(column.as_materialized_series(), &rows)
+        };
+        let copied = self.gathered.par_iter_mut().try_for_each(copy);
+        copied.map_err(OfflineError::frame(&self.place.name))?;
+        for (row, taken) in better {
+            self.taken[*row] = Some(*taken);
         }
         Ok(())
     }
 
-    /// The pool's rows that are taken, in the order of the entity rows that have one.
-    fn chosen(&self) -> OfflineResult<DataFrame> {
-        let places = self.taken.iter().flatten().map(|taken| taken.place);
-        self.pick(IdxCa::from_vec("".into(), places.collect()))
-    }
-
-    fn pick(&self, places: IdxCa) -> OfflineResult<DataFrame> {
-        match &self.pool {
-            Some(pool) => pool
-                .take(&places)
-                .map_err(OfflineError::frame(&self.place.name)),
-            None => {
-                let columns = self
-                    .fields
-                    .iter()
-                    .map(|(name, kind)| Column::full_null((*name).into(), places.len(), kind));
-                DataFrame::new(places.len(), columns.collect())
-                    .map_err(OfflineError::frame(&self.place.name))
-            }
-        }
-    }
-
     fn result(self) -> OfflineResult<DataFrame> {
-        let places = self
-            .taken
-            .iter()
-            .map(|taken| taken.map(|taken| taken.place));
-        self.pick(IdxCa::from_iter_options("".into(), places))
+        let columns = self.gathered.into_par_iter().map(Gathered::finish);
+        columns
+            .collect::<PolarsResult<Vec<_>>>()
+            .and_then(|columns| DataFrame::new(self.asked.len(), columns))
+            .map_err(OfflineError::frame(&self.place.name))
     }
 }
 
