@@ -33,7 +33,7 @@ import pandas  # noqa: E402
 DAYS, STATIONS, FIELDS = 2969, 49, 12
 START = numpy.datetime64("2008-01-01", "us")
 DAY = numpy.timedelta64(1, "D")
-TTL_DAYS = 30
+TTL_DAYS = 0  # for ever
 NAMES = [f"field_{at}" for at in range(FIELDS)]
 CONTRACT = """
 table: weather
