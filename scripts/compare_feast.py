@@ -48,10 +48,10 @@ columns:
 """
 
 
-def rows(days, chance):
+def rows(days, chance, first=0):
     """A row a day and station, known a day later, in order of time."""
     station = numpy.tile(numpy.arange(STATIONS, dtype="int64"), days)
-    event = numpy.repeat(START + DAY * numpy.arange(days), STATIONS)
+    event = numpy.repeat(START + DAY * numpy.arange(first, first + days), STATIONS)
     columns = {"station": station, "event": event, "created": event + DAY}
     columns |= {name: chance.standard_normal(days * STATIONS, dtype="float32") for name in NAMES}
     frame = pandas.DataFrame(columns)
@@ -76,9 +76,7 @@ def write_rows(path, times, chance):
 
     writer = None
     for piece in range(times):
-        frame = rows(DAYS, chance)
-        for name in ("event", "created"):
-            frame[name] += piece * DAYS * pandas.Timedelta(days=1)
+        frame = rows(DAYS, chance, piece * DAYS)
         table = pyarrow.Table.from_pandas(frame, preserve_index=False)
         writer = writer or pyarrow.parquet.ParquetWriter(path, table.schema)
         writer.write_table(table, row_group_size=1 << 16)

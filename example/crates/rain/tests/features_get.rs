@@ -174,7 +174,7 @@ fn mistakes_are_told_with_what_to_do() {
     let folder = Folder::new();
     let mut told = String::new();
     for arguments in [
-        "features get --entities asked.csv --features laod",
+        "features get --entities asked.csv --features lode",
         "features get --entities asked.csv --features load:pek",
         "features get --entities asked.csv --features load,load",
         "features get --entities asked.csv --features load --time when",
@@ -187,7 +187,7 @@ fn mistakes_are_told_with_what_to_do() {
         told += &format!("{code} {said}");
     }
     insta::assert_snapshot!(told, @r#"
-    2 error: --features laod: there is no such view or feature; there are load, kept
+    2 error: --features lode: there is no such view or feature; there are load, kept
     2 error: --features load:pek: there is no such feature in this view; there are mean, peak
     2 error: the result would have two columns called "mean" ("mean" of view "load" and "mean" of view "load"): ask for full feature names, or for one of them only
     2 error: asked.csv has no column "when", which says as of when values are wanted; it has machine, event_timestamp, fails
