@@ -12,6 +12,7 @@ pub mod join;
 mod observation;
 #[cfg(feature = "offline")]
 pub mod offline;
+pub mod online;
 mod reference;
 mod registry;
 mod service;
