@@ -8,21 +8,36 @@ use crate::tour::TABLE;
 use crate::tour::shell::Shell;
 
 /// Variants of a service: its name, what is left out of it, and what to call the result.
-const VARIANTS: [(&str, &str, &str); 13] = [
+const VARIANTS: [(&str, &str, &str); 12] = [
     ("daily", "", "daily"),
-    ("daily", "derived", "daily_without_derived"),
     ("daily", "history", "daily_without_history"),
     ("daily", "telling", "daily_without_telling"),
     ("daily", "single", "daily_without_single"),
-    ("daily", "climate", "daily_without_climate"),
-    ("daily", "history,telling,single,climate", "own_day"),
-    ("daily", "telling,single,climate", "own_days"),
-    ("daily", "history,climate", "own_day_and_neighbours"),
-    ("everything", "rain_history", "daily_with_nearest"),
-    ("everything", "nearest", "daily_with_rain_history"),
+    ("daily", "history,telling,single", "own_day"),
+    ("daily", "telling,single", "own_days"),
     (
         "everything",
-        "telling,single,rain_history",
+        "rain_history,nearest,climate",
+        "daily_with_derived",
+    ),
+    (
+        "everything",
+        "rain_history,nearest,derived",
+        "daily_with_climate",
+    ),
+    (
+        "everything",
+        "rain_history,derived,climate",
+        "daily_with_nearest",
+    ),
+    (
+        "everything",
+        "nearest,derived,climate",
+        "daily_with_rain_history",
+    ),
+    (
+        "everything",
+        "telling,single,rain_history,derived,climate",
         "daily_with_nearest_instead",
     ),
     ("afternoon", "", "afternoon"),
