@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 
-use crate::commands::features::{GetArguments, ImportArguments};
+use crate::commands::features::{GetArguments, ImportArguments, OnlineCommand};
 use crate::commands::pipeline::PipelineCommand;
 use crate::commands::report::ReportArguments;
 use crate::commands::versioning::{StatusArguments, VersioningCommand};
@@ -239,6 +239,8 @@ pub(crate) enum FeaturesCommand {
     Get(GetArguments),
     /// Keep the values of a view that somebody else has made in the bucket
     Import(ImportArguments),
+    #[command(flatten)]
+    Online(OnlineCommand),
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@ use std::process::ExitCode;
 use mlops_data::DataError;
 use mlops_features::FeatureError;
 use mlops_features::offline::OfflineError;
+use mlops_features::online::OnlineError;
 use mlops_learning::LearningError;
 use mlops_monitoring::MonitoringError;
 use mlops_pipeline::PipelineError;
@@ -98,6 +99,16 @@ impl From<FeatureError> for Failure {
 
 impl From<OfflineError> for Failure {
     fn from(error: OfflineError) -> Self {
+        let code = if error.is_users_turn() { 2 } else { 1 };
+        Failure {
+            code,
+            error: error.into(),
+        }
+    }
+}
+
+impl From<OnlineError> for Failure {
+    fn from(error: OnlineError) -> Self {
         let code = if error.is_users_turn() { 2 } else { 1 };
         Failure {
             code,

@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use mlops_data::calendar::{self, Day};
+use mlops_features::online::OnlineSettings;
 use mlops_learning::ModelParams;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -18,6 +19,9 @@ pub struct Params {
     pub data: DataParams,
     /// The rows of the model.
     pub features: FeatureParams,
+    /// Where the latest observations are at hand.
+    #[serde(default)]
+    pub online: OnlineSettings,
     /// How rows are parted into training and test.
     pub split: Split,
     /// The model.

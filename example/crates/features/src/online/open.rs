@@ -4,19 +4,24 @@ use super::{OnlineError, OnlineResult, OnlineStore};
 
 /// Which online store, and how much it keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct OnlineSettings {
     /// The path of a file, or `redis://HOST:PORT/DATABASE`.
     pub store: String,
     /// Days kept of each entity.
     pub keep: u16,
     /// What the keys in Redis begin with, so that projects can share a server.
-    #[serde(default = "prefix")]
     pub prefix: String,
 }
 
-fn prefix() -> String {
-    "online".into()
+impl Default for OnlineSettings {
+    fn default() -> Self {
+        OnlineSettings {
+            store: "data/online.redb".into(),
+            keep: 40,
+            prefix: "online".into(),
+        }
+    }
 }
 
 /// Opens the store that the settings name.

@@ -19,10 +19,9 @@ pub(crate) struct Beside {
 impl Beside {
     /// Reads what stands beside a table.
     pub(crate) fn read(table: &Path) -> Outcome<Beside> {
-        let state = text(&state_path(table))?;
         let golden = text(&golden_path(table))?;
         Ok(Beside {
-            state: parse(&state_path(table), &state)?,
+            state: state(table)?,
             golden: golden
                 .lines()
                 .map(|line| parse(&golden_path(table), line))
@@ -40,6 +39,12 @@ impl Beside {
         write_file(&golden_path(table), lines.as_bytes())?;
         write_json(&state_path(table), &self.state)
     }
+}
+
+/// The state of a table's features.
+pub(super) fn state(table: &Path) -> Outcome<FeatureState> {
+    let path = state_path(table);
+    parse(&path, &text(&path)?)
 }
 
 /// Where the state of a table's features stands.

@@ -3,6 +3,7 @@
 mod beside;
 mod build;
 mod get;
+mod online;
 mod show;
 mod stored;
 mod wanted;
@@ -14,6 +15,7 @@ use crate::{Context, Outcome, Project};
 pub(crate) use beside::Beside;
 pub(crate) use build::{declared, learned_until, version};
 pub(crate) use get::GetArguments;
+pub(crate) use online::OnlineCommand;
 pub(crate) use stored::ImportArguments;
 
 pub(super) fn run<P: Project>(
@@ -29,5 +31,6 @@ pub(super) fn run<P: Project>(
         FeaturesCommand::Build(arguments) => build::run(project, arguments, &context),
         FeaturesCommand::Get(arguments) => get::run(&arguments, &context),
         FeaturesCommand::Import(arguments) => stored::import(&arguments, &context),
+        FeaturesCommand::Online(command) => online::run(project, command, &context),
     }
 }

@@ -87,7 +87,7 @@ pub(super) fn import(arguments: &ImportArguments, context: &Context) -> Outcome<
     Ok(context.output.show(&imported, text)?)
 }
 
-fn hash(path: &Path) -> Outcome<String> {
+pub(super) fn hash(path: &Path) -> Outcome<String> {
     let mut file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
