@@ -193,12 +193,7 @@ fn the_commands_bring_observations_in_and_features_out() {
         assert_eq!(found["event"], *day);
         for (at, expected) in expected.iter().enumerate() {
             let value = found["values"][at].as_f64().map(|value| value as f32);
-            assert_eq!(
-                value,
-                expected.map(|value| value as f32),
-                "{}",
-                answer["features"][at]
-            );
+            assert_eq!(value, *expected, "{}", answer["features"][at]);
             let status = if expected.is_some() {
                 "PRESENT"
             } else {
