@@ -1,4 +1,4 @@
-//! Files as polars frames, for those who need what a [`Table`](crate::Table) doesn't have: whole numbers,
+//! Files as polars frames, for those who need what a [`Table`] doesn't have: whole numbers,
 //! instants of time, and one part of a file at a time.
 
 use std::fs::File;
