@@ -7,8 +7,11 @@ use std::hint::black_box;
 use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use mlops_data::Contract;
-use mlops_features::{Definitions, FeatureService, Window, observe};
+use mlops_data::{Contract, Table};
+use mlops_features::online::{
+    OnlineSettings, OnlineWindows, TableSource, get_online_features, open,
+};
+use mlops_features::{Definitions, FeatureService, Reference, Window, end_of, observe};
 use rain::generator::{self, Options};
 use rain::observation::Weather;
 use rain::{climate, features};
@@ -46,6 +49,42 @@ fn rows(criterion: &mut Criterion) {
         let today = &observations[0];
         bencher.iter(|| service.row(black_box(&Window::single(today))));
     });
+    group.finish();
+    online(criterion, &service, &table, &reference);
+}
+
+/// One station's row from the observations in a store: `MLOPS_REDIS_URL` names a server to
+/// try besides the file.
+fn online(
+    criterion: &mut Criterion,
+    service: &FeatureService<Weather>,
+    table: &Table,
+    reference: &Reference,
+) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("online.redb").display().to_string();
+    let source = TableSource::<Weather>::new(table).unwrap();
+    let rows = source.rows(|_, day| end_of(day)).unwrap();
+    let mut group = criterion.benchmark_group("online row");
+    let server = std::env::var("MLOPS_REDIS_URL").ok();
+    for (name, store) in [("redb", Some(file)), ("redis", server)] {
+        let Some(store) = store else { continue };
+        let store = open(&OnlineSettings {
+            store,
+            ..OnlineSettings::default()
+        })
+        .unwrap();
+        store.push("weather", &rows).unwrap();
+        let windows = OnlineWindows::new(&*store, "weather", reference, service.extent());
+        let ttl = vec![2; service.features().len()];
+        let (station, last) = rows.last().unwrap();
+        let now = last.created;
+        let vector = get_online_features(&windows, service, &ttl, station, now).unwrap();
+        assert_eq!(vector.event, Some(last.day));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| get_online_features(&windows, service, &ttl, station, now));
+        });
+    }
     group.finish();
 }
 

@@ -70,24 +70,26 @@ impl<'s, O: Observation> OnlineWindows<'s, O> {
         )
     }
 
-    /// The same around the entity's latest observations, up to the day `until`. In one
-    /// round trip if the latest is at most `likely_age` days old; in two if it is older.
+    /// The same around the entity's latest observation up to the day `until` that was
+    /// known at `as_of` (microseconds since 1970-01-01 UTC). In one round trip if it is
+    /// at most `likely_age` days old; in two if it is older or there is none.
     ///
     /// # Errors
     /// As [`around`](Self::around).
-    pub fn latest(&self, entity: &str, until: Day, likely_age: u16) -> OnlineResult<Around<'s, O>> {
+    pub fn latest(
+        &self,
+        entity: &str,
+        until: Day,
+        as_of: i64,
+        likely_age: u16,
+    ) -> OnlineResult<Around<'s, O>> {
         let likely = until.saturating_sub(likely_age.into());
-        let near = likely.saturating_sub(self.extent.neighbour_days.into());
-        let around = self.gather(entity, until, Day::MIN, near)?;
-        let own = around
-            .ranges
-            .first()
-            .map(|range| &around.held[range.clone()]);
-        match own.and_then(|own| own.last()) {
-            Some(last) if last.observation.day() < likely => {
-                self.gather(entity, until, Day::MIN, Day::MIN)
-            }
-            _ => Ok(around),
+        let first = |days: u16| likely.saturating_sub(days.into());
+        let (own, near) = (first(self.extent.days), first(self.extent.neighbour_days));
+        let around = self.gather(entity, until, own, near)?;
+        match around.today(as_of) {
+            Some((today, _)) if today.day() >= likely => Ok(around),
+            _ => self.gather(entity, until, Day::MIN, Day::MIN),
         }
     }
 

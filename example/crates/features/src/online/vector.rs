@@ -33,6 +33,9 @@ pub struct OnlineVector {
     pub statuses: Vec<Status>,
 }
 
+/// Days: the latest observation is most often today's or yesterday's.
+const LIKELY_AGE: u16 = 1;
+
 /// The features of a service for one entity, from its latest observation that was
 /// known at `now` (microseconds since 1970-01-01 UTC).
 ///
@@ -49,9 +52,8 @@ pub fn get_online_features<O: Observation>(
     entity: &str,
     now: i64,
 ) -> OnlineResult<OnlineVector> {
-    let longest = ttl_days.iter().max().copied().unwrap_or(0);
     let today = Day::try_from(now.div_euclid(DAY_MICROS)).unwrap_or(Day::MAX);
-    let around = windows.latest(entity, today, longest)?;
+    let around = windows.latest(entity, today, now, LIKELY_AGE)?;
     let Some((observation, created)) = around.today(now) else {
         let width = service.features().len();
         return Ok(OnlineVector {
