@@ -42,7 +42,8 @@ pub struct Materialized {
     pub resumed: bool,
     /// Observations gone through.
     pub rows: usize,
-    /// Observations of the store that are other than before.
+    /// Observations that were newer than what the store held when they came. Those of
+    /// days beyond what it keeps may have fallen off since.
     pub changed: usize,
 }
 

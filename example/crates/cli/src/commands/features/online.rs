@@ -8,7 +8,7 @@ use mlops_data::calendar::{Day, format_iso};
 use mlops_data::{Cell, Contract, Table, tables};
 use mlops_features::definitions::{Definitions, Source};
 use mlops_features::online::{
-    Materialized, OnlineStore, OnlineVector, OnlineWindows, Request, Start, Status, TableSource,
+    OnlineStore, OnlineVector, OnlineWindows, Request, Start, Status, TableSource,
     get_online_features, materialize, next_start, open,
 };
 use mlops_features::{DAY_MICROS, FeatureService, FeatureState, end_of};
@@ -184,8 +184,12 @@ fn ttl(definitions: &Definitions) -> Option<u32> {
 struct Done {
     source: String,
     store: String,
-    #[serde(flatten)]
-    done: Materialized,
+    /// The first day gone through, if one was asked for or an interrupted run was gone on with.
+    from: Option<String>,
+    until: String,
+    resumed: bool,
+    rows: usize,
+    changed: usize,
 }
 
 fn materialize_table<P: Project>(
@@ -212,7 +216,7 @@ fn materialize_table<P: Project>(
         rows.chunks(from, until, &created)
     })?;
     let text = format!(
-        "{} observations of {:?} until {}{} → {}\n{} of them are new there",
+        "{} observations of {:?} until {}{} → {}\n{} of them were newer than what was there",
         thousands(done.rows),
         request.view,
         format_iso(until),
@@ -226,7 +230,11 @@ fn materialize_table<P: Project>(
     let done = Done {
         source: request.view,
         store: here.store.place(),
-        done,
+        from: (done.from > Day::MIN).then(|| format_iso(done.from)),
+        until: format_iso(done.until),
+        resumed: done.resumed,
+        rows: done.rows,
+        changed: done.changed,
     };
     Ok(context.output.show(&done, text)?)
 }
@@ -269,7 +277,7 @@ fn push<P: Project>(here: &Here, file: &Path, now: i64, context: &Context) -> Ou
         rows: rows.len(),
     };
     let text = format!(
-        "{} observations of {:?} → {}\n{} of them are new there",
+        "{} observations of {:?} → {}\n{} of them were newer than what was there",
         thousands(pushed.rows),
         pushed.source,
         pushed.store,
