@@ -199,6 +199,8 @@ fn errors_in_references_name_the_stage_and_the_key() {
         fault("vars: [other.yaml]\nstages: {}\n", &[]),
         "dvc.yaml:1: vars: other.yaml does not exist"
     );
+    let folder = fault("vars: [sub]\nstages: {}\n", &[("sub/x.yaml", "")]);
+    assert!(folder.starts_with("dvc.yaml:1: vars: "), "{folder}");
     assert_eq!(
         fault(
             "vars:\n- v.yaml\n- {a: {b: 2}}\n",

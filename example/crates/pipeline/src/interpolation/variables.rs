@@ -138,7 +138,12 @@ impl Variables {
             }
             _ => {}
         }
-        let Some(node) = params::read_file(loading.source, &path)? else {
+        let read = params::read_file(loading.source, &path).map_err(|error| match error {
+            // A folder, say: what has to change is the line that names it.
+            PipelineError::Versioning(error) => loading.fault(line, error.to_string()),
+            other => other,
+        });
+        let Some(node) = read? else {
             return Err(loading.fault(line, format!("{path} does not exist")));
         };
         let Value::Map(map) = node.value else {
