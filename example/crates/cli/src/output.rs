@@ -21,19 +21,30 @@ impl Output {
     /// Prints a result: its JSON form to programs, `text` to people.
     ///
     /// # Errors
-    /// If standard output is closed.
+    /// If standard output can't be written.
     pub fn show(
         &self,
         result: &impl Serialize,
         text: impl std::fmt::Display,
     ) -> anyhow::Result<()> {
-        let mut out = anstream::stdout().lock();
         if self.json {
-            writeln!(out, "{}", serde_json::to_string_pretty(result)?)?;
+            print(&format!("{}\n", serde_json::to_string_pretty(result)?))
         } else {
-            writeln!(out, "{}", text.to_string().trim_end())?;
+            print(&format!("{}\n", text.to_string().trim_end()))
         }
-        Ok(())
+    }
+}
+
+/// Prints a text as it is. A reader that has seen enough, such as `head`, is no failure: what else the
+/// command does, and its exit code, stay the same.
+///
+/// # Errors
+/// If standard output can't be written.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
     }
 }
 

@@ -546,3 +546,28 @@ fn exit_codes_tell_whose_turn_it_is() {
         assert_eq!(status.code(), Some(1));
     }
 }
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let folder = project();
+    printed(
+        folder.path(),
+        &["data", "generate", "--days", "30", "--out", TABLE],
+    );
+    for arguments in [&["completions", "bash"][..], &["data", "describe", TABLE]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ended = std::process::Command::new(assert_cmd::cargo::cargo_bin!("rain"))
+            .args(arguments)
+            .current_dir(folder.path())
+            .stdout(writer)
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(
+            (ended.status.code(), &*told),
+            (Some(0), ""),
+            "{arguments:?}"
+        );
+    }
+}

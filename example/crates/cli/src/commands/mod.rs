@@ -24,6 +24,7 @@ use mlops_data::{Contract, Table, Values, json, tables};
 use mlops_store::disk;
 
 use crate::arguments::{Arguments, Command};
+use crate::output::print;
 use crate::{Context, Failure, Outcome, Output, Project, parse, project};
 
 pub(crate) fn run<P: Project>(project: &P, matches: &ArgMatches) -> Outcome<ExitCode> {
@@ -61,7 +62,9 @@ pub(crate) fn run<P: Project>(project: &P, matches: &ArgMatches) -> Outcome<Exit
         Command::Report(arguments) => done(report::run(project, &arguments, &context)),
         Command::Completions { shell } => {
             let mut command = project::command(project, Arguments::command());
-            clap_complete::generate(shell, &mut command, project.name(), &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command, project.name(), &mut script);
+            print(&String::from_utf8_lossy(&script))?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{needs, read_table, write_file, write_table};
 use crate::arguments::PredictArguments;
-use crate::output::thousands;
+use crate::output::{print, thousands};
 use crate::{Context, Failure, Outcome, Project};
 
 #[derive(Serialize)]
@@ -40,8 +40,7 @@ pub(super) fn run<P: Project>(
     let probabilities = inference.probabilities(&table, history.as_ref())?;
     let predictions = predictions(&table, &inference, &probabilities)?;
     let Some(out) = &arguments.out else {
-        print!("{}", json_lines(&predictions));
-        return Ok(());
+        return Ok(print(&json_lines(&predictions))?);
     };
     if is_json_lines(out) {
         write_file(out, json_lines(&predictions).as_bytes())?;

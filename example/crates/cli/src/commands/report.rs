@@ -1,6 +1,5 @@
 //! `report`: what a change does, as a comment for its pull request.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
@@ -10,6 +9,7 @@ use mlops_pipeline::report::{Drawings, Layout, Report};
 use mlops_versioning::Repository;
 use serde_json::json;
 
+use crate::output::print;
 use crate::{Context, Failure, Outcome, Project};
 
 #[derive(Debug, Args)]
@@ -91,8 +91,7 @@ pub(crate) fn run(
             tally.within_noise
         ),
     };
-    let written = anstream::stdout().lock().write_all(text.as_bytes());
-    Ok(written.map_err(anyhow::Error::from)?)
+    Ok(print(&text)?)
 }
 
 /// The summary of a comparison of two tables.

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::super::{needs, write_folder};
 use super::stored::Opened;
 use super::wanted::{self, Place};
-use crate::output::thousands;
+use crate::output::{print, thousands};
 use crate::{Context, Outcome};
 
 #[derive(Debug, Args)]
@@ -112,13 +112,13 @@ pub(super) fn run(arguments: &GetArguments, context: &Context) -> Outcome<()> {
     let result = get_historical_features(&entities, &views, options)?;
     let Some(out) = &arguments.out else {
         let table = frames::table(&arguments.entities, &result)?;
-        for row in 0..table.rows() {
-            println!(
-                "{}",
+        let line = |row| {
+            format!(
+                "{}\n",
                 serde_json::Value::Object(json::row_to_json(&table, row))
-            );
-        }
-        return Ok(());
+            )
+        };
+        return Ok(print(&(0..table.rows()).map(line).collect::<String>())?);
     };
     write_folder(out)?;
     frames::write(out, &result)?;

@@ -4,7 +4,6 @@ mod arguments;
 mod repro;
 
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -18,6 +17,7 @@ use arguments::{
     DagArguments, DiffArguments, MetricsCommand, MetricsShowArguments, ParamsCommand, PlotsCommand,
 };
 
+use crate::output::print;
 use crate::{Context, Outcome};
 
 pub(crate) fn run(command: PipelineCommand, context: &Context) -> Outcome<ExitCode> {
@@ -204,7 +204,7 @@ impl Here {
         if context.output.is_json() {
             return Ok(context.output.show(&nodes, "")?);
         }
-        print(&text)
+        Ok(print(&text)?)
     }
 
     fn metrics(&self, arguments: &MetricsShowArguments, context: &Context) -> Outcome<()> {
@@ -225,14 +225,17 @@ impl Here {
             }
         }
         if context.output.is_json() {
-            return print(&format!("{}\n", Metrics::json(&shown, &self.folder)));
+            return Ok(print(&format!(
+                "{}\n",
+                Metrics::json(&shown, &self.folder)
+            ))?);
         }
         let table = Metrics::table(&shown, &self.folder, arguments.precision);
-        print(&if arguments.md {
+        Ok(print(&if arguments.md {
             table.markdown()
         } else {
             table.plain()
-        })
+        })?)
     }
 
     fn plots(
@@ -303,18 +306,12 @@ fn print_comparison(
         tracing::warn!("{state}: {why}");
     }
     if context.output.is_json() {
-        return print(&format!("{}\n", comparison.json(show.folder)));
+        return Ok(print(&format!("{}\n", comparison.json(show.folder)))?);
     }
     let table = comparison.table(show);
-    print(&if markdown {
+    Ok(print(&if markdown {
         table.markdown()
     } else {
         table.plain()
-    })
-}
-
-/// Prints a text as it is: what DVC prints is kept to the byte.
-fn print(text: &str) -> Outcome<()> {
-    let written = anstream::stdout().lock().write_all(text.as_bytes());
-    Ok(written.map_err(anyhow::Error::from)?)
+    })?)
 }
