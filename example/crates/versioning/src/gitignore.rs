@@ -1,7 +1,7 @@
 //! Keeps data out of Git: a line in the `.gitignore` beside it, as DVC writes it.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use mlops_store::disk;
@@ -36,19 +36,32 @@ pub(crate) fn add(
     let Some(git) = repository.git() else {
         return Ok(Vec::new());
     };
-    let mut texts: BTreeMap<PathBuf, (String, bool)> = BTreeMap::new();
-    for (path, ignored) in paths.iter().zip(git.ignored(paths)?) {
-        if ignored {
-            continue;
-        }
+    let mut texts: BTreeMap<PathBuf, String> = BTreeMap::new();
+    let mut unnamed = Vec::new();
+    for path in paths {
         let (file, line) = entry(path)?;
-        let (text, is_changed) = match texts.entry(file) {
+        let text = match texts.entry(file.clone()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
                 let text = read(new.key())?;
-                new.insert((text, false))
+                new.insert(text)
             }
         };
+        if !text.lines().any(|known| known == line) {
+            unnamed.push((path.clone(), file, line));
+        }
+    }
+    if unnamed.is_empty() {
+        // Nothing to ask Git, which costs a process.
+        return Ok(Vec::new());
+    }
+    let asked: Vec<PathBuf> = unnamed.iter().map(|(path, ..)| path.clone()).collect();
+    let mut changed = BTreeSet::new();
+    for ((_, file, line), ignored) in unnamed.into_iter().zip(git.ignored(&asked)?) {
+        let Some(text) = texts.get_mut(&file).filter(|_| !ignored) else {
+            continue;
+        };
+        // One line may name two paths.
         if text.lines().any(|known| known == line) {
             continue;
         }
@@ -57,16 +70,12 @@ pub(crate) fn add(
         }
         text.push_str(&line);
         text.push('\n');
-        *is_changed = true;
+        changed.insert(file);
     }
-    let mut changed = Vec::new();
-    for (file, (text, is_changed)) in texts {
-        if is_changed {
-            disk::write_whole(&file, text.as_bytes())?;
-            changed.push(file);
-        }
+    for (file, text) in texts.iter().filter(|(file, _)| changed.contains(*file)) {
+        disk::write_whole(file, text.as_bytes())?;
     }
-    Ok(changed)
+    Ok(changed.into_iter().collect())
 }
 
 /// Takes a path out again, and the file away if nothing is left in it; says whether it was changed.
