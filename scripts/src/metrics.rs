@@ -26,6 +26,8 @@ const RUN: [&str; 10] = [
 const KINDS: [&str; 4] = ["logistic", "tree", "forest", "boosting"];
 /// How far apart a score may lie on real and on generated weather.
 const ALIKE: [(&str, f64); 2] = [("roc_auc", 0.03), ("brier", 0.01)];
+/// What the committed results were made from, seen from the folder of the metrics.
+const LOCK: &str = "../dvc.lock";
 const KINDS_TABLE: &str = "data/kinds.parquet";
 const RANDOM: &str = "split={by: random, test_share: 0.3}";
 
@@ -66,6 +68,8 @@ pub fn run(root: &Path, arguments: &MetricsArguments) -> Result<()> {
     files.extend(collect(&generated, "generated/")?);
     let drift = std::fs::read(real.folder().join("metrics/drift.svg"))?;
     files.push(("drift.svg".into(), drift));
+    let lock = std::fs::read(real.folder().join("dvc.lock"))?;
+    files.push((LOCK.into(), lock));
     files.push(("tour.json".into(), pretty(&life(&story))?));
     files.push(("generated/tour.json".into(), pretty(&life(&told))?));
     files.push(("kinds.json".into(), pretty(&kinds(&mut real)?)?));
