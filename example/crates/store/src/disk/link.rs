@@ -3,18 +3,17 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::sync::mpsc;
 
 use super::step::{self, parent, step};
 use super::temp::{self, Temp};
-use super::{Staged, sync_folder};
+use super::{Staged, direct, sync_folder};
 use crate::{StoreError, StoreResult};
 
-/// What is read at once, in bytes. The system's own ways to copy (`copy_file_range`, `sendfile`) go page by page
-/// where blocks can't be shared, and need twice the time.
-const BLOCK: usize = 1 << 20;
-/// What is flushed at once of something large, in bytes.
-const FLUSHED: usize = 64 << 20;
+/// What is copied through the page cache, in bytes.
+const SMALL: u64 = 16 << 20;
+/// What is read at once of it, in bytes. The system's own ways to copy (`copy_file_range`, `sendfile`) go page by
+/// page where blocks can't be shared, and need twice the time.
+const BLOCK: u64 = 1 << 20;
 
 /// How one content comes to stand under a second name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -130,47 +129,16 @@ pub(super) fn fill(kind: Link, source: &File, target: &File) -> io::Result<()> {
         return clone_blocks(source, target);
     }
     let size = source.metadata()?.len();
-    if size > FLUSHED as u64 {
-        return copy_large(source, target, size);
+    if size > SMALL {
+        return direct::copy(source, target, size);
     }
-    copy_blocks(source, target, size, || ())
-}
-
-/// Copies while another thread has the disk write what is there already.
-fn copy_large(source: &File, target: &File, size: u64) -> io::Result<()> {
-    std::thread::scope(|scope| {
-        let (copied, to_flush) = mpsc::sync_channel(1);
-        let flusher = scope.spawn(move || to_flush.iter().try_for_each(|()| target.sync_data()));
-        let mut waiting = 0;
-        copy_blocks(source, target, size, || {
-            waiting += BLOCK;
-            if waiting >= FLUSHED {
-                waiting = 0;
-                // If it is at it, or has failed, it needn't be told.
-                let _ = copied.try_send(());
-            }
-        })?;
-        drop(copied);
-        let joined = flusher.join();
-        joined.map_err(|_| io::Error::other("a thread failed"))?
-    })
-}
-
-/// Copies so many bytes, a block at a time.
-fn copy_blocks(
-    mut source: &File,
-    mut target: &File,
-    size: u64,
-    mut after_each: impl FnMut(),
-) -> io::Result<()> {
-    let mut left = size;
-    let mut block = vec![0; left.min(BLOCK as u64) as usize];
+    let mut block = vec![0; size.min(BLOCK) as usize];
+    let mut left = size as usize;
     while left > 0 {
-        let part = &mut block[..left.min(BLOCK as u64) as usize];
-        source.read_exact(part)?;
-        target.write_all(part)?;
-        left -= part.len() as u64;
-        after_each();
+        let part = &mut block[..left.min(BLOCK as usize)];
+        (&*source).read_exact(part)?;
+        (&*target).write_all(part)?;
+        left -= part.len();
     }
     Ok(())
 }

@@ -8,6 +8,7 @@
 //! Every step passes a [`crate::crash::point`] before and after it.
 
 mod batch;
+mod direct;
 mod link;
 mod staged;
 mod step;
