@@ -20,6 +20,7 @@ pub fn target() -> Target {
          hash: md5\n      md5: acbd18db4cc2f85cedef654fccc4a4d8\n      size: 3\n",
         "schema: '2.0'\nstages:\n  two:\n    cmd:\n    - echo a\n    - |\n      echo b\n      echo c\n    outs:\n    - path: ../out\n      md5: \
          01234567890123456789012345678901\n  three:\n    cmd: y\n    outs:\n    - path: s3://bucket/key\n      etag: abc\n",
+        "schema: '2.0'\nstages:\n  999999999999999? 9999999999999999? 9999999999999999? 9999993.099999999999999|99:\n",
         "schema: '2.0'\nstages: {}\n",
         "schema: '2.0'\nstages:\n<<<<<<< HEAD\n  a: {cmd: x}\n=======\n>>>>>>> b\n",
         "",

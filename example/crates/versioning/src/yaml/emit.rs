@@ -165,7 +165,12 @@ impl Writer {
             self.put(" ");
         }
         let (start, column) = (self.text.len(), self.column);
-        self.styled(&chars, style, indent + 2, place != Place::Key, WIDTH);
+        // DVC folds a long key, too, and can't read it then.
+        let (fold, width) = match place {
+            Place::Key => (false, usize::MAX),
+            _ => (true, WIDTH),
+        };
+        self.styled(&chars, style, indent + 2, fold, width);
         // Some of DVC's folds read back as another text: two spaces before a long word, an escape
         // at a line's end. These lines aren't folded.
         let written = &self.text[start..];

@@ -231,3 +231,10 @@ fn line_breaks_that_are_none_in_yaml_1_2_are_escaped() {
     let value = Value::from("a\u{2028}b");
     assert_eq!(write(&Value::List(vec![value.into()])), "- \"a\\Lb\"\n");
 }
+
+#[test]
+fn a_long_key_stays_on_its_line() {
+    let key = "999999999999999? 9999999999999999? 9999999999999999? 9999993.099999999999999|99";
+    let text = format!("{key}:\n");
+    assert_eq!(write(&read(&text).unwrap().value), text);
+}
