@@ -3,7 +3,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 
-use crate::commands::features::{GetArguments, ImportArguments, OnlineCommand};
+use crate::commands::features::{
+    GetArguments, GuardArguments, ImportArguments, OnlineCommand, PlanArguments,
+};
 use crate::commands::pipeline::PipelineCommand;
 use crate::commands::report::ReportArguments;
 use crate::commands::versioning::{StatusArguments, VersioningCommand};
@@ -233,6 +235,10 @@ pub(crate) enum FeaturesCommand {
         #[arg(default_value = "data/features.parquet", value_hint = ValueHint::FilePath)]
         table: PathBuf,
     },
+    /// Say what `apply` would change since it was run last; exit code 2 if it would refuse
+    Plan(PlanArguments),
+    /// Keep the declared features in the bucket as the next record, unless that would break who uses them
+    Apply(GuardArguments),
     /// Compute the feature table that training reads
     Build(BuildArguments),
     /// Put beside entity rows the values that were known at their instants
@@ -251,6 +257,9 @@ pub(crate) struct BuildArguments {
     /// The feature table (.parquet); what goes with it stands beside it
     #[arg(long, default_value = "data/features.parquet")]
     pub out: PathBuf,
+    /// Keep it in the bucket of params.yaml as well, for `features get --stored`
+    #[arg(long)]
+    pub store: bool,
     /// Take this model's features and what they learned, instead of learning anew
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub model: Option<PathBuf>,

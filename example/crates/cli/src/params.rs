@@ -15,6 +15,9 @@ use crate::{Failure, Outcome};
 pub struct Params {
     /// From which all chance is drawn.
     pub seed: u64,
+    /// Where what everybody on the team shares is kept: a folder, or `s3://bucket/prefix`.
+    #[serde(default = "own_folder")]
+    pub bucket: String,
     /// The project's table.
     pub data: DataParams,
     /// The rows of the model.
@@ -55,6 +58,10 @@ pub struct FeatureParams {
     /// How many observations are kept with the model to prove its features by.
     #[serde(default = "eight")]
     pub golden_rows: usize,
+}
+
+fn own_folder() -> String {
+    ".rain".into()
 }
 
 fn eight() -> usize {

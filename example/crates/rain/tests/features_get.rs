@@ -236,6 +236,30 @@ fn a_service_gives_for_each_day_the_row_that_training_reads() {
         let values = got.get(&feature.name).unwrap();
         assert_eq!(bits(values), bits(&feature.values), "{}", feature.name);
     }
+    // The bucket has the same table, once it was asked to keep it.
+    let (asked, stored) = (["features", "get", "--entities", "asked.csv"], "--stored");
+    let told = project::refused(
+        path,
+        &[&asked[..], &["--service", "daily", stored]].concat(),
+    );
+    insta::assert_snapshot!(told, @r#"error: the bucket has no features of service "daily" yet: `features build --store --set features.service=daily` brings them"#);
+    let build = || {
+        let build = ["features", "build", "--store"];
+        let rain = &mut project::rain(path);
+        let built = rain.args(project::SMALL).args(build).assert().success();
+        String::from_utf8(built.get_output().stdout.clone()).unwrap()
+    };
+    let first = build();
+    insta::assert_snapshot!(first.lines().last().unwrap(), @"in the bucket: 4,000 rows in 3 partitions: generation 1");
+    assert_eq!(build(), first, "the same table isn't kept twice");
+    let from_bucket = get(&["--service", "daily", stored]);
+    for column in got.columns() {
+        assert_eq!(
+            bits(from_bucket.get(&column.name).unwrap()),
+            bits(&column.values)
+        );
+    }
+    assert_eq!(from_bucket.rows(), got.rows());
     // A day by itself is its midnight, when only the day before is over.
     let midnight = get(&["--features", "today:humidity_3pm"]);
     let (Some(Values::Single(at_midnight)), Some(Values::Single(of_day)), Some(Values::Date(days))) = (

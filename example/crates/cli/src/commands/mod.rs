@@ -50,7 +50,7 @@ pub(crate) fn run<P: Project>(project: &P, matches: &ArgMatches) -> Outcome<Exit
     }
     match parse::<Arguments>(matches)?.command {
         Command::Data(command) => data::run(command, context),
-        Command::Features(command) => done(features::run(project, command, context)),
+        Command::Features(command) => features::run(project, command, context),
         Command::Train(arguments) => done(train::run(project, arguments, context)),
         Command::Evaluate(arguments) => done(evaluate::run(arguments, context)),
         Command::Predict(arguments) => done(predict::run(project, arguments, context)),

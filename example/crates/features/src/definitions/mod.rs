@@ -1,8 +1,11 @@
 //! What features.yaml declares: entities, sources, views of features and the
 //! services that models ask for.
 
+mod applied;
 mod check;
+mod guard;
 mod lineage;
+mod plan;
 mod stored;
 
 use std::collections::BTreeMap;
@@ -13,14 +16,17 @@ use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
 use sha2::{Digest, Sha256};
 
+pub use applied::Applied;
+pub use guard::{KeptTable, Refusal, Uses};
 pub use lineage::Lineage;
+pub use plan::{Action, Change, FieldChange, Kind, Plan};
 pub use stored::{Period, StoredView};
 
 use crate::{Extent, FeatureError, Result};
 
 /// The features of a project, as its features.yaml declares them. What a feature is called,
 /// means and reads stands here; how it is computed is a function of the same name in code.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Definitions {
     /// What features are about.
@@ -41,7 +47,7 @@ pub struct Definitions {
 }
 
 /// Something that features are about, such as a shop or a machine.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entity {
     /// Its name.
@@ -54,7 +60,7 @@ pub struct Entity {
 }
 
 /// Where observations come from.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// Its name.
@@ -73,7 +79,7 @@ pub struct Source {
 }
 
 /// Features that belong together and are chosen together.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct View {
     /// Its name.
@@ -107,7 +113,7 @@ pub struct View {
 }
 
 /// A feature, as it is declared.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Field {
     /// Its name, unique in the project, and that of its function.
@@ -151,7 +157,7 @@ impl FeatureType {
 }
 
 /// The features that a model asks for, and when its forecast is issued.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
     /// Its name.

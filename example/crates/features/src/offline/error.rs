@@ -2,6 +2,9 @@ use mlops_data::DataError;
 use mlops_store::StoreError;
 use polars::prelude::PolarsError;
 
+use crate::FeatureError;
+use crate::definitions::Refusal;
+
 /// What can go wrong between entity rows and their values of the past.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -108,6 +111,14 @@ pub enum OfflineError {
         /// How one can tell.
         message: String,
     },
+    /// A record of definitions isn't one that this program writes.
+    #[error("{url}: {message}. Use the program that wrote it, or a newer one")]
+    UnreadableRecord {
+        /// The record.
+        url: String,
+        /// How one can tell.
+        message: String,
+    },
     /// A table was to be written and is none.
     #[error("{table} cannot be written: {message}")]
     Unwritable {
@@ -116,6 +127,15 @@ pub enum OfflineError {
         /// What is wrong with it.
         message: String,
     },
+    /// Definitions would break what uses them.
+    #[error("{}", .refused.iter().map(|refusal| refusal.message.as_str()).collect::<Vec<_>>().join("\n"))]
+    Refused {
+        /// Each of the reasons.
+        refused: Vec<Refusal>,
+    },
+    /// The definitions' features are unsound.
+    #[error(transparent)]
+    Feature(#[from] FeatureError),
     /// The data frame refused.
     #[error("{place}: {source}")]
     Frame {

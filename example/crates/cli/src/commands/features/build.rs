@@ -1,13 +1,17 @@
 //! `features build`: the feature table, and what goes with it into a model.
 
 use mlops_data::{Contract, Table, Values, calendar, tables};
+use mlops_features::offline::TableSpec;
 use mlops_features::statistics::{TableStatistics, statistics};
-use mlops_features::{Definitions, Extent, FeatureService, FeatureState, Observation, observe};
+use mlops_features::{
+    Definitions, Extent, FeatureService, FeatureState, Observation, Period, observe,
+};
 use mlops_serving::{Golden, Inference};
 use serde::Serialize;
 
 use super::super::{feature_table, needs, read_table, write_json, write_table};
 use super::beside::{Beside, golden_path, state_path, statistics_path};
+use super::stored::{GENERATIONS, Imported, hash, keep, open_store, service_table};
 use crate::arguments::BuildArguments;
 use crate::output::thousands;
 use crate::params::{Params, Split};
@@ -23,6 +27,8 @@ struct Built {
     out: String,
     golden: String,
     state: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stored: Option<Imported>,
 }
 
 pub(super) fn run<P: Project>(
@@ -68,7 +74,7 @@ pub(super) fn run<P: Project>(
         state.extent,
         params.features.golden_rows,
     )?;
-    let built = Built {
+    let mut built = Built {
         rows: table.rows(),
         features: matrix.names.len(),
         service: service.name().into(),
@@ -77,6 +83,7 @@ pub(super) fn run<P: Project>(
         out: arguments.out.display().to_string(),
         golden: golden_path(&arguments.out).display().to_string(),
         state: state_path(&arguments.out).display().to_string(),
+        stored: None,
     };
     Beside { state, golden }.write(&arguments.out)?;
     let table = feature_table::assemble(&table, &contract, matrix)?;
@@ -85,6 +92,18 @@ pub(super) fn run<P: Project>(
         &describe(&table, &trained),
     )?;
     write_table(&arguments.out, &table)?;
+    if arguments.store {
+        let store = open_store(&params.bucket)?;
+        let spec = TableSpec {
+            keys: vec![contract.entity],
+            event: contract.time,
+            created: None,
+            period: Period::Year,
+            source_hash: hash(&arguments.out)?,
+        };
+        let table = service_table(&built.service);
+        built.stored = Some(keep(&store, &table, &spec, &arguments.out, GENERATIONS)?);
+    }
     Ok(context.output.show(&built, text(&built))?)
 }
 
@@ -93,8 +112,11 @@ fn text(built: &Built) -> String {
         || "from every day".into(),
         |until| format!("from the days until {until}"),
     );
+    let stored = built.stored.as_ref().map_or_else(String::new, |stored| {
+        format!("\nin the bucket: {}", stored.size())
+    });
     format!(
-        "{} rows × {} features of service {:?} {} → {}\ngolden observations → {}\nwhat they learned {learned} → {}",
+        "{} rows × {} features of service {:?} {} → {}\ngolden observations → {}\nwhat they learned {learned} → {}{stored}",
         thousands(built.rows),
         built.features,
         built.service,

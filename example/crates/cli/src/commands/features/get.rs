@@ -1,20 +1,24 @@
 //! Values of the past beside entity rows.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use anyhow::anyhow;
 use clap::{Args, ValueHint};
 use mlops_data::json;
 use mlops_data::tables::frames::{self, ParquetFile};
 use mlops_features::offline::{
-    Created, DAY_MICROS, Entities, JoinKey, Options, View, get_historical_features,
+    Created, DAY_MICROS, Entities, JoinKey, OfflineStore, Options, Source, View,
+    get_historical_features,
 };
 use serde::Serialize;
 
 use super::super::{needs, write_folder};
-use super::stored::Opened;
+use super::stored::{Opened, open_store, service_table};
+use super::wanted::{self, Place};
+use super::stored::{Opened, open_store, service_table};
 use super::wanted::{self, Place};
 use crate::output::{print, thousands};
-use crate::{Context, Outcome};
+use crate::{Context, Failure, Outcome};
 
 #[derive(Debug, Args)]
 pub(crate) struct GetArguments {
@@ -38,6 +42,9 @@ pub(crate) struct GetArguments {
     /// Where the values of computed views stand
     #[arg(long, default_value = "data/features.parquet", value_hint = ValueHint::FilePath)]
     table: PathBuf,
+    /// Read them from the bucket instead, where `features build --store` has put them
+    #[arg(long, conflicts_with = "table")]
+    stored: bool,
     /// Where to (.csv or .parquet); without, JSON lines to standard output
     #[arg(long, value_hint = ValueHint::FilePath)]
     out: Option<PathBuf>,
@@ -82,8 +89,12 @@ pub(super) fn run(arguments: &GetArguments, context: &Context) -> Outcome<()> {
         .iter()
         .map(|opened| opened.as_ref().map(Opened::source).transpose())
         .collect::<Outcome<Vec<_>>>()?;
+    let bucket = match arguments.stored {
+        true => Some(open_store(&context.params()?.bucket)?),
+        false => None,
+    };
     let table = match stored.iter().any(Option::is_none) {
-        true => Some(computed_table(&arguments.table)?),
+        true => Some(computed_table(arguments, bucket.as_ref(), context)?),
         false => None,
     };
     let mut views: Vec<View<'_>> = Vec::new();
@@ -94,7 +105,7 @@ pub(super) fn run(arguments: &GetArguments, context: &Context) -> Outcome<()> {
             }
             (Place::Computed { view, ttl_days }, _, Some(table)) => views.push(View {
                 name: (*view).into(),
-                source: table,
+                source: table.as_ref(),
                 keys: vec![JoinKey::same(&contract.entity)],
                 event: contract.time.clone(),
                 created: Created::After(known_after),
@@ -137,7 +148,23 @@ pub(super) fn run(arguments: &GetArguments, context: &Context) -> Outcome<()> {
 }
 
 /// The feature table, from which the values of all computed views are read at once.
-fn computed_table(path: &Path) -> Outcome<ParquetFile> {
-    needs(path, "features build")?;
-    Ok(ParquetFile::open(path)?)
+fn computed_table<'s>(
+    arguments: &GetArguments,
+    bucket: Option<&'s OfflineStore>,
+    context: &Context,
+) -> Outcome<Box<dyn Source + 's>> {
+    let Some(bucket) = bucket else {
+        needs(&arguments.table, "features build")?;
+        return Ok(Box::new(ParquetFile::open(&arguments.table)?));
+    };
+    let service = match &arguments.service {
+        Some(service) => service.clone(),
+        None => context.params()?.features.service,
+    };
+    match bucket.open(&service_table(&service))? {
+        Some(snapshot) => Ok(Box::new(snapshot)),
+        None => Err(Failure::user(anyhow!(
+            "the bucket has no features of service {service:?} yet: `features build --store --set features.service={service}` brings them"
+        ))),
+    }
 }

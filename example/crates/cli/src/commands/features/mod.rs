@@ -1,5 +1,6 @@
 //! Features: what is declared, and the table of their values.
 
+mod apply;
 mod beside;
 mod build;
 mod get;
@@ -8,10 +9,13 @@ mod show;
 mod stored;
 mod wanted;
 
-use super::needs;
+use std::process::ExitCode;
+
+use super::{done, needs};
 use crate::arguments::FeaturesCommand;
 use crate::{Context, Outcome, Project};
 
+pub(crate) use apply::{GuardArguments, PlanArguments};
 pub(crate) use beside::Beside;
 pub(crate) use build::{declared, learned_until, version};
 pub(crate) use get::GetArguments;
@@ -22,8 +26,8 @@ pub(super) fn run<P: Project>(
     project: &P,
     command: FeaturesCommand,
     context: Context,
-) -> Outcome<()> {
-    match command {
+) -> Outcome<ExitCode> {
+    done(match command {
         FeaturesCommand::List => show::list(&context),
         FeaturesCommand::Show { name } => show::show(&name, &context),
         FeaturesCommand::Lineage { name } => show::lineage(&name, &context),
@@ -31,6 +35,11 @@ pub(super) fn run<P: Project>(
         FeaturesCommand::Build(arguments) => build::run(project, arguments, &context),
         FeaturesCommand::Get(arguments) => get::run(&arguments, &context),
         FeaturesCommand::Import(arguments) => stored::import(&arguments, &context),
+        FeaturesCommand::Apply(arguments) => apply::apply(&arguments, &context),
+        FeaturesCommand::Plan(arguments) => {
+            let differs = apply::plan(&arguments, &context)?;
+            return Ok(ExitCode::from(u8::from(differs)));
+        }
         FeaturesCommand::Online(command) => online::run(project, command, &context),
-    }
+    })
 }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueHint};
 use mlops_data::tables::frames::ParquetFile;
 use mlops_features::StoredView;
-use mlops_features::offline::{Cleaned, OfflineStore, Source};
+use mlops_features::offline::{Cleaned, OfflineStore, Source, TableSpec};
 use mlops_store::{Bucket, Settings};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -25,18 +25,33 @@ pub(crate) struct ImportArguments {
     #[arg(value_hint = ValueHint::FilePath)]
     file: PathBuf,
     /// How many generations of the table stay, this one included
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = GENERATIONS)]
     keep: usize,
 }
 
+/// How many generations stay if nothing else is said.
+pub(super) const GENERATIONS: usize = 3;
+
 #[derive(Serialize)]
-struct Imported {
+pub(super) struct Imported {
     view: String,
     rows: usize,
     partitions: usize,
     generation: u64,
     written: bool,
     cleaned: Cleaned,
+}
+
+impl Imported {
+    /// How much it is, for people.
+    pub fn size(&self) -> String {
+        format!(
+            "{} rows in {} partitions: generation {}",
+            thousands(self.rows),
+            self.partitions,
+            self.generation
+        )
+    }
 }
 
 /// What no generation names is left alone for a day: it may be a write under way.
@@ -52,39 +67,58 @@ pub(super) fn import(arguments: &ImportArguments, context: &Context) -> Outcome<
             "view {name:?} has no bucket: give it `bucket:` in features.yaml"
         ))
     })?;
-    let store = OfflineStore::new(Bucket::open(url, &Settings::default())?)?;
-    let file = ParquetFile::open(&arguments.file)?;
+    let store = open_store(url)?;
     let spec = view.spec(hash(&arguments.file)?);
-    let now = store.open(name)?;
-    let same = now.filter(|now| now.manifest().is_made_to(&spec));
+    let imported = keep(&store, name, &spec, &arguments.file, arguments.keep)?;
+    let text = format!(
+        "{} of {:?}{}",
+        imported.size(),
+        imported.view,
+        if imported.written { "" } else { ", as it was" }
+    );
+    Ok(context.output.show(&imported, text)?)
+}
+
+pub(super) fn open_store(url: &str) -> Outcome<OfflineStore> {
+    Ok(OfflineStore::new(Bucket::open(url, &Settings::default())?)?)
+}
+
+/// Keeps a file as the next generation of a table, unless the last one was made from it.
+pub(super) fn keep(
+    store: &OfflineStore,
+    table: &str,
+    spec: &TableSpec,
+    file: &Path,
+    generations: usize,
+) -> Outcome<Imported> {
+    let now = store.open(table)?;
+    let same = now.filter(|now| now.manifest().is_made_to(spec));
     let (generation, manifest, written) = match same {
         Some(now) => (now.generation(), now.manifest().clone(), false),
         None => {
+            let file = ParquetFile::open(file)?;
             let columns = ParquetFile::columns(&file);
             let columns: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
             let parts = Source::parts(&file).len();
             let batches = (0..parts).map(|part| Source::read(&file, part, &columns));
-            let (generation, manifest) = store.write(name, &spec, batches)?;
+            let (generation, manifest) = store.write(table, spec, batches)?;
             (generation, manifest, true)
         }
     };
     let before = SystemTime::now() - GRACE;
-    let imported = Imported {
-        view: name.into(),
+    Ok(Imported {
+        view: table.into(),
         rows: manifest.rows,
         partitions: manifest.partitions.len(),
         generation,
         written,
-        cleaned: store.clean(name, arguments.keep, before)?,
-    };
-    let text = format!(
-        "{} rows in {} partitions: generation {generation} of {:?}{}",
-        thousands(imported.rows),
-        imported.partitions,
-        imported.view,
-        if written { "" } else { ", as it was" }
-    );
-    Ok(context.output.show(&imported, text)?)
+        cleaned: store.clean(table, generations, before)?,
+    })
+}
+
+/// What the table of a service's features is called in the project's bucket.
+pub(super) fn service_table(service: &str) -> String {
+    format!("service.{service}")
 }
 
 pub(super) fn hash(path: &Path) -> Outcome<String> {
@@ -130,8 +164,7 @@ impl<'a> Opened<'a> {
             (Some(file), _) => OpenedPlace::File(ParquetFile::open(file)?),
             (None, bucket) => {
                 let url = bucket.as_deref().unwrap_or_default();
-                let bucket = Bucket::open(url, &Settings::default())?;
-                OpenedPlace::Bucket(OfflineStore::new(bucket)?)
+                OpenedPlace::Bucket(open_store(url)?)
             }
         };
         Ok(Opened { view, place })

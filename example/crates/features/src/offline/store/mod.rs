@@ -3,12 +3,14 @@
 //! ```text
 //! offline/<table>/data/<sha-256 of the bytes>.parquet   each a part of the table
 //! offline/<table>/generations/0000000007.json           what belongs to the table now
+//! definitions/000003.json                               what was declared, since it was applied last
 //! ```
 //!
 //! The parts are written first, under names that follow from their bytes; then the next generation is
 //! created, which must not exist yet. Whoever reads takes the highest generation and the parts it names, so
 //! that half a write is never seen. Old generations stay until [`OfflineStore::clean`].
 
+mod applied;
 mod manifest;
 mod partition;
 mod snapshot;
@@ -93,11 +95,15 @@ impl OfflineStore {
     /// # Errors
     /// If the bucket refuses.
     pub fn generations(&self, table: &str) -> OfflineResult<Vec<Generation>> {
-        let folder = format!("{}/generations", folder(table)?);
-        let found = self.runtime.block_on(self.bucket.list_folder(&folder))?;
+        self.numbers(&format!("{}/generations", folder(table)?))
+    }
+
+    /// The numbers of the records in a folder, ascending.
+    fn numbers(&self, folder: &str) -> OfflineResult<Vec<u64>> {
+        let found = self.runtime.block_on(self.bucket.list_folder(folder))?;
         let number = |key: &str| key.rsplit('/').next()?.strip_suffix(".json")?.parse().ok();
         let numbers = found.entries.iter().filter_map(|entry| number(&entry.key));
-        let mut numbers: Vec<Generation> = numbers.collect();
+        let mut numbers: Vec<u64> = numbers.collect();
         numbers.sort_unstable();
         Ok(numbers)
     }
