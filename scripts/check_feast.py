@@ -14,7 +14,6 @@ the number of joins that held.
 import contextlib
 import datetime
 import io
-import json
 import os
 import pathlib
 import random
@@ -27,24 +26,11 @@ warnings.filterwarnings("ignore")
 os.environ["FEAST_USAGE"] = "False"
 
 import pandas  # noqa: E402
-from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType  # noqa: E402
-from feast.types import Float64, String  # noqa: E402
+import feast_tables  # noqa: E402
 
 MICROSECOND = datetime.timedelta(microseconds=1)
 DAY = datetime.timedelta(days=1)
 START = datetime.datetime(2020, 2, 28, tzinfo=datetime.timezone.utc)
-
-CONTRACT = """
-table: events
-key: [event_timestamp, driver]
-time: event_timestamp
-entity: driver
-label: {column: label, positive: "yes"}
-columns:
-- {name: event_timestamp, type: date, known_at: 0}
-- {name: driver, type: category, known_at: 0}
-- {name: label, type: category, values: ["no", "yes"], known_at: 48}
-"""
 
 
 class Case:
@@ -138,15 +124,9 @@ def declare(case, folder):
     file = folder / f"{case.name}.parquet"
     case.rows.to_parquet(file, index=False)
     text_keys = case.rows[case.keys[0]].dtype == object or str(case.rows[case.keys[0]].dtype).startswith("str")
-    kind = ValueType.STRING if text_keys else ValueType.INT64
-    entities = [Entity(name=f"{case.name}_{key}", join_keys=[key], value_type=kind) for key in case.keys]
-    view = FeatureView(
-        name=case.name, entities=entities, ttl=case.ttl_days * DAY,
-        schema=[Field(name="number", dtype=Float64), Field(name="word", dtype=String)],
-        source=FileSource(path=str(file), timestamp_field="event", created_timestamp_column="created"))
-    table = {"name": case.name, "file": str(file), "keys": case.keys, "event": "event", "created": "created",
-             "ttl_days": case.ttl_days, "fields": ["number", "word"]}
-    return entities, view, table
+    objects = feast_tables.feast_view(
+        case.name, file, case.keys, case.ttl_days, {"number": "float64", "word": "string"}, text_keys)
+    return objects, feast_tables.table(case.name, file, case.keys, case.ttl_days, ["number", "word"])
 
 
 def by_feast(store, case, honour_created):
@@ -175,16 +155,11 @@ def main():
     every = list(cases())
     objects, tables = [], []
     for case in every:
-        entities, view, table = declare(case, folder)
-        objects += [*entities, view]
+        declared, table = declare(case, folder)
+        objects += declared
         tables.append(table)
-    # JSON is YAML.
-    (folder / "features.yaml").write_text(
-        json.dumps({"entities": [], "sources": [], "views": [], "services": [], "tables": tables}))
-    (folder / "contract.yaml").write_text(CONTRACT)
-    store = FeatureStore(config=RepoConfig(
-        project="check", provider="local", registry=str(folder / "registry.db"), offline_store={"type": "file"},
-        online_store={"type": "sqlite", "path": str(folder / "online.db")}, entity_key_serialization_version=3))
+    feast_tables.for_rain(folder, "driver", tables)
+    store = feast_tables.feast_store(folder)
     store.apply(objects)
 
     joins = compared = merged = lost = ties = 0

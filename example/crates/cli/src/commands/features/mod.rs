@@ -7,6 +7,7 @@ mod get;
 mod online;
 mod show;
 mod stored;
+mod timing;
 mod wanted;
 
 use std::process::ExitCode;

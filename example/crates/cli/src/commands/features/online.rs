@@ -16,6 +16,7 @@ use mlops_serving::Inference;
 use serde::Serialize;
 
 use super::super::{needs, parse_day, read_table};
+use super::timing::Timing;
 use super::{beside, declared, stored};
 use crate::output::thousands;
 use crate::params::Params;
@@ -61,6 +62,9 @@ pub(crate) enum OnlineCommand {
         /// Without a model: the feature table that the features' state stands beside
         #[arg(long, default_value = "data/features.parquet", value_hint = ValueHint::FilePath)]
         table: PathBuf,
+        /// Ask so many times more, one after the other, and say how long an answer takes
+        #[arg(long, value_name = "TIMES", default_value_t = 0)]
+        repeat: usize,
         #[command(flatten)]
         clock: ClockArguments,
     },
@@ -163,10 +167,12 @@ pub(super) fn run<P: Project>(
             entities,
             model,
             table,
+            repeat,
             clock,
         } => {
             let (service, state) = features(project, &here, model.as_deref(), &table, context)?;
-            get_online(&here, &service, &state, &entities, clock.now()?, context)
+            let asked = (&entities[..], clock.now()?, repeat);
+            get_online(&here, &service, &state, asked, context)
         }
     }
 }
@@ -307,6 +313,8 @@ fn features<P: Project>(
 struct Answer {
     features: Vec<String>,
     results: Vec<Given>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timing: Option<Timing>,
 }
 
 #[derive(Serialize)]
@@ -321,8 +329,7 @@ fn get_online<O: mlops_features::Observation>(
     here: &Here,
     service: &FeatureService<O>,
     state: &FeatureState,
-    entities: &[String],
-    now: i64,
+    (entities, now, repeat): (&[String], i64, usize),
     context: &Context,
 ) -> Outcome<()> {
     let extent = service.extent();
@@ -344,16 +351,23 @@ fn get_online<O: mlops_features::Observation>(
             view.map_or(0, |(view, _)| view.ttl_days)
         })
         .collect();
-    let results = entities
-        .iter()
-        .map(|entity| Ok(get_online_features(&windows, service, &ttl, entity, now)?))
-        .collect::<Outcome<Vec<OnlineVector>>>()?;
+    let answer = |entity: &String| -> Outcome<OnlineVector> {
+        let vector = get_online_features(&windows, service, &ttl, entity, now);
+        Ok(vector?)
+    };
+    let results = entities.iter().map(answer);
+    let results = results.collect::<Outcome<Vec<OnlineVector>>>()?;
+    let timing = Timing::of(entities.iter().cycle().take(repeat), answer)?;
     let names = service.names();
     let text = results.iter().map(|vector| shown(vector, &names));
-    let text = text.collect::<Vec<_>>().join("\n");
+    let mut text = text.collect::<Vec<_>>().join("\n");
+    if let Some(timing) = &timing {
+        text.push_str(&format!("\n{timing}"));
+    }
     let answer = Answer {
         features: names,
         results: results.into_iter().map(Given::from).collect(),
+        timing,
     };
     Ok(context.output.show(&answer, text)?)
 }
