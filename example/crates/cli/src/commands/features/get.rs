@@ -15,8 +15,6 @@ use serde::Serialize;
 use super::super::{needs, write_folder};
 use super::stored::{Opened, open_store, service_table};
 use super::wanted::{self, Place};
-use super::stored::{Opened, open_store, service_table};
-use super::wanted::{self, Place};
 use crate::output::{print, thousands};
 use crate::{Context, Failure, Outcome};
 
