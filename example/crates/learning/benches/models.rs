@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use mlops_learning::{Dataset, ModelKind, ModelParams, learner};
+use mlops_learning::{Dataset, ModelKind, ModelParams, explain::contributions, learner};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
@@ -51,6 +51,10 @@ fn models(criterion: &mut Criterion) {
         let model = fit();
         group.bench_function("predict", |bench| {
             bench.iter(|| black_box(model.probabilities(&data.features)))
+        });
+        group.bench_function("explain", |bench| {
+            let explain = || contributions(&model, &data.features);
+            bench.iter(|| black_box(explain().unwrap_or_else(|error| panic!("{error}"))))
         });
         group.finish();
     }

@@ -197,6 +197,17 @@ impl Tree {
         means
     }
 
+    /// The shares of a split's training weight that went left and right; half each if there was none.
+    pub(crate) fn shares(&self, node: &Node) -> [f64; 2] {
+        let (left, right) = self.child_covers(node);
+        let both = left + right;
+        if both > 0.0 {
+            [left / both, right / both]
+        } else {
+            [0.5; 2]
+        }
+    }
+
     fn child_covers(&self, node: &Node) -> (f64, f64) {
         let left = node.left as usize;
         (

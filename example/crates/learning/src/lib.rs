@@ -6,6 +6,7 @@ pub mod dataset;
 pub mod ensemble;
 mod error;
 pub mod evaluation;
+pub mod explain;
 pub mod model_file;
 pub mod models;
 mod sigmoid;

@@ -27,6 +27,16 @@ pub struct Term {
     pub weight: f64,
 }
 
+impl Term {
+    /// What a value adds to the log-odds. NaN is missing; infinity counts as the largest number.
+    pub(crate) fn adds(&self, value: f32) -> f64 {
+        let value = if value.is_nan() { self.fill } else { value };
+        // Infinity less infinity would be no number at all.
+        let value = value.clamp(f32::MIN, f32::MAX);
+        self.weight * ((f64::from(value) - self.mean) / self.scale)
+    }
+}
+
 /// A weighted sum as it comes out of a file.
 #[derive(Deserialize)]
 struct Unchecked {
@@ -84,7 +94,7 @@ impl Linear {
         &self.terms
     }
 
-    /// The log-odds of one row. NaN is missing; infinity counts as the largest number.
+    /// The log-odds of one row. NaN is missing.
     ///
     /// # Panics
     /// If the row hasn't [`Linear::width`] values.
@@ -93,12 +103,7 @@ impl Linear {
         self.terms
             .iter()
             .zip(row)
-            .fold(self.intercept, |sum, (term, value)| {
-                let value = if value.is_nan() { term.fill } else { *value };
-                // Infinity less infinity would be no number at all.
-                let value = value.clamp(f32::MIN, f32::MAX);
-                sum + term.weight * ((f64::from(value) - term.mean) / term.scale)
-            })
+            .fold(self.intercept, |sum, (term, value)| sum + term.adds(*value))
     }
 
     /// The log-odds of many rows, standing one after the other, on all threads.

@@ -3,7 +3,7 @@
 mod boosting;
 pub mod forest;
 mod impute;
-mod linear;
+pub(crate) mod linear;
 mod logistic;
 mod params;
 mod predictor;
