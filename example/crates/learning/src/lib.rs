@@ -2,6 +2,7 @@
 //!
 //! Numbers in, numbers out: this crate opens no file and knows no network.
 
+pub mod calibration;
 pub mod dataset;
 pub mod ensemble;
 mod error;
@@ -11,6 +12,7 @@ pub mod model_file;
 pub mod models;
 mod sigmoid;
 
+pub use calibration::{Calibration, CalibrationMethod};
 pub use dataset::Dataset;
 pub use ensemble::{Ensemble, Link, Node, Tree};
 pub use error::{LearningError, Result};

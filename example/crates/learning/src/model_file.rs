@@ -5,19 +5,22 @@
 //! | 8 | `\x89MLOPS\r\n`: neither text nor half-converted text is taken for a model |
 //! | 2 | format version, little-endian |
 //! | 8 | length of the body, little-endian |
-//! | … | body: [`Metadata`] and [`Predictor`], by postcard |
+//! | … | body: [`Metadata`], [`Predictor`] and, from version 3 on, [`Calibration`], by postcard |
 //! | 32 | SHA-256 of all of the above |
 //!
+//! A model without calibration is written as version 2, which programs from before can read.
 //! The same model always gives the same bytes, so that their hash is the model's name.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{LearningError, ModelKind, Predictor, Result};
+use crate::{LearningError, ModelKind, Predictor, Result, calibration::Calibration};
 
 const MAGIC: &[u8; 8] = b"\x89MLOPS\r\n";
-/// Version of the format that this program writes, and the only one it reads.
-pub const FORMAT_VERSION: u16 = 2;
+/// Newest version of the format that this program writes and reads.
+pub const FORMAT_VERSION: u16 = 3;
+/// Oldest version that it reads: without calibration.
+const UNCALIBRATED: u16 = 2;
 const HEADER: usize = MAGIC.len() + 2 + 8;
 const CHECKSUM: usize = 32;
 
@@ -28,6 +31,8 @@ pub struct Model {
     pub metadata: Metadata,
     /// What it says.
     pub predictor: Predictor,
+    /// What a margin is worth as a probability, if not what the predictor's link says.
+    pub calibration: Option<Calibration>,
 }
 
 /// What a model is and where it comes from.
@@ -130,11 +135,18 @@ pub fn fingerprint(bytes: &[u8]) -> String {
 /// If its parts don't fit each other; [`decode`] would refuse it.
 pub fn encode(model: &Model) -> Result<Vec<u8>> {
     model.check()?;
-    let body = postcard::to_allocvec(model)
-        .map_err(|error| LearningError::File(format!("the model cannot be written: {error}")))?;
+    let (version, body) = match &model.calibration {
+        None => {
+            let parts = (&model.metadata, &model.predictor);
+            (UNCALIBRATED, postcard::to_allocvec(&parts))
+        }
+        Some(_) => (FORMAT_VERSION, postcard::to_allocvec(model)),
+    };
+    let body =
+        body.map_err(|error| LearningError::File(format!("the model cannot be written: {error}")))?;
     let mut bytes = Vec::with_capacity(HEADER + body.len() + CHECKSUM);
     bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+    bytes.extend_from_slice(&version.to_le_bytes());
     bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());
     bytes.extend_from_slice(&body);
     let checksum = Sha256::digest(&bytes);
@@ -162,14 +174,14 @@ pub fn decode(bytes: &[u8]) -> Result<Model> {
     let truncated = || LearningError::File("the model file is truncated; copy it again".into());
     let (version, rest) = rest.split_first_chunk::<2>().ok_or_else(truncated)?;
     let version = u16::from_le_bytes(*version);
-    if version != FORMAT_VERSION {
-        let todo = if version < FORMAT_VERSION {
+    if !(UNCALIBRATED..=FORMAT_VERSION).contains(&version) {
+        let todo = if version < UNCALIBRATED {
             "train the model again"
         } else {
             "update the program"
         };
         return broken(format!(
-            "the model file has format version {version}, this program reads version {FORMAT_VERSION}; {todo}"
+            "the model file has format version {version}, this program reads versions {UNCALIBRATED} and {FORMAT_VERSION}; {todo}"
         ));
     }
     let (length, rest) = rest.split_first_chunk::<8>().ok_or_else(truncated)?;
@@ -186,7 +198,23 @@ pub fn decode(bytes: &[u8]) -> Result<Model> {
     if Sha256::digest(&bytes[..HEADER + body.len()])[..] != checksum[..] {
         return broken("the model file is altered: its checksum is wrong; copy it again".into());
     }
-    let (model, left) = postcard::take_from_bytes::<Model>(body)
+    let model = if version == UNCALIBRATED {
+        let parts = postcard::take_from_bytes::<(Metadata, Predictor)>(body);
+        parts.map(|((metadata, predictor), left)| {
+            let calibration = None;
+            (
+                Model {
+                    metadata,
+                    predictor,
+                    calibration,
+                },
+                left,
+            )
+        })
+    } else {
+        postcard::take_from_bytes::<Model>(body)
+    };
+    let (model, left) = model
         .map_err(|error| LearningError::File(format!("the model file holds no model: {error}")))?;
     if !left.is_empty() {
         return broken(format!(
@@ -199,6 +227,27 @@ pub fn decode(bytes: &[u8]) -> Result<Model> {
 }
 
 impl Model {
+    /// The probability of the positive class that belongs to the predictor's margin.
+    pub fn probability_of(&self, margin: f64) -> f64 {
+        match &self.calibration {
+            None => self.predictor.link().probability(margin),
+            Some(calibration) => calibration.probability(margin),
+        }
+    }
+
+    /// The probability of the positive class for each of many rows, standing one after the
+    /// other in `rows`, on all threads: the same bits as one by one. NaN is missing.
+    ///
+    /// # Panics
+    /// If `rows` isn't a whole number of rows.
+    pub fn probabilities(&self, rows: &[f32]) -> Vec<f64> {
+        let mut values = self.predictor.margins(rows);
+        values
+            .iter_mut()
+            .for_each(|value| *value = self.probability_of(*value));
+        values
+    }
+
     /// Whether the positive class is said at this probability.
     pub fn decide(&self, probability: f64) -> bool {
         probability >= self.metadata.threshold

@@ -298,7 +298,7 @@ fn a_saved_model_comes_back_with_the_same_bits() {
         let model = file_of(kind, learner_of(kind).fit(&train, 1).unwrap(), &test);
         let bytes = model_file::encode(&model).unwrap();
         let back = model_file::decode(&bytes).unwrap();
-        let scores = |model: &Model| bits(&model.predictor.probabilities(&test.features));
+        let scores = |model: &Model| bits(&model.probabilities(&test.features));
         assert_eq!(scores(&back), scores(&model), "{kind}");
         assert_eq!(model_file::encode(&back).unwrap(), bytes, "{kind}");
         let rows: Vec<&[f32]> = test.iter().collect();
@@ -342,5 +342,6 @@ fn file_of(kind: ModelKind, predictor: Predictor, test: &Dataset) -> Model {
     Model {
         metadata,
         predictor,
+        calibration: None,
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod baselines;
 mod bootstrap;
+pub mod costs;
 pub mod curves;
 mod metrics;
 mod report;
@@ -14,5 +15,6 @@ mod tally;
 
 pub use baselines::{BaselineInputs, TrainTest};
 pub use bootstrap::{Bootstrap, Estimate, intervals, paired};
+pub use costs::{CostReport, Costs};
 pub use metrics::{Confusion, Metrics, Scores, by_group, scores};
 pub use report::{Baselines, Evaluation, Scored, TestRows, evaluate};

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Ensemble, Link, Node, Tree};
+use crate::{CalibrationMethod, Ensemble, Link, Node, Tree};
 use proptest::prelude::*;
 
 fn model() -> Model {
@@ -50,6 +50,18 @@ fn model() -> Model {
     Model {
         metadata,
         predictor,
+        calibration: None,
+    }
+}
+
+/// The same with a calibration.
+fn calibrated() -> Model {
+    let margins = [-1.0, 0.0, 1.0, 2.0];
+    let labels = [false, true, false, true];
+    let calibration = Calibration::fit(CalibrationMethod::Platt, &margins, &labels).unwrap();
+    Model {
+        calibration,
+        ..model()
     }
 }
 
@@ -69,7 +81,7 @@ fn refused(bytes: &[u8]) -> String {
 }
 
 fn inconsistent(change: fn(&mut Model)) -> String {
-    let mut model = model();
+    let mut model = calibrated();
     change(&mut model);
     let text = refused(&sealed(
         FORMAT_VERSION,
@@ -97,14 +109,46 @@ fn a_model_comes_back_as_it_was() {
 fn the_format_stays_what_it_is() {
     // If this changes, files written before cannot be read: raise FORMAT_VERSION.
     insta::assert_snapshot!(model().hash().unwrap(), @"defc4af0213dd7544c5cf9da8a7953afb5d498ee031076e2b9b27726a435f328");
+    insta::assert_snapshot!(calibrated().hash().unwrap(), @"136b9750a29c32ea025370c11b6f0580aceeb66fa081bc1ffeddf2fa1db7c2ff");
+}
+
+#[test]
+fn a_calibrated_model_comes_back_as_it_was_and_others_are_as_before() {
+    let bytes = encode(&calibrated()).unwrap();
+    assert_eq!(bytes[8..10], [3, 0]);
+    let back = decode(&bytes).unwrap();
+    assert_eq!(back.calibration, calibrated().calibration);
+    assert_eq!(encode(&back).unwrap(), bytes);
+    let bytes = encode(&model()).unwrap();
+    assert_eq!(bytes[8..10], [2, 0], "programs from before can read it");
+    assert_eq!(decode(&bytes).unwrap().calibration, None);
+}
+
+#[test]
+fn a_calibrated_model_gives_calibrated_probabilities() {
+    let (plain, model) = (model(), calibrated());
+    let rows = [1.0, 3.0, 1.0, f32::NAN];
+    let given = model.probabilities(&rows);
+    for (row, given) in rows.chunks(2).zip(&given) {
+        let margin = model.predictor.margin(row);
+        assert_eq!(
+            model.calibration.as_ref().unwrap().probability(margin),
+            *given
+        );
+    }
+    assert_ne!(given, plain.probabilities(&rows));
+    assert_eq!(
+        plain.probabilities(&rows),
+        plain.predictor.probabilities(&rows)
+    );
 }
 
 #[test]
 fn a_wrong_file_is_refused_with_a_reason() {
     insta::assert_snapshot!(refused(b""), @"not a model file: 0 bytes are too few");
     insta::assert_snapshot!(refused(b"price,weekday\n1,2\n"), @"not a model file: it doesn't begin like one; was another file meant?");
-    insta::assert_snapshot!(refused(&sealed(0, b"")), @"the model file has format version 0, this program reads version 2; train the model again");
-    insta::assert_snapshot!(refused(&sealed(7, b"")), @"the model file has format version 7, this program reads version 2; update the program");
+    insta::assert_snapshot!(refused(&sealed(0, b"")), @"the model file has format version 0, this program reads versions 2 and 3; train the model again");
+    insta::assert_snapshot!(refused(&sealed(7, b"")), @"the model file has format version 7, this program reads versions 2 and 3; update the program");
     insta::assert_snapshot!(refused(&sealed(FORMAT_VERSION, b"")), @"the model file holds no model: Hit the end of buffer, expected more data");
 }
 
@@ -117,7 +161,7 @@ fn a_truncated_or_longer_file_is_refused() {
     insta::assert_snapshot!(refused(&bytes[..15]), @"the model file is truncated; copy it again");
     insta::assert_snapshot!(refused(&bytes[..bytes.len() - 1]), @"the model file is truncated or altered: it should hold 283 bytes and holds 282; copy it again");
     assert!(decode(&[bytes, vec![0]].concat()).is_err());
-    let body = [postcard::to_allocvec(&model()).unwrap(), vec![0, 0]].concat();
+    let body = [postcard::to_allocvec(&calibrated()).unwrap(), vec![0, 0]].concat();
     insta::assert_snapshot!(refused(&sealed(FORMAT_VERSION, &body)), @"the model file holds 2 bytes after the model");
 }
 
@@ -171,19 +215,20 @@ proptest! {
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         prop_assert!(decode(&bytes).is_err());
         prop_assert!(decode(&sealed(FORMAT_VERSION, &bytes)).is_err());
+        prop_assert!(decode(&sealed(UNCALIBRATED, &bytes)).is_err());
     }
 
     /// Whoever forges a checksum gets no further than a model that can be used.
     #[test]
     fn a_forged_body_is_refused_or_sound(at in 0usize..400, value in any::<u8>(), row in any::<[f32; 4]>()) {
-        let mut body = postcard::to_allocvec(&model()).unwrap();
+        let mut body = postcard::to_allocvec(&calibrated()).unwrap();
         let at = at % body.len();
         body[at] = value;
         if let Ok(forged) = decode(&sealed(FORMAT_VERSION, &body)) {
             let width = forged.predictor.width();
             prop_assert!(width <= 4);
-            let probability = forged.predictor.probability(&row[..width]);
-            prop_assert!((0.0..=1.0).contains(&probability));
+            let probability = forged.probabilities(&row[..width])[0];
+            prop_assert!((0.0..=1.0).contains(&probability), "{}", probability);
         }
     }
 }
