@@ -8,6 +8,7 @@ pub mod ensemble;
 mod error;
 pub mod evaluation;
 pub mod explain;
+pub mod export;
 pub mod model_file;
 pub mod models;
 mod sigmoid;

@@ -25,6 +25,16 @@ pub enum CalibrationMethod {
     Isotonic,
 }
 
+impl std::fmt::Display for CalibrationMethod {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            CalibrationMethod::None => "none",
+            CalibrationMethod::Platt => "platt",
+            CalibrationMethod::Isotonic => "isotonic",
+        })
+    }
+}
+
 /// What a margin is worth as a probability. It never falls where the margin rises.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Calibration {

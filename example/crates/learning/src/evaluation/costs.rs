@@ -147,6 +147,11 @@ impl CostReport {
         })
     }
 
+    /// File names and contents: the curve as CSV and as a drawing.
+    pub fn files(&self) -> Vec<(&'static str, String)> {
+        vec![("costs.csv", self.csv()), ("costs.svg", self.svg())]
+    }
+
     /// The curve as CSV: `threshold,cost`.
     pub fn csv(&self) -> String {
         let mut csv = String::from("threshold,cost\n");
