@@ -52,6 +52,10 @@ pub(crate) enum Command {
     Predict(PredictArguments),
     /// Answer observations over HTTP
     Serve(ServeArguments),
+    /// Say what each feature adds to the answer: of one row, or of all on average
+    Explain(ExplainArguments),
+    /// Write a model for other programs: JSON for a page, ONNX for any runtime
+    Export(ExportArguments),
     /// Compare two tables column by column; exit code 1 if they differ
     Drift(DriftArguments),
     /// Say what changed in data and pipeline, or what a remote lacks
@@ -324,6 +328,49 @@ pub(crate) struct ServeArguments {
     /// Where each answer is appended
     #[arg(long, default_value = "predictions/log.jsonl")]
     pub log: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// Observations: CSV, Parquet or JSON lines
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub input: PathBuf,
+    /// Explain this row, counted from 1; without, all of them together
+    #[arg(long, value_name = "NUMBER")]
+    pub row: Option<usize>,
+    /// Name so many features, those that matter most
+    #[arg(long, value_name = "NUMBER", default_value_t = 12)]
+    pub top: usize,
+    /// The model's file
+    #[arg(long, default_value = "models/model.bin", value_hint = ValueHint::FilePath)]
+    pub model: PathBuf,
+    /// Observations of the days before and around; those of the input count anyway
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub history: Option<PathBuf>,
+    /// Draw it into this SVG
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    pub svg: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArguments {
+    /// The model's file
+    #[arg(long, default_value = "models/model.bin", value_hint = ValueHint::FilePath)]
+    pub model: PathBuf,
+    /// For whom
+    #[arg(long, value_enum)]
+    pub format: ExportFormat,
+    /// Where to; without, beside the model
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// Plain lists, for a reader of a few lines
+    Json,
+    /// What ONNX runtimes read: feature rows in, margin and probability out
+    Onnx,
 }
 
 #[derive(Debug, Args)]

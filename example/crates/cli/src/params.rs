@@ -3,7 +3,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use mlops_data::calendar::{self, Day};
 use mlops_features::online::OnlineSettings;
-use mlops_learning::ModelParams;
+use mlops_learning::evaluation::Costs;
+use mlops_learning::{CalibrationMethod, ModelParams};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -29,8 +30,14 @@ pub struct Params {
     pub split: Split,
     /// The model.
     pub model: ModelParams,
+    /// Whether probabilities are learned anew on days that aren't trained on.
+    #[serde(default)]
+    pub calibration: CalibrationParams,
+    /// What wrong decisions cost.
+    #[serde(default)]
+    pub costs: Option<Costs>,
     /// From which probability on the answer is the positive class.
-    pub threshold: f64,
+    pub threshold: Threshold,
     /// How the model is judged.
     pub evaluate: EvaluateParams,
 }
@@ -84,6 +91,36 @@ pub enum Split {
     },
 }
 
+/// Whether probabilities are learned anew, and on which days.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CalibrationParams {
+    /// How.
+    #[serde(default)]
+    pub method: CalibrationMethod,
+    /// First day that is kept from training for it, `yyyy-mm-dd`; the last is the one before the test.
+    #[serde(default)]
+    pub from: Option<String>,
+}
+
+/// From which probability on the answer is the positive class.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(untagged)]
+pub enum Threshold {
+    /// From this one on.
+    At(f64),
+    /// As the costs of wrong decisions say.
+    Chosen(Chosen),
+}
+
+/// How a threshold is chosen.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub enum Chosen {
+    /// The one that costs least on the calibration period or, without one, on the training rows.
+    #[serde(rename = "from_costs")]
+    FromCosts,
+}
+
 /// How the model is judged.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -135,11 +172,20 @@ impl Params {
 
     fn check(&self) -> anyhow::Result<()> {
         self.model.check()?;
-        anyhow::ensure!(
-            self.threshold > 0.0 && self.threshold < 1.0,
-            "threshold is {}: give a probability between 0 and 1",
-            self.threshold
-        );
+        match self.threshold {
+            Threshold::At(at) => anyhow::ensure!(
+                at > 0.0 && at < 1.0,
+                "threshold is {at}: give a probability between 0 and 1"
+            ),
+            Threshold::Chosen(_) => anyhow::ensure!(
+                self.costs.is_some(),
+                "threshold is from_costs, but there are no `costs`: say what a false_alarm and a miss cost"
+            ),
+        }
+        if let Some(costs) = &self.costs {
+            costs.check()?;
+        }
+        self.calibration_from()?;
         match &self.split {
             Split::Time { .. } => self.split.first_test_day().map(|_| ()),
             Split::Random { test_share } => {
@@ -153,6 +199,36 @@ impl Params {
     }
 }
 
+impl Params {
+    /// First day of the calibration period, which ends where the test begins.
+    pub(crate) fn calibration_from(&self) -> anyhow::Result<Option<Day>> {
+        let Some(from) = &self.calibration.from else {
+            anyhow::ensure!(
+                self.calibration.method == CalibrationMethod::None,
+                "calibration.method needs days that aren't trained on: give the first as calibration.from"
+            );
+            return Ok(None);
+        };
+        let day = calendar::parse_iso(from)
+            .with_context(|| format!("calibration.from is {from:?}: give a date as yyyy-mm-dd"))?;
+        anyhow::ensure!(
+            day < self.split.first_test_day()?,
+            "calibration.from is {from:?}: give a day before split.test_from, and a split by time"
+        );
+        Ok(Some(day))
+    }
+
+    /// The last day that features may learn from, that is, the last one trained on. None for a
+    /// random split: then they learn from every day, the tested ones among them.
+    pub(crate) fn last_training_day(&self) -> anyhow::Result<Option<Day>> {
+        Ok(match (self.calibration_from()?, &self.split) {
+            (Some(from), _) => Some(from.saturating_sub(1)),
+            (None, Split::Time { .. }) => Some(self.split.first_test_day()?.saturating_sub(1)),
+            (None, Split::Random { .. }) => None,
+        })
+    }
+}
+
 /// Reads YAML; an error is one line, without the excerpt that the parser draws.
 pub(crate) fn from_yaml<T: DeserializeOwned>(text: &str) -> anyhow::Result<T> {
     serde_saphyr::from_str(text).map_err(|error| {
@@ -163,15 +239,6 @@ pub(crate) fn from_yaml<T: DeserializeOwned>(text: &str) -> anyhow::Result<T> {
 }
 
 impl Split {
-    /// The last day that features may learn from, that is, the last one trained on. None for a
-    /// random split: then they learn from every day, the tested ones among them.
-    pub(crate) fn last_training_day(&self) -> anyhow::Result<Option<Day>> {
-        match self {
-            Split::Time { .. } => Ok(Some(self.first_test_day()?.saturating_sub(1))),
-            Split::Random { .. } => Ok(None),
-        }
-    }
-
     /// First day of the test; no day bounds a random split.
     pub(crate) fn first_test_day(&self) -> anyhow::Result<Day> {
         let Split::Time { test_from } = self else {

@@ -13,6 +13,7 @@ const BAR: f64 = 14.0;
 #[derive(Debug, Clone)]
 pub struct Bar {
     name: String,
+    start: f64,
     value: f64,
     interval: Option<(f64, f64)>,
     highlight: bool,
@@ -23,9 +24,19 @@ impl Bar {
     pub fn new(name: impl Into<String>, value: f64) -> Bar {
         Bar {
             name: name.into(),
+            start: 0.0,
             value,
             interval: None,
             highlight: false,
+        }
+    }
+
+    /// A bar from `start` to `value`, with the difference written beside it: a step of a waterfall. It
+    /// starts at zero if `start` is not finite.
+    pub fn step(name: impl Into<String>, start: f64, value: f64) -> Bar {
+        Bar {
+            start: if usable(start) { start } else { 0.0 },
+            ..Bar::new(name, value)
         }
     }
 
@@ -108,7 +119,7 @@ impl Bars {
         let left = (names + 30.0).clamp(60.0, 246.0);
         let values = self.bars.iter().flat_map(|bar| {
             let (low, high) = bar.interval.unwrap_or((bar.value, bar.value));
-            [bar.value, low, high]
+            [bar.start, bar.value, low, high]
         });
         let thresholds = self.thresholds.iter().map(|(_, value)| *value);
         // The zero is always usable, so there is a span.
@@ -148,7 +159,7 @@ impl Bars {
             let told: Vec<String> = self
                 .bars
                 .iter()
-                .map(|bar| format!("{} {}", bar.name, short_number(bar.value)))
+                .map(|bar| format!("{} {}", bar.name, short_number(bar.value - bar.start)))
                 .collect();
             format!("{}: {}.", self.label, told.join(", "))
         })
@@ -173,9 +184,9 @@ impl Bars {
             svg.text(x.pixel(0.0) + 6.0, middle + 4.0, "mp-soft", "–");
             return;
         }
-        let (zero, end) = (x.pixel(0.0), x.pixel(bar.value));
-        svg.rect((zero.min(end), top), ((end - zero).abs(), BAR), fill, 1.0);
-        let mut ends = (zero.min(end), end);
+        let (start, end) = (x.pixel(bar.start), x.pixel(bar.value));
+        svg.rect((start.min(end), top), ((end - start).abs(), BAR), fill, 1.0);
+        let mut ends = (start.min(end), end);
         if let Some((low, high)) = bar.interval {
             let (l, h) = (x.pixel(low), x.pixel(high));
             ends = (ends.0.min(l), ends.1.max(h));
@@ -185,8 +196,8 @@ impl Bars {
                 "<path class=\"mp-error\" d=\"M{l} {above}v8M{l} {middle}H{h}M{h} {above}v8\"/>"
             ));
         }
-        let text = short_number(bar.value);
-        if bar.value < 0.0 {
+        let text = short_number(bar.value - bar.start);
+        if bar.value < bar.start {
             svg.text(ends.0 - 5.0, middle + 4.0, "mp-soft mp-end", &text);
         } else {
             let free = self.beyond_thresholds(x, ends.1 + 5.0, width(&text, TEXT));

@@ -125,6 +125,26 @@ fn bars_tell_their_values_to_those_who_listen() {
 }
 
 #[test]
+fn a_step_goes_from_where_the_last_one_ended_and_tells_the_difference() {
+    let svg = Bars::new("Sum", "log-odds")
+        .bar(Bar::step("heat", 1.0, 3.5))
+        .bar(Bar::step("age", 3.5, 3.0))
+        .bar(Bar::step("lost", f64::NAN, 1.0))
+        .svg();
+    assert!(
+        svg.contains("<desc>log-odds: heat 2.5, age −0.5, lost 1.</desc>"),
+        "{svg}"
+    );
+    let whole = Bars::new("Sum", "log-odds")
+        .bar(Bar::new("heat", 3.5))
+        .svg();
+    let step = Bars::new("Sum", "log-odds")
+        .bar(Bar::step("heat", 0.0, 3.5))
+        .svg();
+    assert_eq!(step, whole, "a step from zero is a bar");
+}
+
+#[test]
 fn nothing_to_draw_says_so() {
     let none: [&str; 0] = [];
     for svg in [

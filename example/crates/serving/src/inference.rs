@@ -121,19 +121,29 @@ impl<O: Observation> Inference<O> {
         &self.hash
     }
 
-    /// The probability of each row of a table, in its order. The rows are each other's
+    /// The features of each row of a table, in its order, one row after the other. The rows are each other's
     /// history and neighbours, and so are those of `before`.
     ///
     /// # Errors
     /// If a table lacks a column or a value doesn't fit.
-    pub fn probabilities(&self, table: &Table, before: Option<&Table>) -> Result<Vec<f64>> {
+    pub fn rows(&self, table: &Table, before: Option<&Table>) -> Result<Vec<f32>> {
         let observations = observe::<O>(table)?;
         let before = before.map(observe::<O>).transpose()?.unwrap_or_default();
         // Of two of the same day, the table's own holds: it comes last.
         let history = History::new(before.iter().chain(&observations));
         let reference = &self.state.reference;
-        let rows = self.service.rows_in(&observations, &history, reference);
-        Ok(self.model.predictor.probabilities(&rows.values))
+        Ok(self
+            .service
+            .rows_in(&observations, &history, reference)
+            .values)
+    }
+
+    /// The probability of each row of a table, in its order.
+    ///
+    /// # Errors
+    /// As [`Inference::rows`].
+    pub fn probabilities(&self, table: &Table, before: Option<&Table>) -> Result<Vec<f64>> {
+        Ok(self.model.probabilities(&self.rows(table, before)?))
     }
 
     /// Keeps the observations of a table in memory, so that [`Score::score`] has their
@@ -173,7 +183,7 @@ impl<O: Observation + 'static> Score for Inference<O> {
             rows.extend(self.service.row_in(&today, &history, reference, as_of));
             self.memory.remember(Arc::new(today));
         }
-        let probability = self.model.predictor.probabilities(&rows)[0];
+        let probability = self.model.probabilities(&rows)[0];
         Ok(Prediction {
             probability,
             decision: self.decide(probability).to_string(),

@@ -1,15 +1,14 @@
 use mlops_data::calendar::{self, Day};
 use mlops_features::FeatureState;
+use mlops_learning::Model;
 use mlops_learning::evaluation::{
-    self, BaselineInputs, Bootstrap, Evaluation, TestRows, TrainTest,
+    self, BaselineInputs, Bootstrap, CostReport, Evaluation, TestRows, TrainTest,
 };
-use mlops_learning::{Model, model_file};
-use mlops_serving::ServingError;
 use serde::Serialize;
 
 use super::feature_table::{self, FeatureTable, Parted};
 use super::features::Beside;
-use super::{needs, parse_day, write_file, write_json};
+use super::{parse_day, read_model, write_file, write_json};
 use crate::arguments::EvaluateArguments;
 use crate::params::Params;
 use crate::{Context, Failure, Outcome};
@@ -27,27 +26,20 @@ struct Scores<'a> {
     last_day: String,
     #[serde(flatten)]
     evaluation: &'a Evaluation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    costs: Option<&'a CostReport>,
 }
 
 pub(super) fn run(arguments: EvaluateArguments, context: Context) -> Outcome<()> {
     let params = context.params()?;
     let contract = context.contract()?;
-    needs(&arguments.model, "train")?;
-    let bytes = std::fs::read(&arguments.model).map_err(|source| ServingError::Io {
-        what: arguments.model.display().to_string(),
-        source,
-    })?;
-    let model = model_file::decode(&bytes).map_err(|source| ServingError::Model {
-        path: arguments.model.clone(),
-        source,
-    })?;
+    let (model, hash) = read_model(&arguments.model)?;
     let table = feature_table::read(&arguments.features, &contract)?;
     same_features(&model, &table, &arguments)?;
-    let mut parted = table.parted(&params.split, params.seed)?;
+    let mut parted = table.parted(&params)?;
     restrict(&mut parted, &table, &arguments)?;
-    let evaluation = evaluate(&model, &table, &parted, &params)?;
+    let (evaluation, costs) = evaluate(&model, &table, &parted, &params)?;
     let days = FeatureTable::pick(&table.days, &parted.test);
-    let hash = model_file::fingerprint(&bytes);
     let scores = Scores {
         kind: model.metadata.kind.name(),
         model_sha256: &hash,
@@ -58,6 +50,7 @@ pub(super) fn run(arguments: EvaluateArguments, context: Context) -> Outcome<()>
         first_day: iso(days.iter().min()),
         last_day: iso(days.iter().max()),
         evaluation: &evaluation,
+        costs: costs.as_ref(),
     };
     write_json(&arguments.out.join("scores.json"), &scores)?;
     let importance: Vec<(String, f64)> = table
@@ -70,14 +63,18 @@ pub(super) fn run(arguments: EvaluateArguments, context: Context) -> Outcome<()>
         .csv()
         .into_iter()
         .chain(evaluation.plots(&importance))
+        .chain(costs.iter().flat_map(CostReport::files))
     {
         write_file(&arguments.out.join(name), content.as_bytes())?;
     }
     let text = format!(
-        "{} on {} to {}\n{evaluation}\nscores, curves and plots → {}",
+        "{} on {} to {}\n{evaluation}{}\nscores, curves and plots → {}",
         scores.kind,
         scores.first_day,
         scores.last_day,
+        costs
+            .as_ref()
+            .map_or_else(String::new, |costs| format!("\n{costs}\n")),
         arguments.out.display()
     );
     Ok(context.output.show(&scores, text)?)
@@ -133,9 +130,9 @@ fn evaluate(
     table: &FeatureTable,
     parted: &Parted,
     params: &Params,
-) -> Outcome<Evaluation> {
+) -> Outcome<(Evaluation, Option<CostReport>)> {
     let test = table.dataset(&parted.test)?;
-    let probabilities = model.predictor.probabilities(&test.features);
+    let probabilities = model.probabilities(&test.features);
     let today = [&parted.train, &parted.test].map(|keep| FeatureTable::pick(&table.today, keep));
     let entity_months: Vec<(u32, u32)> = table
         .entities
@@ -167,7 +164,13 @@ fn evaluate(
         rounds: params.evaluate.bootstrap_rounds,
         seed: params.seed,
     };
-    Ok(evaluation::evaluate(&rows, &baselines, bootstrap)?)
+    let costs = params
+        .costs
+        .map(|costs| CostReport::new(costs, rows.labels, rows.probabilities, rows.threshold));
+    Ok((
+        evaluation::evaluate(&rows, &baselines, bootstrap)?,
+        costs.transpose()?,
+    ))
 }
 
 fn iso(day: Option<&Day>) -> String {

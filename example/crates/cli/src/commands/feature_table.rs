@@ -10,7 +10,7 @@ use mlops_features::FeatureMatrix;
 use mlops_learning::Dataset;
 
 use super::needs;
-use crate::params::Split;
+use crate::params::{Params, Split};
 use crate::{Failure, Outcome};
 
 /// Rows put together at once.
@@ -31,9 +31,10 @@ pub(crate) struct FeatureTable {
     pub classes: [String; 2],
 }
 
-/// True where a row is trained on, or tested on.
+/// True where a row is trained on, kept for calibration, or tested on.
 pub(crate) struct Parted {
     pub train: Vec<bool>,
+    pub calibrate: Vec<bool>,
     pub test: Vec<bool>,
 }
 
@@ -188,21 +189,27 @@ fn flags(table: &Table, column: &str, positive: &str) -> anyhow::Result<Option<V
 }
 
 impl FeatureTable {
-    /// Which rows are trained on and which are tested on.
-    pub(crate) fn parted(&self, split: &Split, seed: u64) -> Outcome<Parted> {
+    /// Which rows are trained on, which are kept for calibration and which are tested on.
+    pub(crate) fn parted(&self, params: &Params) -> Outcome<Parted> {
+        let split = &params.split;
         let parted = match split {
             Split::Random { test_share } => {
                 tracing::warn!(
                     "rows of a time series are parted at random: the scores flatter the model"
                 );
-                random(self.days.len(), *test_share, seed)
+                random(self.days.len(), *test_share, params.seed)
             }
             Split::Time { .. } => {
                 let test_from = split.first_test_day().map_err(Failure::user)?;
-                let test: Vec<bool> = self.days.iter().map(|day| *day >= test_from).collect();
+                let from = params.calibration_from().map_err(Failure::user)?;
+                let calibrate_from = from.unwrap_or(test_from);
+                let within = |days: std::ops::Range<Day>| {
+                    self.days.iter().map(|day| days.contains(day)).collect()
+                };
                 Parted {
-                    train: test.iter().map(|test| !test).collect(),
-                    test,
+                    train: within(Day::MIN..calibrate_from),
+                    calibrate: within(calibrate_from..test_from),
+                    test: self.days.iter().map(|day| *day >= test_from).collect(),
                 }
             }
         };
@@ -275,6 +282,7 @@ fn random(rows: usize, test_share: f64, seed: u64) -> Parted {
     test.shuffle(&mut rand_pcg::Pcg64Mcg::seed_from_u64(seed));
     Parted {
         train: test.iter().map(|test| !test).collect(),
+        calibrate: vec![false; rows],
         test,
     }
 }

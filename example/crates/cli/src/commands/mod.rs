@@ -3,6 +3,8 @@
 mod data;
 mod drift;
 mod evaluate;
+mod explain;
+mod export;
 mod feature_table;
 pub(crate) mod features;
 mod fetch;
@@ -21,6 +23,8 @@ use anyhow::Context as _;
 use clap::{ArgMatches, CommandFactory};
 use mlops_data::calendar::{self, Day};
 use mlops_data::{Contract, Table, Values, json, tables};
+use mlops_learning::{Model, model_file};
+use mlops_serving::ServingError;
 use mlops_store::disk;
 
 use crate::arguments::{Arguments, Command};
@@ -55,6 +59,8 @@ pub(crate) fn run<P: Project>(project: &P, matches: &ArgMatches) -> Outcome<Exit
         Command::Evaluate(arguments) => done(evaluate::run(arguments, context)),
         Command::Predict(arguments) => done(predict::run(project, arguments, context)),
         Command::Serve(arguments) => done(serve::run(project, arguments, context)),
+        Command::Explain(arguments) => done(explain::run(project, arguments, &context)),
+        Command::Export(arguments) => done(export::run(arguments, &context)),
         Command::Drift(arguments) => drift::run(arguments, context),
         Command::Status(arguments) => versioning::status(&arguments, &context),
         Command::Versioning(command) => versioning::run(command, &context),
@@ -102,6 +108,20 @@ fn start_logging(verbose: u8) {
         .without_time()
         .with_target(false)
         .try_init();
+}
+
+/// Reads a model file that needn't fit this program's features.
+fn read_model(path: &Path) -> Outcome<(Model, String)> {
+    needs(path, "train")?;
+    let bytes = std::fs::read(path).map_err(|source| ServingError::Io {
+        what: path.display().to_string(),
+        source,
+    })?;
+    let model = model_file::decode(&bytes).map_err(|source| ServingError::Model {
+        path: path.into(),
+        source,
+    })?;
+    Ok((model, model_file::fingerprint(&bytes)))
 }
 
 /// Names the command that writes a file, if the file isn't there.

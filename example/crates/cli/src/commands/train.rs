@@ -5,16 +5,16 @@ use anyhow::Context as _;
 use mlops_data::{Contract, calendar};
 use mlops_features::{Definitions, FeatureService, FeatureState, Observation};
 use mlops_learning::model_file::{self, Feature, GoldenRow, Metadata, Training};
-use mlops_learning::{Model, Predictor, learner};
+use mlops_learning::{Calibration, CalibrationMethod, Dataset, Model, Predictor, learner};
 use mlops_serving::Golden;
 use serde::Serialize;
 
-use super::feature_table::{self, FeatureTable};
+use super::feature_table::{self, FeatureTable, Parted};
 use super::features::{self, Beside};
 use super::write_file;
 use crate::arguments::TrainArguments;
 use crate::output::thousands;
-use crate::params::Params;
+use crate::params::{Params, Threshold};
 use crate::{Context, Failure, Outcome, Project};
 
 #[derive(Serialize)]
@@ -25,9 +25,19 @@ struct Trained {
     first_day: String,
     last_day: String,
     seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calibrated: Option<Calibrated>,
+    threshold: f64,
     bytes: usize,
     hash: String,
     out: String,
+}
+
+/// What was learned after training, on rows kept for it.
+#[derive(Serialize)]
+struct Calibrated {
+    method: CalibrationMethod,
+    rows: usize,
 }
 
 pub(super) fn run<P: Project>(
@@ -42,13 +52,18 @@ pub(super) fn run<P: Project>(
     let mut table = feature_table::read(&arguments.features, &contract)?;
     let beside = Beside::read(&arguments.features)?;
     let state = &beside.state;
-    let train = table.parted(&params.split, params.seed)?.train;
+    let Parted {
+        train, calibrate, ..
+    } = table.parted(&params)?;
     fits(&arguments.features, &params, state, &definitions)?;
     let issued_at = definitions.service(service.name())?.issued_at;
+    let held_out = calibrate.contains(&true).then(|| table.dataset(&calibrate));
+    let held_out = held_out.transpose()?;
     let data = table.take_dataset(&train)?;
     let started = Instant::now();
     let predictor = learner(&params.model)?.fit(&data, params.seed)?;
     let seconds = started.elapsed().as_secs_f64();
+    let (calibration, threshold) = decide(&params, &predictor, &data, held_out.as_ref())?;
     let golden = golden_rows(beside.golden, &contract, &service, state, &predictor)?;
     let mut days = FeatureTable::pick(&table.days, &train);
     days.sort_unstable();
@@ -66,11 +81,13 @@ pub(super) fn run<P: Project>(
         training,
         feature_state: serde_json::to_string(state).map_err(anyhow::Error::from)?,
         issued_at,
+        threshold,
         ..describe(project.name(), &params, &contract, &service, table.classes)?
     };
     let bytes = model_file::encode(&Model {
         metadata: metadata.clone(),
         predictor,
+        calibration,
     })?;
     write_file(&arguments.out, &bytes)?;
     let trained = Trained {
@@ -80,6 +97,11 @@ pub(super) fn run<P: Project>(
         first_day: metadata.training.first,
         last_day: metadata.training.last,
         seconds,
+        calibrated: held_out.map(|rows| Calibrated {
+            method: params.calibration.method,
+            rows: rows.rows(),
+        }),
+        threshold,
         bytes: bytes.len(),
         hash: model_file::fingerprint(&bytes),
         out: arguments.out.display().to_string(),
@@ -87,9 +109,67 @@ pub(super) fn run<P: Project>(
     Ok(context.output.show(&trained, text(&trained))?)
 }
 
+/// What a margin is worth as a probability, and from which probability on the answer is positive: both
+/// from rows kept for it. Without such rows, costs are weighed on those trained on.
+fn decide(
+    params: &Params,
+    predictor: &Predictor,
+    trained: &Dataset,
+    held_out: Option<&Dataset>,
+) -> Outcome<(Option<Calibration>, f64)> {
+    let calibration = match held_out {
+        None if params.calibration.method == CalibrationMethod::None => None,
+        // `calibrate` on no rows says what is missing.
+        kept => {
+            let (features, labels) = kept.map_or((&[][..], &[][..]), |kept| {
+                (kept.features.as_slice(), kept.labels.as_slice())
+            });
+            Calibration::fit(
+                params.calibration.method,
+                &predictor.margins(features),
+                labels,
+            )?
+        }
+    };
+    let costs = match (params.threshold, params.costs) {
+        (Threshold::At(at), _) => return Ok((calibration, at)),
+        (Threshold::Chosen(_), Some(costs)) => costs,
+        (Threshold::Chosen(_), None) => {
+            return Err(Failure::user(anyhow::anyhow!(
+                "threshold: there are no costs"
+            )));
+        }
+    };
+    let rows = held_out.unwrap_or_else(|| {
+        tracing::warn!(
+            "costs are weighed on the training rows, of which the model is surer than it may be: give calibration.from"
+        );
+        trained
+    });
+    let probability = |margin: f64| match &calibration {
+        Some(calibration) => calibration.probability(margin),
+        None => predictor.link().probability(margin),
+    };
+    let margins = predictor.margins(&rows.features);
+    let probabilities: Vec<f64> = margins.into_iter().map(probability).collect();
+    let cheapest = costs.cheapest(&rows.labels, &probabilities)?;
+    Ok((calibration, cheapest.threshold))
+}
+
 fn text(trained: &Trained) -> String {
+    let calibrated = trained
+        .calibrated
+        .as_ref()
+        .map_or_else(String::new, |kept| {
+            format!(
+                "\ncalibration {} on {} rows after these, threshold {:.3}",
+                kept.method,
+                thousands(kept.rows),
+                trained.threshold
+            )
+        });
     format!(
-        "{} on {} rows × {} features, {} to {}, in {:.2} s\nmodel {} ({} KB) → {}",
+        "{} on {} rows × {} features, {} to {}, in {:.2} s{calibrated}\nmodel {} ({} KB) → {}",
         trained.kind,
         thousands(trained.rows),
         trained.features,
@@ -125,7 +205,7 @@ fn describe<O: Observation>(
         issued_at: 0.0,
         label: contract.label.column.clone(),
         classes,
-        threshold: params.threshold,
+        threshold: 0.0,
         training: Training {
             data_hash: String::new(),
             rows: 0,
@@ -145,7 +225,7 @@ fn fits(
     state: &FeatureState,
     definitions: &Definitions,
 ) -> Outcome<()> {
-    let until = features::learned_until(&params.split)?;
+    let until = features::learned_until(params)?;
     let fault = if state.version != features::version(definitions, params)? {
         format!(
             "isn't of service {:?} as features.yaml has it now",
@@ -154,7 +234,7 @@ fn fits(
     } else if state.learned_until != until {
         let day = |day: &Option<String>| day.clone().unwrap_or_else(|| "the last day".into());
         format!(
-            "has features that learned from the days until {}, but `split` trains until {}",
+            "has features that learned from the days until {}, but params.yaml trains until {}",
             day(&state.learned_until),
             day(&until)
         )

@@ -15,9 +15,14 @@
 //!   a linear model), so that a feature's value is weight × (value − mean).
 
 mod quadrature;
+mod summary;
 mod trees;
+mod waterfall;
 
 use rayon::prelude::*;
+
+pub use summary::Summary;
+pub use waterfall::{Step, Waterfall};
 
 use crate::{Ensemble, Predictor, Result, models::Linear};
 

@@ -236,6 +236,37 @@ fn a_weighted_sum_is_explained_by_distance_from_the_mean() {
     }
 }
 
+#[test]
+fn a_waterfall_goes_from_what_is_expected_to_the_answer() {
+    let model = crate::model_file::tests::model();
+    let told = Waterfall::new(&model, &[1.0, f32::NAN], 1).unwrap();
+    insta::assert_snapshot!(told, @r#"
+    feature                  adds  log-odds  probability
+    expected of any row              -1.375        0.202
+    price missing          -0.375    -1.750        0.148
+    1 other                +0.000    -1.750        0.148
+    so the answer is "kept"
+    "#);
+    assert_eq!(
+        told.steps.last().unwrap().margin,
+        model.predictor.margin(&[1.0, f32::NAN])
+    );
+    let all = Waterfall::new(&model, &[1.0, 3.0], 9).unwrap();
+    assert_eq!(all.steps.len(), 2, "there are no others");
+    assert!(all.svg().contains("price = 3"));
+}
+
+#[test]
+fn a_summary_names_what_moves_most_first() {
+    let model = crate::model_file::tests::model();
+    let told = Summary::new(&model, &[1.0, 3.0, 1.0, 2.0], 1).unwrap();
+    insta::assert_snapshot!(told, @r"
+    mean size of the SHAP value over 2 rows
+    price  0.6250
+    ");
+    assert!(told.svg().contains("price"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 

@@ -2,8 +2,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
-    Calibration, CalibrationMethod, Ensemble, Link, Model, ModelKind, Node, Predictor, Tree,
-    model_file::{Feature, GoldenRow, Metadata, Training},
+    Calibration, CalibrationMethod, Ensemble, Link, Model, Node, Predictor, Tree,
+    model_file::{self, GoldenRow},
     models::{Linear, linear::Term},
 };
 
@@ -44,39 +44,16 @@ fn linear() -> Predictor {
 fn model(predictor: Predictor, method: CalibrationMethod) -> Model {
     let margins = [-1.0, 0.0, 1.0, 2.0];
     let calibration = Calibration::fit(method, &margins, &[false, true, false, true]).unwrap();
-    let feature = |name: &str| Feature {
-        name: name.into(),
-        dtype: "number".into(),
-    };
     let golden = [[0.0, 0.1], [f32::NAN, 0.0], [1.0, f32::NAN], [0.0, -3.0]];
-    let metadata = Metadata {
-        name: "returns".into(),
-        kind: ModelKind::Boosting,
-        params: "{}".into(),
-        seed: 1,
-        features: vec![feature("price"), feature("age")],
-        feature_service: "shop".into(),
-        feature_state: "{}".into(),
-        issued_at: 24.0,
-        label: "returned".into(),
-        classes: ["kept".into(), "returned".into()],
-        threshold: 0.5,
-        training: Training {
-            data_hash: String::new(),
-            rows: 4,
-            first: String::new(),
-            last: String::new(),
-        },
-        golden: golden
-            .iter()
-            .map(|row| GoldenRow::new(&predictor, String::new(), row.to_vec()))
-            .collect(),
-        toolkit: "0.1.0".into(),
-    };
+    let mut model = model_file::tests::model();
+    model.metadata.golden = golden
+        .iter()
+        .map(|row| GoldenRow::new(&predictor, String::new(), row.to_vec()))
+        .collect();
     Model {
-        metadata,
         predictor,
         calibration,
+        ..model
     }
 }
 
@@ -121,9 +98,9 @@ fn a_reader_of_the_lists_gets_the_same_bits() {
 #[test]
 fn the_lists_stay_as_readers_know_them() {
     let text = serde_json::to_string(&portable(&model(trees(), CalibrationMethod::Platt))).unwrap();
-    insta::assert_snapshot!(text, @r#"{"version":1,"name":"returns","kind":"boosting","features":["price","age"],"classes":["kept","returned"],"threshold":0.5,"predictor":{"trees":{"base":0.1,"link":"Logistic","roots":[0,5],"step":[1,2,0,0,0,1,0,0],"feature":[0,1,0,0,0,1,0,0],"missing_left":[1,0,0,0,0,0,0,0],"number":[1e+39,0.1,0.3,-0.7,1e-7,-2.5,1.5,-1.5],"cover":[4.0,4.0,1.0,2.0,1.0,4.0,1.0,3.0]}},"calibration":{"Platt":{"slope":0.41146921241354445,"intercept":-0.20573460620677206}},"golden":[{"features":[0.0,0.1],"margin":-1.3999998999999987,"probability":0.31393391338290666},{"features":[null,0.0],"margin":-2.099999988079071,"probability":0.25543732671200997},{"features":[1.0,null],"margin":-1.3999998999999987,"probability":0.31393391338290666},{"features":[0.0,-3.0],"margin":0.9000000119209289,"probability":0.5410542872822827}]}"#);
+    insta::assert_snapshot!(text, @r#"{"version":1,"name":"returns","kind":"boosting","features":["weekday","price"],"classes":["kept","returned"],"threshold":0.5,"predictor":{"trees":{"base":0.1,"link":"Logistic","roots":[0,5],"step":[1,2,0,0,0,1,0,0],"feature":[0,1,0,0,0,1,0,0],"missing_left":[1,0,0,0,0,0,0,0],"number":[1e+39,0.1,0.3,-0.7,1e-7,-2.5,1.5,-1.5],"cover":[4.0,4.0,1.0,2.0,1.0,4.0,1.0,3.0]}},"calibration":{"Platt":{"slope":0.41146921241354445,"intercept":-0.20573460620677206}},"golden":[{"features":[0.0,0.1],"margin":-1.3999998999999987,"probability":0.31393391338290666},{"features":[null,0.0],"margin":-2.099999988079071,"probability":0.25543732671200997},{"features":[1.0,null],"margin":-1.3999998999999987,"probability":0.31393391338290666},{"features":[0.0,-3.0],"margin":0.9000000119209289,"probability":0.5410542872822827}]}"#);
     let text = serde_json::to_string(&portable(&model(linear(), CalibrationMethod::None))).unwrap();
-    insta::assert_snapshot!(text, @r#"{"version":1,"name":"returns","kind":"boosting","features":["price","age"],"classes":["kept","returned"],"threshold":0.5,"predictor":{"linear":{"intercept":-1.0,"terms":[{"fill":1.0,"mean":2.0,"scale":3.0,"weight":0.5},{"fill":1.0,"mean":2.0,"scale":3.0,"weight":0.5}]}},"golden":[{"features":[0.0,0.1],"margin":-1.6499999997516472,"probability":0.16110894961015082},{"features":[null,0.0],"margin":-1.5,"probability":0.18242552380635632},{"features":[1.0,null],"margin":-1.3333333333333335,"probability":0.2086085273260449},{"features":[0.0,-3.0],"margin":-2.1666666666666665,"probability":0.10278402491725176}]}"#);
+    insta::assert_snapshot!(text, @r#"{"version":1,"name":"returns","kind":"boosting","features":["weekday","price"],"classes":["kept","returned"],"threshold":0.5,"predictor":{"linear":{"intercept":-1.0,"terms":[{"fill":1.0,"mean":2.0,"scale":3.0,"weight":0.5},{"fill":1.0,"mean":2.0,"scale":3.0,"weight":0.5}]}},"golden":[{"features":[0.0,0.1],"margin":-1.6499999997516472,"probability":0.16110894961015082},{"features":[null,0.0],"margin":-1.5,"probability":0.18242552380635632},{"features":[1.0,null],"margin":-1.3333333333333335,"probability":0.2086085273260449},{"features":[0.0,-3.0],"margin":-2.1666666666666665,"probability":0.10278402491725176}]}"#);
 }
 
 #[test]

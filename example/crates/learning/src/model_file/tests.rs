@@ -2,7 +2,8 @@ use super::*;
 use crate::{CalibrationMethod, Ensemble, Link, Node, Tree};
 use proptest::prelude::*;
 
-fn model() -> Model {
+/// A small model that other tests can use as well.
+pub(crate) fn model() -> Model {
     let nodes = vec![
         Node {
             feature: 1,

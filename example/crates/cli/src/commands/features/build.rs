@@ -14,7 +14,7 @@ use super::beside::{Beside, golden_path, state_path, statistics_path};
 use super::stored::{GENERATIONS, Imported, hash, keep, open_store, service_table};
 use crate::arguments::BuildArguments;
 use crate::output::thousands;
-use crate::params::{Params, Split};
+use crate::params::Params;
 use crate::{Context, Failure, Outcome, Project};
 
 #[derive(Serialize)]
@@ -60,12 +60,12 @@ pub(super) fn run<P: Project>(
         Some(state) => state,
         None => FeatureState {
             version: version(&context.definitions(&contract)?, &params)?,
-            ..learn(project, &observations, &params.split, service.extent())?
+            ..learn(project, &observations, &params, service.extent())?
         },
     };
     let matrix = service.rows(&observations, &state.reference);
     service.check_types(&matrix)?;
-    let trained = trained_on(&observations, &params.split)?;
+    let trained = trained_on(&observations, &params)?;
     drop(observations);
     let golden = Golden::spread::<P::Observation>(
         &table,
@@ -149,8 +149,8 @@ pub(crate) fn version(definitions: &Definitions, params: &Params) -> Outcome<Str
 }
 
 /// The last day that features may learn from, as their state has it.
-pub(crate) fn learned_until(split: &Split) -> Outcome<Option<String>> {
-    let day = split.last_training_day().map_err(Failure::user)?;
+pub(crate) fn learned_until(params: &Params) -> Outcome<Option<String>> {
+    let day = params.last_training_day().map_err(Failure::user)?;
     Ok(day.map(calendar::format_iso))
 }
 
@@ -158,10 +158,10 @@ pub(crate) fn learned_until(split: &Split) -> Outcome<Option<String>> {
 fn learn<P: Project>(
     project: &P,
     observations: &[P::Observation],
-    split: &Split,
+    params: &Params,
     extent: Extent,
 ) -> Outcome<FeatureState> {
-    let trained = trained_on(observations, split)?;
+    let trained = trained_on(observations, params)?;
     let training: Vec<&P::Observation> = observations
         .iter()
         .zip(trained)
@@ -169,15 +169,15 @@ fn learn<P: Project>(
         .collect();
     Ok(FeatureState {
         version: String::new(),
-        learned_until: learned_until(split)?,
+        learned_until: learned_until(params)?,
         extent,
         reference: project.reference(&training),
     })
 }
 
 /// Which rows features may learn from.
-fn trained_on<O: Observation>(observations: &[O], split: &Split) -> Outcome<Vec<bool>> {
-    let until = split.last_training_day().map_err(Failure::user)?;
+fn trained_on<O: Observation>(observations: &[O], params: &Params) -> Outcome<Vec<bool>> {
+    let until = params.last_training_day().map_err(Failure::user)?;
     let days = observations.iter().map(Observation::day);
     Ok(days
         .map(|day| until.is_none_or(|until| day <= until))
