@@ -328,7 +328,7 @@ def table(result):
         rows.append((title, f"{work['dvc']['seconds']:.2f}", f"{work['rain']['seconds']:.3f}", f"{work['times_faster']:.1f}",
                      f"{work['dvc']['megabytes']:.0f}", f"{work['rain']['megabytes']:.0f}"))
 
-    for count, works in result["files"].items():
+    for count, works in result.get("files", {}).items():
         for name, title in (("add", "add"), ("status", "status"), ("change", "add, one changed"), ("checkout", "checkout")):
             add(f"{title} of {count} files", works[name])
     if "large" in result:
@@ -348,8 +348,8 @@ def table(result):
 
 
 def file_system(folder):
-    found = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True)
-    return found.stdout.strip() if found.returncode == 0 else "unknown"
+    found = subprocess.run(["df", "--output=fstype", folder], capture_output=True, text=True)
+    return found.stdout.split()[-1] if found.returncode == 0 else "unknown"
 
 
 def main():
@@ -374,19 +374,22 @@ def main():
         result = {
             "cores": os.cpu_count(),
             "runs": counted,
-            "file_system": file_system(scratch),
             "versions": {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in names}},
-            "files": {},
         }
+        if arguments.out and arguments.out.exists():
+            # What isn't measured now stays as it was measured before.
+            result = {**json.loads(arguments.out.read_text()), **result}
+        measured = {work: file_system(scratch) for work in arguments.only}
+        result["file_systems"] = {**result.get("file_systems", {}), **measured}
+        # First, while this process is small: a start of a child takes longer from a large one.
+        result["repro"] = repro(sides, turns, counted)
         if "files" in arguments.only:
-            for size in sizes:
-                result["files"][str(size)] = files(sides, size, turns, counted)
+            result["files"] = {str(size): files(sides, size, turns, counted) for size in sizes}
         if "large" in arguments.only:
             result["large"] = large(sides, large_size, scratch, turns, counted)
         if "s3" in arguments.only:
             server = arguments.s3_server and arguments.s3_server.absolute()
             result["s3"] = s3(sides, s3_files, server, scratch, turns, counted)
-        result["repro"] = repro(sides, turns, counted)
     print(table(result))
     if arguments.out:
         arguments.out.write_text(json.dumps(result, indent=2) + "\n")
