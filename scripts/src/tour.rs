@@ -2,6 +2,7 @@
 
 mod http;
 mod page;
+mod serve;
 pub mod shell;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,10 @@ const DAYS: &str = "3100";
 const STATIONS: &str = "49";
 /// Where a project has its table.
 pub const TABLE: &str = "data/weatherAUS.csv";
+/// What is to be predicted.
+const LABEL: &str = "RainTomorrow";
+/// What is predicted of each row of the table.
+const PREDICTIONS: &str = "predictions/all.jsonl";
 /// Hygrometers that read far too low from this day on: each value is possible,
 /// so the contract can't notice.
 const FAULT_DAY: &str = "2016-07-01";
@@ -174,9 +179,9 @@ pub fn live(shell: &mut Shell, data: Option<&Path>) -> Result<Story> {
     let scores = shell.read_json("metrics/scores.json")?;
     shell.step(
         "Predict a whole file",
-        &["predict", TABLE, "--out", "predictions/all.csv"],
+        &["predict", TABLE, "--out", PREDICTIONS],
     )?;
-    let answers = serve(shell)?;
+    let answers = serve::serve(shell)?;
     let (drift, quality) = break_and_mend(shell, TABLE)?;
     Ok(Story {
         is_real,
@@ -208,68 +213,6 @@ fn pipeline(shell: &mut Shell) -> Result<()> {
         "the pipeline ran what it had run before"
     );
     Ok(())
-}
-
-/// Serves the model and asks it over HTTP for what its golden observations give.
-fn serve(shell: &mut Shell) -> Result<Vec<(Value, Value)>> {
-    shell.heading("Serve the model and ask it over HTTP");
-    let server = shell.serve(&[
-        "serve",
-        "--listen",
-        "127.0.0.1:0",
-        "--history",
-        TABLE,
-        "--log",
-        "predictions/log.jsonl",
-    ])?;
-    ensure!(
-        http::get(&server.address, "/v2/health/ready")?.status == 200,
-        "the service isn't ready"
-    );
-    let mut answers = Vec::new();
-    for golden in shell
-        .read_json_lines("data/features.golden.jsonl")?
-        .into_iter()
-        .take(5)
-    {
-        let observation = golden["today"].clone();
-        let answer = http::post(&server.address, "/v1/predict", &observation)?;
-        ensure!(
-            answer.status == 200,
-            "the service answered {}: {}",
-            answer.status,
-            answer.body
-        );
-        shell.say(&format!(
-            "POST /v1/predict {} → {} {}",
-            short(&observation),
-            answer.status,
-            answer.body
-        ));
-        answers.push((observation, answer.body));
-    }
-    let nonsense =
-        serde_json::json!({ "Date": "2017-06-25", "Location": "Sydney", "Humidity3pm": "damp" });
-    let answer = http::post(&server.address, "/v1/predict", &nonsense)?;
-    ensure!(
-        answer.status == 400,
-        "nonsense was answered {}: {}",
-        answer.status,
-        answer.body
-    );
-    shell.say(&format!(
-        "POST /v1/predict {nonsense} → 400 {}",
-        answer.body
-    ));
-    server.stop()?;
-    let logged = shell.read_json_lines("predictions/log.jsonl")?.len();
-    ensure!(
-        logged == answers.len(),
-        "{logged} answers were logged, {} given",
-        answers.len()
-    );
-    shell.say(&format!("{logged} answers in predictions/log.jsonl"));
-    Ok(answers)
 }
 
 /// Breaks a sensor, sees it found, retrains, and judges before, under it and after.
@@ -391,11 +334,6 @@ fn judge(shell: &mut Shell, label: &'static str, arguments: &[&str]) -> Result<Q
     })
 }
 
-fn short(observation: &Value) -> String {
-    let field = |name: &str| observation[name].as_str().unwrap_or("?").to_string();
-    format!("{{{} {} …}}", field("Date"), field("Location"))
-}
-
 impl Story {
     /// The columns that drifted.
     pub fn drifted(&self) -> Vec<&str> {
@@ -437,7 +375,7 @@ impl Story {
             text.push_str(&format!("  {label:<11} {score:.4}\n"));
         }
         text.push_str(&format!(
-            "  over HTTP   {} answers, one refusal\n",
+            "  over HTTP   {} answers, equal to `rain predict` to the bit, and one refusal\n",
             self.answers.len()
         ));
         text.push_str(&format!(

@@ -322,9 +322,9 @@ pub(crate) struct ServeArguments {
     /// Where to listen; port 0 takes a free one, and the log says which
     #[arg(long, default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// Observations to remember from the start, as history and neighbours
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub history: Option<PathBuf>,
+    /// The online store: a file or redis://HOST:PORT/DATABASE; without, `online.store` of params.yaml
+    #[arg(long, value_name = "URL")]
+    pub store: Option<String>,
     /// Where each answer is appended
     #[arg(long, default_value = "predictions/log.jsonl")]
     pub log: PathBuf,

@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use mlops_data::calendar::{self, Day};
+use mlops_features::definitions::Source;
 use mlops_features::online::OnlineSettings;
 use mlops_learning::evaluation::Costs;
 use mlops_learning::{CalibrationMethod, ModelParams};
@@ -146,6 +147,11 @@ impl Params {
             .and_then(|params| params.check().map(|()| params))
             .with_context(|| path.display().to_string())
             .map_err(Failure::user)
+    }
+
+    /// Where the observations of a source stand.
+    pub(crate) fn file_of<'a>(&'a self, source: &'a Source) -> &'a Path {
+        source.file.as_ref().unwrap_or(&self.data.file)
     }
 
     fn parse(text: &str, set: &[String]) -> anyhow::Result<Params> {

@@ -228,12 +228,69 @@ fn the_commands_bring_observations_in_and_features_out() {
     assert_eq!(answer["results"][0]["values"][0], -7.5);
 }
 
+/// Declares a second source, whose table stands in a file of its own.
+fn with_two_sources(folder: &Path) {
+    let path = folder.join("features.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let second = "sources:\n  - {name: upper_air, event: Date, file: data/upper_air.csv}\n";
+    std::fs::write(path, text.replacen("sources:\n", second, 1)).unwrap();
+    let table = folder.join("data/weatherAUS.csv");
+    let table = std::fs::read_to_string(table).unwrap();
+    let few: Vec<&str> = table.lines().take(21).collect();
+    std::fs::write(folder.join("data/upper_air.csv"), few.join("\n")).unwrap();
+}
+
+#[test]
+fn each_source_is_stored_and_a_service_reads_its_own() {
+    let folder = trained();
+    let path = folder.path();
+    with_two_sources(path);
+    let (last, station, _) = last_row(path);
+    let day = format_iso(last);
+    let materialize = ["features", "materialize", "--until", &day];
+    let mut command = rain(path);
+    let output = command
+        .args(["--json"])
+        .args(materialize)
+        .assert()
+        .success();
+    let said_of_each = serde_json::Deserializer::from_slice(&output.get_output().stdout)
+        .into_iter::<Value>()
+        .map(|done| {
+            let done = done.unwrap();
+            (done["source"].to_string(), done["rows"].as_u64().unwrap())
+        })
+        .collect::<Vec<_>>();
+    let expected = [("\"upper_air\"", 20), ("\"weather\"", 500 * 8)];
+    assert_eq!(
+        said_of_each,
+        expected.map(|(source, rows)| (source.to_string(), rows))
+    );
+    let one = said(
+        path,
+        &[&materialize[..], &["--source", "upper_air"]].concat(),
+    );
+    assert_eq!([&one["rows"], &one["changed"]], [20, 0]);
+    let answer = said(path, &["features", "get-online", &station, "--now", &day]);
+    assert_eq!(answer["results"][0]["event"], *day);
+
+    std::fs::write(path.join("new.jsonl"), "").unwrap();
+    insta::assert_snapshot!(refused(path, &["features", "push", "new.jsonl"]), @"error: features.yaml: it declares several sources, upper_air, weather: name the one that is meant");
+    insta::assert_snapshot!(refused(path, &["features", "push", "new.jsonl", "--source", "radar"]), @r#"error: features.yaml: no source is called "radar"; the sources are upper_air, weather"#);
+    insta::assert_snapshot!(refused(path, &["features", "materialize", "data/weatherAUS.csv"]), @"error: features.yaml: it declares several sources, upper_air, weather: name the one that is meant");
+    let definitions = path.join("features.yaml");
+    let text = std::fs::read_to_string(&definitions).unwrap();
+    let both = text.replacen("from: [weather]", "from: [weather, upper_air]", 1);
+    std::fs::write(definitions, both).unwrap();
+    insta::assert_snapshot!(refused(path, &["features", "get-online", &station]), @r#"error: features.yaml: service "daily" is made from the sources "upper_air" and "weather", but a window is made of the observations of one: let its views read a single source"#);
+}
+
 #[test]
 fn mistakes_with_the_online_store_are_told_with_what_to_do() {
     let folder = trained();
     let get = ["features", "get-online", "Sydney"];
     let with = |setting: &str| refused(folder.path(), &[&["--set", setting], &get[..]].concat());
-    insta::assert_snapshot!(with("online.keep=3"), @r#"error: online.keep of params.yaml is 3, and service "daily" reads 8 days: keep at least so many, and materialize again"#);
+    insta::assert_snapshot!(with("online.keep=3"), @r#"error: online store "data/online.redb": `keep` is 3, and a window of these features reaches over 8 days: keep at least so many, and materialize again"#);
     insta::assert_snapshot!(with("online.store=memcached://host"), @r#"error: online store "memcached://host": it is neither a path nor redis://HOST:PORT/DATABASE"#);
     let no_server = with("online.store=redis://127.0.0.1:1/0");
     assert!(

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use mlops_data::DataError;
 use mlops_features::FeatureError;
+use mlops_features::online::OnlineError;
 use mlops_learning::LearningError;
 
 /// What can go wrong between a model file and an answered request.
@@ -22,6 +23,17 @@ pub enum ServingError {
     /// The observation breaks the contract.
     #[error(transparent)]
     Observation(#[from] DataError),
+    /// What is known around an observation can't be read or written.
+    #[error(transparent)]
+    Store(#[from] OnlineError),
+    /// An answer can't be logged.
+    #[error("{path}: the prediction log can't be written: {source}", path = path.display())]
+    Log {
+        /// The log.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// A file or the network refused.
     #[error("{what}: {source}")]
     Io {

@@ -1,18 +1,14 @@
 use std::path::Path;
-use std::sync::Arc;
 
-use mlops_data::{Contract, Table, json::table_from_json};
+use mlops_data::{Contract, Table};
+use mlops_features::online::Coverage;
 use mlops_features::{
-    Feature, FeatureService, FeatureState, FeatureType, History, Observation, Registry, end_of,
-    observe,
+    Feature, FeatureService, FeatureState, FeatureType, History, Observation, Registry, observe,
 };
 use mlops_learning::{LearningError, Model, model_file};
-use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::golden::Golden;
-use crate::memory::Memory;
-use crate::{Result, ServingError, server::Score};
+use crate::{Prediction, Result, ServingError};
 
 /// A model with all it needs to turn observations into probabilities: the only
 /// way to a prediction, for files and for requests.
@@ -21,20 +17,8 @@ pub struct Inference<O> {
     contract: Contract,
     service: FeatureService<O>,
     state: FeatureState,
-    memory: Memory<O>,
     model: Model,
     hash: String,
-}
-
-/// The answer to one observation.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Prediction {
-    /// Probability of the positive class, 0 to 1.
-    pub probability: f64,
-    /// The class that follows from the model's threshold.
-    pub decision: String,
-    /// SHA-256 of the model's file, in hex.
-    pub model: String,
 }
 
 impl<O: Observation> Inference<O> {
@@ -83,7 +67,6 @@ impl<O: Observation> Inference<O> {
         let hash = model_file::fingerprint(&bytes);
         let inference = Inference {
             contract,
-            memory: Memory::new(state.extent),
             service,
             state,
             model,
@@ -104,6 +87,11 @@ impl<O: Observation> Inference<O> {
     /// The model itself.
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// The features that the model reads.
+    pub fn service(&self) -> &FeatureService<O> {
+        &self.service
     }
 
     /// What its features learned on the training period, and the version of their definitions.
@@ -146,21 +134,20 @@ impl<O: Observation> Inference<O> {
         Ok(self.model.probabilities(&self.rows(table, before)?))
     }
 
-    /// Keeps the observations of a table in memory, so that [`Score::score`] has their
-    /// windows.
-    ///
-    /// # Errors
-    /// If the table lacks a column or a value doesn't fit.
-    pub fn remember(&self, table: &Table) -> Result<()> {
-        for observation in observe::<O>(table)? {
-            self.memory.remember(Arc::new(observation));
-        }
-        Ok(())
-    }
-
     /// The class that follows from a probability.
     pub fn decide(&self, probability: f64) -> &str {
         &self.model.metadata.classes[usize::from(self.model.decide(probability))]
+    }
+
+    /// The answer to an observation whose features these are.
+    pub(crate) fn prediction(&self, features: &[f32], window: Coverage) -> Prediction {
+        let probability = (self.model).probability_of(self.model.predictor.margin(features));
+        Prediction {
+            probability,
+            decision: self.decide(probability).to_string(),
+            model: self.hash.clone(),
+            window,
+        }
     }
 
     fn golden_features(&self, golden: &str) -> Result<Vec<f32>, String> {
@@ -168,26 +155,5 @@ impl<O: Observation> Inference<O> {
         golden
             .features(&self.service, &self.contract, &self.state.reference)
             .map_err(|error| error.to_string())
-    }
-}
-
-impl<O: Observation + 'static> Score for Inference<O> {
-    fn score(&self, observation: &Map<String, Value>) -> Result<Prediction> {
-        let table = table_from_json(std::slice::from_ref(observation), &self.contract)?;
-        let reference = &self.state.reference;
-        let mut rows = Vec::new();
-        for today in observe::<O>(&table)? {
-            let around = self.memory.around(&today, reference, self.state.extent);
-            let history = History::new(around.iter().map(Arc::as_ref));
-            let as_of = end_of(today.day());
-            rows.extend(self.service.row_in(&today, &history, reference, as_of));
-            self.memory.remember(Arc::new(today));
-        }
-        let probability = self.model.probabilities(&rows)[0];
-        Ok(Prediction {
-            probability,
-            decision: self.decide(probability).to_string(),
-            model: self.hash.clone(),
-        })
     }
 }

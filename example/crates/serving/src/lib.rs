@@ -4,11 +4,12 @@ mod error;
 mod golden;
 mod inference;
 mod log;
-mod memory;
+mod online;
 mod server;
 
 pub use error::{Result, ServingError};
 pub use golden::Golden;
-pub use inference::{Inference, Prediction};
+pub use inference::Inference;
 pub use log::PredictionLog;
-pub use server::{Score, Service, serve};
+pub use online::Online;
+pub use server::{Prediction, Score, Service, serve};

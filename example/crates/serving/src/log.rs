@@ -44,8 +44,8 @@ impl PredictionLog {
         let line = format!("{entry}\n");
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.write_all(line.as_bytes())
-            .map_err(|source| ServingError::Io {
-                what: self.path.display().to_string(),
+            .map_err(|source| ServingError::Log {
+                path: self.path.clone(),
                 source,
             })
     }

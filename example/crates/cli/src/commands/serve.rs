@@ -1,11 +1,23 @@
 use std::time::SystemTime;
 
-use mlops_data::tables;
-use mlops_serving::{Inference, PredictionLog, Service, ServingError, serve};
+use mlops_data::calendar::format_iso;
+use mlops_features::online::{last_end, open};
+use mlops_serving::{Inference, Online, PredictionLog, Service, ServingError, serve};
+use serde::Serialize;
 
-use super::{needs, read_table};
+use super::needs;
 use crate::arguments::ServeArguments;
 use crate::{Context, Outcome, Project};
+
+/// What is said when the service answers.
+#[derive(Serialize)]
+struct Listening {
+    listening: String,
+    model: String,
+    store: String,
+    /// The last day that was materialized, if any was.
+    until: Option<String>,
+}
 
 pub(super) fn run<P: Project>(
     project: &P,
@@ -13,17 +25,24 @@ pub(super) fn run<P: Project>(
     context: Context,
 ) -> Outcome<()> {
     needs(&arguments.model, "train")?;
-    let inference = Inference::<P::Observation>::open(
-        &arguments.model,
-        &project.registry(),
-        context.contract()?,
-    )?;
-    if let Some(history) = &arguments.history {
-        let table = read_table(history, inference.contract(), tables::LabelNeed::Optional)?;
-        inference.remember(&table)?;
-    }
+    let contract = context.contract()?;
+    let definitions = context.definitions(&contract)?;
+    let mut settings = context.params()?.online;
+    settings.store = arguments.store.unwrap_or(settings.store);
+    let registry = project.registry();
+    let inference = Inference::<P::Observation>::open(&arguments.model, &registry, contract)?;
+    let source = definitions.source_of(inference.service().name())?;
+    let view = source.name.value.as_str();
+    let store = open(&settings)?;
+    let until = last_end(&*store, view)?;
+    let mut said = Listening {
+        listening: String::new(),
+        model: inference.hash()[..12].into(),
+        store: store.place(),
+        until: until.map(format_iso),
+    };
+    let scorer = Online::new(inference, store, view)?;
     let log = PredictionLog::open(&arguments.log)?;
-    let hash = inference.hash()[..12].to_string();
     let runtime = tokio::runtime::Runtime::new().map_err(anyhow::Error::from)?;
     runtime.block_on(async {
         let refused = |source| ServingError::Io {
@@ -33,18 +52,27 @@ pub(super) fn run<P: Project>(
         let listener = tokio::net::TcpListener::bind(arguments.listen)
             .await
             .map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
-        context.output.show(
-            &serde_json::json!({ "listening": address.to_string(), "model": hash }),
-            format!("model {hash} answers on http://{address}; Ctrl-C stops it"),
-        )?;
+        said.listening = listener.local_addr().map_err(refused)?.to_string();
+        context.output.show(&said, text(&said))?;
         let service = Service {
-            scorer: Box::new(inference),
+            scorer: Box::new(scorer),
             log: Some(log),
             clock: SystemTime::now,
         };
         Ok(serve(listener, service, stop()).await?)
     })
+}
+
+/// One line: whoever waits for it may read no further.
+fn text(said: &Listening) -> String {
+    let empty = match said.until {
+        Some(_) => "",
+        None => ", where `features materialize` has brought nothing yet",
+    };
+    format!(
+        "model {} answers on http://{}, windows from {}{empty}; Ctrl-C stops it",
+        said.model, said.listening, said.store
+    )
 }
 
 /// Done when the terminal or the system asks the program to end.

@@ -6,6 +6,7 @@ mod check;
 mod guard;
 mod lineage;
 mod plan;
+mod sources;
 mod stored;
 
 use std::collections::BTreeMap;

@@ -109,3 +109,34 @@ fn a_service_needs_features_and_an_hour() {
     insta::assert_snapshot!(fault("[today, days]", "[]"), @r#"features.yaml: line 21: service "evening" asks for nothing; name views or features"#);
     insta::assert_snapshot!(fault("except: [peak]", "except: [today, days]"), @r#"features.yaml: line 21: service "evening" has no features left: leave out less"#);
 }
+
+#[test]
+fn windows_are_made_of_the_source_that_a_services_views_reach() {
+    let source_of = |text: &str| {
+        let definitions = parse(text).unwrap();
+        let source = definitions.source_of("evening");
+        source.map(|source| source.name.value.clone())
+    };
+    assert_eq!(source_of(GOOD).unwrap(), "readings");
+    let two = GOOD.replacen(
+        "[{name: readings",
+        "[{name: other, event: Day}, {name: readings",
+        1,
+    );
+    assert_eq!(source_of(&two).unwrap(), "readings");
+    let both = two.replacen("from: [today]", "from: [today, other]", 1);
+    let said = source_of(&both).unwrap_err().to_string();
+    assert!(said.contains("\"other\" and \"readings\""), "{said}");
+
+    let definitions = parse(&two).unwrap();
+    assert_eq!(definitions.source(Some("other")).unwrap().event, "Day");
+    for (name, expected) in [
+        (None, "several sources, other, readings"),
+        (Some("third"), "third"),
+    ] {
+        let said = definitions.source(name).unwrap_err().to_string();
+        assert!(said.contains(expected), "{said}");
+    }
+    let none = GOOD.replacen("sources: [{name: readings, event: Day}]", "sources: []", 1);
+    assert!(parse(&none).is_err(), "a view needs a source");
+}

@@ -2,6 +2,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use mlops_data::calendar::Day;
+use serde::Serialize;
 
 use super::{CellsError, OnlineError, OnlineResult, OnlineStore, Schema, Span, StoredRef};
 use crate::{Extent, Known, Learned, Nearby, Neighbour, Observation, Recent, Reference, Window};
@@ -27,6 +28,15 @@ pub struct Around<'s, O> {
     neighbours: &'s [Neighbour],
     learned: Option<&'s Learned>,
     extent: Extent,
+}
+
+/// How much of a window the store could give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Coverage {
+    /// Observations that the window has room for, besides today's.
+    pub asked: usize,
+    /// Those of them that the store held.
+    pub found: usize,
 }
 
 #[derive(Debug)]
@@ -174,6 +184,26 @@ impl<O: Observation> Around<'_, O> {
         let own = &self.held[self.ranges.first()?.clone()];
         let known = own.iter().rev().find(|held| held.created <= as_of)?;
         Some((&known.observation, known.created))
+    }
+
+    /// How much of the window of `today` is here, whenever it became known.
+    pub fn coverage(&self, today: &O) -> Coverage {
+        let (day, extent) = (today.day(), self.extent);
+        let held = |range: &Range<usize>, days: u16, until: Day| {
+            let from = day.saturating_sub(days.into());
+            let held = self.held[range.clone()].iter();
+            held.filter(|held| (from..=until).contains(&held.observation.day()))
+                .count()
+        };
+        let near: Vec<usize> = (self.ranges.iter().skip(1))
+            .map(|range| held(range, extent.neighbour_days, day))
+            .collect();
+        let own = self.ranges.first();
+        let own = own.map_or(0, |range| held(range, extent.days, day.saturating_sub(1)));
+        Coverage {
+            asked: usize::from(extent.days) + near.len() * (usize::from(extent.neighbour_days) + 1),
+            found: own + near.into_iter().sum::<usize>(),
+        }
     }
 
     /// Calls `with` on the window of `today`, as it was known at `as_of` (microseconds

@@ -30,7 +30,9 @@ mod vector;
 
 use mlops_data::calendar::Day;
 
-pub use around::{Around, OnlineWindows};
+use crate::Extent;
+
+pub use around::{Around, Coverage, OnlineWindows};
 pub use cells::{CellsError, Schema};
 pub use error::{OnlineError, OnlineResult};
 pub use materialize::{Chunk, Materialized, Request, Start, last_end, materialize, next_start};
@@ -116,6 +118,24 @@ pub trait OnlineStore: std::fmt::Debug + Send + Sync {
 
     /// Where it is, for messages; without a password.
     fn place(&self) -> String;
+
+    /// Refuses windows of more days than are kept: they would always lack some.
+    ///
+    /// # Errors
+    /// If too few days are kept.
+    fn check_keep(&self, extent: Extent) -> OnlineResult<()> {
+        let needed = extent.days.max(extent.neighbour_days).saturating_add(1);
+        if self.keep() >= needed {
+            return Ok(());
+        }
+        Err(OnlineError::Place {
+            place: self.place(),
+            message: format!(
+                "`keep` is {}, and a window of these features reaches over {needed} days: keep at least so many, and materialize again",
+                self.keep()
+            ),
+        })
+    }
 
     /// The observations of each span, in ascending order of day.
     ///

@@ -36,6 +36,11 @@ impl<'t, O: Observation> TableSource<'t, O> {
         })
     }
 
+    /// The rows as observations, in the table's order.
+    pub fn observations(&self) -> &[O] {
+        &self.observations
+    }
+
     /// All rows, by day. `created` says when a row became known (microseconds since
     /// 1970-01-01 UTC), given its number in the table and its day.
     ///

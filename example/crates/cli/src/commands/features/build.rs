@@ -38,13 +38,7 @@ pub(super) fn run<P: Project>(
 ) -> Outcome<()> {
     let params = context.params()?;
     let contract = context.contract()?;
-    let file = match &arguments.file {
-        Some(file) => file,
-        None => {
-            needs(&params.data.file, "data import")?;
-            &params.data.file
-        }
-    };
+    let definitions = context.definitions(&contract)?;
     let (service, known) = match &arguments.model {
         Some(model) => {
             needs(model, "train")?;
@@ -54,12 +48,20 @@ pub(super) fn run<P: Project>(
         }
         None => (declared(project, &params, context, &contract)?, None),
     };
+    let file = match &arguments.file {
+        Some(file) => file,
+        None => {
+            let file = params.file_of(definitions.source_of(service.name())?);
+            needs(file, "data import")?;
+            file
+        }
+    };
     let table = read_table(file, &contract, tables::LabelNeed::Required)?;
     let observations = observe::<P::Observation>(&table)?;
     let state = match known {
         Some(state) => state,
         None => FeatureState {
-            version: version(&context.definitions(&contract)?, &params)?,
+            version: version(&definitions, &params)?,
             ..learn(project, &observations, &params, service.extent())?
         },
     };

@@ -1,0 +1,308 @@
+//! The service as a user meets it: it answers from the online store.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod project;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use project::{rain, refused, trained};
+use serde_json::{Value, json};
+
+/// A process that doesn't outlive its test.
+struct Process(Child);
+
+impl Process {
+    fn kill(&mut self) {
+        // Both fail only if it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Starts a service; gives its address and the line that told it.
+fn serve(folder: &Path, options: &[&str]) -> (Process, String, String) {
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("rain"))
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .args(options)
+        .current_dir(folder)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let address = line.split("http://").nth(1).unwrap();
+    let address = address.split(',').next().unwrap().to_string();
+    (Process(child), address, line)
+}
+
+fn exchange(address: &str, head: &str, body: &str) -> (u16, Value) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!("{head}Host: rain\r\nConnection: close\r\n\r\n{body}");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap())
+}
+
+fn post(address: &str, body: &str) -> (u16, Value) {
+    let head = "POST /v1/predict HTTP/1.1\r\nContent-Type: application/json\r\n";
+    let length = body.len();
+    exchange(
+        address,
+        &format!("{head}Content-Length: {length}\r\n"),
+        body,
+    )
+}
+
+fn ready(address: &str) -> (u16, Value) {
+    exchange(address, "GET /v2/health/ready HTTP/1.1\r\n", "")
+}
+
+fn materialize(folder: &Path, until: &str, options: &[&str]) {
+    let command = ["features", "materialize", "--until", until];
+    rain(folder).args(options).args(command).assert().success();
+}
+
+/// An observation as a request has it, and what `predict` says of it among all others.
+struct Asked {
+    observation: String,
+    expected: Value,
+}
+
+/// The table's last five days, each with its observations.
+fn last_days(folder: &Path) -> Vec<(String, Vec<Asked>)> {
+    rain(folder)
+        .args(["predict", "data/weatherAUS.csv", "--out", "p.jsonl"])
+        .assert()
+        .success();
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let (table, predictions) = (read("data/weatherAUS.csv"), read("p.jsonl"));
+    let mut lines = table.lines().map(|line| line.split(','));
+    let names: Vec<&str> = lines.next().unwrap().collect();
+    let mut days = BTreeMap::<String, Vec<Asked>>::new();
+    for (cells, prediction) in lines.zip(predictions.lines()) {
+        let fields = names.iter().zip(cells);
+        let known = fields.filter(|(name, cell)| **name != "RainTomorrow" && *cell != "NA");
+        let observation: serde_json::Map<String, Value> = known
+            .map(|(name, cell)| {
+                let number = cell.parse::<f64>();
+                let value = number.map_or_else(|_| json!(cell), |number| json!(number));
+                ((*name).to_string(), value)
+            })
+            .collect();
+        let day = observation["Date"].as_str().unwrap().to_string();
+        days.entry(day).or_default().push(Asked {
+            observation: Value::Object(observation).to_string(),
+            expected: serde_json::from_str(prediction).unwrap(),
+        });
+    }
+    let skipped = days.len() - 5;
+    days.into_iter().skip(skipped).collect()
+}
+
+#[track_caller]
+fn assert_as_predicted(address: &str, asked: &Asked) {
+    let (status, answer) = post(address, &asked.observation);
+    assert_eq!(status, 200, "{answer}");
+    let expected = &asked.expected;
+    assert_eq!(
+        answer["probability"], expected["probability"],
+        "{}",
+        asked.observation
+    );
+    assert_eq!(answer["decision"], expected["RainTomorrow"]);
+    assert_eq!(answer["window"]["asked"], 7 + 7 * 2);
+    assert_eq!(answer["window"]["found"], 7 + 7 * 2);
+}
+
+#[test]
+fn the_service_gives_what_predict_gives_refuses_nonsense_and_logs_what_it_answered() {
+    let folder = trained();
+    let path = folder.path();
+    let days = last_days(path);
+    let (last, _) = days.last().unwrap();
+    materialize(path, last, &[]);
+    let (server, address, _) = serve(path, &[]);
+    let mut asked = 0;
+    for observation in days.iter().flat_map(|(_, observations)| observations) {
+        assert_as_predicted(&address, observation);
+        asked += 1;
+    }
+    assert_eq!(asked, 5 * 8);
+    let refusals = [
+        "rain?",
+        "[1]",
+        "{}",
+        r#"{"Date": "2010-01-01", "Location": "Sydney", "Humidity3pm": "damp"}"#,
+    ];
+    let said = refusals.map(|nonsense| {
+        let (status, answer) = post(&address, nonsense);
+        assert_eq!(status, 400, "{nonsense}");
+        answer["error"].as_str().unwrap().to_string()
+    });
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    Failed to parse the request body as JSON: expected value at line 1 column 1
+    Failed to deserialize the JSON body into the target type: invalid type: sequence, expected a map at line 1 column 0
+    Date: this field is required: a date written "yyyy-mm-dd"
+    Humidity3pm: "damp" is not a number from 0 to 100 %
+    "#);
+    drop(server);
+    let log = std::fs::read_to_string(path.join("predictions/log.jsonl")).unwrap();
+    assert_eq!(log.lines().count(), asked);
+}
+
+/// Every station reports its day; then the forecasts are asked for.
+fn live_through(address: &str, days: &[(String, Vec<Asked>)]) {
+    for (_, observations) in days {
+        for report in observations {
+            assert_eq!(post(address, &report.observation).0, 200);
+        }
+        for observation in observations {
+            assert_as_predicted(address, observation);
+        }
+    }
+}
+
+#[test]
+fn what_requests_bring_is_known_to_those_that_follow_also_after_a_restart() {
+    let folder = trained();
+    let path = folder.path();
+    let days = last_days(path);
+    let (first, _) = &days[0];
+    materialize(path, first, &[]);
+    let (server, address, _) = serve(path, &[]);
+    live_through(&address, &days[1..3]);
+    drop(server);
+    let (_server, address, _) = serve(path, &[]);
+    live_through(&address, &days[3..]);
+}
+
+#[test]
+fn with_nothing_in_the_store_it_answers_and_says_what_it_lacks() {
+    let folder = trained();
+    let path = folder.path();
+    let (_server, address, line) = serve(path, &["--store", "other/store.redb"]);
+    assert!(
+        line.contains("windows from other/store.redb, where `features materialize`"),
+        "{line}"
+    );
+    let (_, last) = last_days(path).pop().unwrap();
+    let (status, answer) = post(&address, &last[0].observation);
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer["window"], json!({"asked": 21, "found": 0}));
+    assert_ne!(answer["probability"], last[0].expected["probability"]);
+    assert!(path.join("other/store.redb").exists());
+    assert!(!path.join("data/online.redb").exists());
+}
+
+#[test]
+fn a_store_it_cant_use_is_told_at_the_start() {
+    let folder = trained();
+    let path = folder.path();
+    let no_server = refused(path, &["serve", "--store", "redis://127.0.0.1:1/0"]);
+    assert!(
+        no_server.contains("Start it (`redis-server`)"),
+        "{no_server}"
+    );
+    let (_server, _, _) = serve(path, &[]);
+    let second = refused(path, &["serve", "--listen", "127.0.0.1:0"]);
+    assert!(
+        second.contains("another process has this online store open"),
+        "{second}"
+    );
+}
+
+/// A Redis server on this port that keeps what it was told; `None` if there is no such
+/// program here.
+fn redis(folder: &Path, port: u16) -> Option<Process> {
+    let started = Command::new("redis-server")
+        .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+        .args([
+            "--save",
+            "",
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "always",
+            "--dir",
+        ])
+        .arg(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn();
+    let Ok(server) = started else {
+        let message = "there is no `redis-server` on the PATH (scripts/check_redis.sh needs it)";
+        assert!(
+            std::env::var("MLOPS_REDIS").as_deref() != Ok("required"),
+            "{message}"
+        );
+        eprintln!("SKIPPED: {message}");
+        return None;
+    };
+    let server = Process(server);
+    let start = Instant::now();
+    while !answers(port) {
+        assert!(start.elapsed() < Duration::from_secs(20), "no redis-server");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Some(server)
+}
+
+/// Whether it is there and has read its file.
+fn answers(port: u16) -> bool {
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else {
+        return false;
+    };
+    let mut answer = [0; 5];
+    stream.write_all(b"PING\r\n").is_ok()
+        && stream.read_exact(&mut answer).is_ok()
+        && answer == *b"+PONG"
+}
+
+#[test]
+fn with_redis_gone_it_gives_no_answer_and_with_redis_back_the_same_as_predict() {
+    let folder = trained();
+    let path = folder.path();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let Some(mut server) = redis(path, port) else {
+        return;
+    };
+    let store = format!("redis://127.0.0.1:{port}/0");
+    let setting = format!("online.store={store}");
+    let days = last_days(path);
+    materialize(path, &days[0].0, &["--set", &setting]);
+    // Two services share the store: what one is sent, the other knows.
+    let (_service, address, _) = serve(path, &["--store", &store]);
+    let (_other, other, _) = serve(path, &["--store", &store, "--log", "other.jsonl"]);
+    let (_, reports) = &days[1];
+    for report in reports {
+        assert_eq!(post(&address, &report.observation).0, 200);
+    }
+    assert_as_predicted(&other, &reports[0]);
+    server.kill();
+    let (status, answer) = post(&address, &reports[0].observation);
+    assert_eq!(status, 503, "{answer}");
+    insta::assert_snapshot!(answer["error"].as_str().unwrap(), @"no answer is given now: the online store can't be used, which knows the days before and around. Try again later");
+    assert_eq!(ready(&address).0, 503);
+    let _server = redis(path, port);
+    assert_eq!(ready(&address), (200, json!({"ready": true})));
+    live_through(&address, &days[1..]);
+}
