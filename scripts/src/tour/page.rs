@@ -113,7 +113,11 @@ fn scores(page: &mut String, yours: &Value, committed: &Value) -> Result<()> {
 }
 
 fn answers(page: &mut String, story: &Story) -> Result<()> {
-    page.push_str("## Answers over HTTP\n\n| Day | Station | Probability of rain | Decision |\n|---|---|---|---|\n");
+    page.push_str(
+        "## Answers over HTTP\n\nThe online store was filled with all days but the last, and the last day's \
+         observations came as requests. `rain predict` says the same of them, to the bit.\n\n",
+    );
+    page.push_str("| Day | Station | Probability of rain | Decision |\n|---|---|---|---|\n");
     for (observation, answer) in &story.answers {
         let text = |value: &Value| value.as_str().unwrap_or("?").to_string();
         writeln!(

