@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use mlops_data::DataError;
+use mlops_data::calendar::{Day, format_iso};
 use mlops_features::FeatureError;
 use mlops_features::online::OnlineError;
 use mlops_learning::LearningError;
@@ -23,6 +24,15 @@ pub enum ServingError {
     /// The observation breaks the contract.
     #[error(transparent)]
     Observation(#[from] DataError),
+    /// The observation is of a day to come.
+    #[error(
+        "the observation is of {}, which hasn't begun: correct its date, or the clock of the service",
+        format_iso(*.day)
+    )]
+    Future {
+        /// The day.
+        day: Day,
+    },
     /// What is known around an observation can't be read or written.
     #[error(transparent)]
     Store(#[from] OnlineError),

@@ -2,12 +2,13 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use mlops_data::calendar::Day;
 use mlops_data::json::table_from_json;
-use mlops_features::Observation;
 use mlops_features::online::{OnlineStore, OnlineWindows, TableSource, last_end};
+use mlops_features::{DAY_MICROS, Observation};
 use serde_json::{Map, Value};
 
-use crate::{Inference, Prediction, Result, Score};
+use crate::{Inference, Prediction, Result, Score, ServingError};
 
 /// Entities that the model has never seen, beyond this many, are answered and not
 /// stored: whoever makes names up must not fill the store.
@@ -77,6 +78,7 @@ impl<O: Observation + 'static> Score for Online<O> {
         let source = TableSource::<O>::new(&table)?;
         // One record makes a table of one row.
         let today = &source.observations()[0];
+        has_begun(today.day(), now)?;
         let (service, state) = (inference.service(), inference.feature_state());
         let windows =
             OnlineWindows::new(&*self.store, &self.view, &state.reference, service.extent());
@@ -94,6 +96,16 @@ impl<O: Observation + 'static> Score for Online<O> {
 
     fn ready(&self) -> Result<()> {
         self.readable()
+    }
+}
+
+/// Refuses a day that hasn't begun anywhere on earth: the store keeps the newest days,
+/// so those of a mistyped year would drive out the true ones.
+fn has_begun(day: Day, now: SystemTime) -> Result<()> {
+    let today = micros(now).div_euclid(DAY_MICROS);
+    match i64::from(day) <= today.saturating_add(1) {
+        true => Ok(()),
+        false => Err(ServingError::Future { day }),
     }
 }
 

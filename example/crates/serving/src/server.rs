@@ -152,7 +152,7 @@ async fn apart<T: Send + 'static>(act: impl FnOnce() -> Result<T> + Send + 'stat
 /// own log.
 fn refuse_for(error: &ServingError) -> Response {
     let lacking = match error {
-        ServingError::Observation(_) | ServingError::Features(_) => {
+        ServingError::Observation(_) | ServingError::Features(_) | ServingError::Future { .. } => {
             return refuse(StatusCode::BAD_REQUEST, error.to_string());
         }
         ServingError::Store(_) => {

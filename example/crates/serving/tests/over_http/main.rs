@@ -142,6 +142,20 @@ fn of_two_observations_of_a_day_the_later_holds() {
 }
 
 #[test]
+fn days_to_come_are_refused_and_drive_nothing_out_of_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Running::start(folder.path());
+    service.ask("a", 1, 9.0);
+    for day in 1..=9 {
+        let mistyped = json!({"Day": format!("2924-01-0{day}"), "Machine": "a", "Load": 1});
+        let (status, answer) = service.post(&mistyped.to_string());
+        assert_eq!(status, 400, "{answer}");
+        assert!(answer["error"].as_str().unwrap().contains("hasn't begun"));
+    }
+    assert_answer(service.ask("a", 2, 9.0), expected(9.0, Some(9.0), None), 1);
+}
+
+#[test]
 fn another_service_over_the_same_store_knows_what_the_first_was_sent() {
     let folder = tempfile::tempdir().unwrap();
     let first = Running::start(folder.path());
