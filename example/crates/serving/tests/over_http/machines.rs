@@ -153,6 +153,7 @@ pub fn inference(folder: &Path) -> Inference<Reading> {
     let model = Model {
         metadata,
         predictor: Predictor::Ensemble(ensemble),
+        calibration: None,
     };
     let path = folder.join("model.bin");
     std::fs::write(&path, model_file::encode(&model).unwrap()).unwrap();
