@@ -302,3 +302,20 @@ fn mistakes_with_the_online_store_are_told_with_what_to_do() {
     let no_file = refused(folder.path(), &["features", "push", "nowhere.csv"]);
     assert!(no_file.contains("nowhere.csv"), "{no_file}");
 }
+
+#[test]
+fn an_answer_is_timed_as_often_as_asked() {
+    let folder = trained();
+    let path = folder.path();
+    let (last, station, _) = last_row(path);
+    let day = format_iso(last);
+    said(path, &["features", "materialize", "--until", &day]);
+    let get = ["features", "get-online", &station, "--now", &day];
+    let once = said(path, &get);
+    assert!(once.get("timing").is_none());
+    let often = said(path, &[&get[..], &["--repeat", "20"]].concat());
+    assert_eq!(often["results"], once["results"]);
+    assert_eq!(often["timing"]["answers"], 20);
+    let micros = |name: &str| often["timing"][name].as_f64().unwrap();
+    assert!(0.0 < micros("median") && micros("median") <= micros("p99"));
+}
