@@ -106,7 +106,7 @@ pub struct CalibrationParams {
 
 /// From which probability on the answer is the positive class.
 #[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a number or from_costs")]
 pub enum Threshold {
     /// From this one on.
     At(f64),

@@ -136,7 +136,9 @@ impl Bucket {
                             | Error::Unauthenticated { .. }),
                         ) if tries > 1 => match self.inner.store.head(path).await {
                             Ok(meta) if meta.size == size => Ok(meta.e_tag),
-                            _ => Err(gone),
+                            Ok(_) | Err(Error::NotFound { .. }) => Err(gone),
+                            // It may be there all the same: the next try looks again.
+                            Err(unanswered) => Err(unanswered),
                         },
                         Err(error) => Err(error),
                     }
