@@ -1,19 +1,13 @@
 //! Ways to have one content under two names.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::Path;
 
 use super::step::{self, parent, step};
 use super::temp::{self, Temp};
 use super::{Staged, direct, sync_folder};
 use crate::{StoreError, StoreResult};
-
-/// What is copied through the page cache, in bytes.
-const SMALL: u64 = 16 << 20;
-/// What is read at once of it, in bytes. The system's own ways to copy (`copy_file_range`, `sendfile`) go page by
-/// page where blocks can't be shared, and need twice the time.
-const BLOCK: u64 = 1 << 20;
 
 /// How one content comes to stand under a second name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -128,19 +122,7 @@ pub(super) fn fill(kind: Link, source: &File, target: &File) -> io::Result<()> {
     if kind == Link::Reflink {
         return clone_blocks(source, target);
     }
-    let size = source.metadata()?.len();
-    if size > SMALL {
-        return direct::copy(source, target, size);
-    }
-    let mut block = vec![0; size.min(BLOCK) as usize];
-    let mut left = size as usize;
-    while left > 0 {
-        let part = &mut block[..left.min(BLOCK as usize)];
-        (&*source).read_exact(part)?;
-        (&*target).write_all(part)?;
-        left -= part.len();
-    }
-    Ok(())
+    direct::copy(source, target, source.metadata()?.len())
 }
 
 /// A temporary name in the folder of `to` for the file `from`.
