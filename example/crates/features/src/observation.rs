@@ -1,5 +1,5 @@
 use mlops_data::calendar::Day;
-use mlops_data::{Cell, Table};
+use mlops_data::{Cell, Table, Values};
 
 use crate::{FeatureError, Result};
 
@@ -21,15 +21,13 @@ pub trait Observation: Sized + Send + Sync {
     fn day(&self) -> Day;
 }
 
-/// Every row of a table as an observation, in the table's order.
+/// The columns of a table that observations are made from.
 ///
 /// # Errors
-/// If a column is missing or a value doesn't fit.
-pub fn observe<O: Observation>(table: &Table) -> Result<Vec<O>> {
-    use rayon::prelude::*;
-
-    let columns = O::COLUMNS
-        .iter()
+/// If one of them is missing.
+pub(crate) fn columns_of<O: Observation>(table: &Table) -> Result<Vec<&Values>> {
+    let names = O::COLUMNS.iter();
+    names
         .map(|name| {
             table.get(name).ok_or_else(|| FeatureError::MissingColumn {
                 column: (*name).into(),
@@ -41,7 +39,26 @@ pub fn observe<O: Observation>(table: &Table) -> Result<Vec<O>> {
                     .join(", "),
             })
         })
-        .collect::<Result<Vec<_>>>()?;
+        .collect()
+}
+
+/// The observation of a row, counted from 0, whose values these are.
+pub(crate) fn observe_row<O: Observation>(row: usize, cells: &[Cell<'_>]) -> Result<O> {
+    O::from_cells(cells).map_err(|(column, message)| FeatureError::Value {
+        row: row + 1,
+        column: O::COLUMNS.get(column).copied().unwrap_or("?").into(),
+        message,
+    })
+}
+
+/// Every row of a table as an observation, in the table's order.
+///
+/// # Errors
+/// If a column is missing or a value doesn't fit.
+pub fn observe<O: Observation>(table: &Table) -> Result<Vec<O>> {
+    use rayon::prelude::*;
+
+    let columns = columns_of::<O>(table)?;
     (0..table.rows())
         .into_par_iter()
         .map_init(
@@ -49,11 +66,7 @@ pub fn observe<O: Observation>(table: &Table) -> Result<Vec<O>> {
             |cells, row| {
                 cells.clear();
                 cells.extend(columns.iter().map(|values| values.cell(row)));
-                O::from_cells(cells).map_err(|(column, message)| FeatureError::Value {
-                    row: row + 1,
-                    column: O::COLUMNS.get(column).copied().unwrap_or("?").into(),
-                    message,
-                })
+                observe_row(row, cells)
             },
         )
         .collect()

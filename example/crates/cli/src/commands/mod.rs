@@ -137,17 +137,47 @@ fn needs(path: &Path, command: &str) -> Outcome<()> {
 
 /// Reads observations from CSV, Parquet or JSON lines and says its warnings.
 fn read_table(path: &Path, contract: &Contract, label: tables::LabelNeed) -> Outcome<Table> {
-    if path
-        .extension()
-        .is_some_and(|extension| extension == "jsonl" || extension == "ndjson")
-    {
+    if is_json(path) {
         return Ok(json::read_json_lines(path, contract)?);
     }
     let reading = tables::read(path, contract, tables::ReadOptions { label })?;
-    for warning in &reading.warnings {
+    say(path, &reading.warnings);
+    Ok(reading.table)
+}
+
+/// The same without a label, part by part: `each` is given the number of a part's first row, counted
+/// from 0, and the part. Only JSON lines are in memory at once.
+fn read_parts(
+    path: &Path,
+    contract: &Contract,
+    mut each: impl FnMut(usize, &Table) -> Outcome<()>,
+) -> Outcome<()> {
+    if is_json(path) {
+        return each(0, &json::read_json_lines(path, contract)?);
+    }
+    let mut outcome = Ok(());
+    let options = tables::ReadOptions::without_label();
+    let warnings = tables::read_parts(path, contract, options, |first_row, part| {
+        outcome = each(first_row, &part);
+        match outcome {
+            Ok(()) => tables::Step::Continue(()),
+            Err(_) => tables::Step::Break(()),
+        }
+    })?;
+    outcome?;
+    say(path, &warnings);
+    Ok(())
+}
+
+fn is_json(path: &Path) -> bool {
+    let ending = path.extension();
+    ending.is_some_and(|ending| ending == "jsonl" || ending == "ndjson")
+}
+
+fn say(path: &Path, warnings: &[String]) {
+    for warning in warnings {
         tracing::warn!("{}: {warning}", path.display());
     }
-    Ok(reading.table)
 }
 
 /// The day that an argument names.

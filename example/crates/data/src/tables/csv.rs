@@ -11,11 +11,11 @@ use crate::error::SHOWN;
 use crate::{Column, DataError, Problem, Result, Table, Values};
 
 use super::cells::{self, Slots};
-use super::header::plan;
+use super::header::{Plan, plan};
 use super::recent::Recent;
 use super::scan::{self, Cells, Faults};
 use super::source::{self, Block, Source, Text};
-use super::{Found, ReadOptions, words};
+use super::{Found, ReadOptions, Step, words};
 
 pub(super) fn read(
     path: &Path,
@@ -40,6 +40,38 @@ pub(super) fn read_by_block(
     table(path, &Source::File(file, bytes), contract, options)
 }
 
+/// As [`read_by_block`], some blocks at a time: shows `each` their rows, and the number of the
+/// first one, counted from 0.
+pub(super) fn read_parts(
+    path: &Path,
+    file: &File,
+    bytes: usize,
+    contract: &Contract,
+    options: ReadOptions,
+    each: &mut dyn FnMut(usize, Table) -> Step,
+) -> Result<Vec<String>> {
+    let source = Source::File(file, bytes);
+    let text = source::open(path, &source)?;
+    let plan = plan(path, &text.header, contract, options)?;
+    let warnings = warnings(&plan, &text);
+    let wanted = wanted(&plan);
+    for part in text.parts() {
+        let first = part.blocks.first().map_or(0, |block| block.first_line - 2);
+        let columns = fill(
+            path,
+            &part,
+            &source,
+            &wanted,
+            &contract.missing,
+            &contract.path,
+        )?;
+        if each(first, whole(path, columns)?).is_break() {
+            break;
+        }
+    }
+    Ok(warnings)
+}
+
 fn table(
     path: &Path,
     source: &Source<'_>,
@@ -48,7 +80,22 @@ fn table(
 ) -> Result<Found> {
     let text = source::open(path, source)?;
     let plan = plan(path, &text.header, contract, options)?;
-    let mut warnings = plan.warnings;
+    let columns = fill(
+        path,
+        &text,
+        source,
+        &wanted(&plan),
+        &contract.missing,
+        &contract.path,
+    )?;
+    Ok(Found {
+        table: whole(path, columns)?,
+        warnings: warnings(&plan, &text),
+    })
+}
+
+fn warnings(plan: &Plan<'_>, text: &Text) -> Vec<String> {
+    let mut warnings = plan.warnings.clone();
     if !text.ended {
         warnings.push(
             "the last line has no line end; if it was cut off inside its last field, nothing shows it"
@@ -58,30 +105,27 @@ fn table(
     if text.rows == 0 {
         warnings.push("the file has a header and no rows".into());
     }
-    let wanted: Vec<Wanted<'_>> = plan
-        .columns
-        .iter()
+    warnings
+}
+
+fn wanted<'a>(plan: &Plan<'a>) -> Vec<Wanted<'a>> {
+    let columns = plan.columns.iter();
+    columns
         .map(|(rule, place)| Wanted {
             name: &rule.name,
             kind: rule.kind,
             declared: rule.values.as_deref(),
             place: *place,
         })
-        .collect();
-    let columns = fill(
-        path,
-        &text,
-        source,
-        &wanted,
-        &contract.missing,
-        &contract.path,
-    )?;
-    let table = Table::new(columns).ok_or_else(|| DataError::File {
+        .collect()
+}
+
+fn whole(path: &Path, columns: Vec<Column>) -> Result<Table> {
+    Table::new(columns).ok_or_else(|| DataError::File {
         path: path.into(),
         message: "the file cannot be read, and it is not clear why: columns differ in length"
             .into(),
-    })?;
-    Ok(Found { table, warnings })
+    })
 }
 
 /// Reads every column as words; the empty field is missing.
@@ -139,6 +183,7 @@ fn fill(
     }
     let blocks = blocks
         .into_par_iter()
+        .with_min_len(source::least(text.blocks.len()))
         .map_init(Room::new, |room, (block, slots)| {
             let columns = wanted.iter().zip(slots).map(|(column, slots)| {
                 cells::Column::new(column.name, column.place, slots, missing)

@@ -14,6 +14,7 @@ mod header;
 mod instants;
 mod octets;
 mod parquet;
+mod parts;
 mod recent;
 mod scan;
 mod source;
@@ -27,6 +28,7 @@ use std::path::Path;
 
 use crate::{Contract, DataError, Result, Table};
 
+pub use parts::{Step, read_parts};
 pub use writer::{TableWriter, write};
 
 /// A table, and what its file was like.

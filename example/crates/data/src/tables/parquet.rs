@@ -55,6 +55,16 @@ fn table(path: &Path, bytes: &[u8], wanted: Vec<(String, Option<&ColumnRule>)>) 
             .with_columns(Some(names))
             .finish()
     })?;
+    converted(path, &frame, 0, wanted)
+}
+
+/// These columns of a frame, whose first row is that one of the file, counted from 0.
+pub(super) fn converted(
+    path: &Path,
+    frame: &DataFrame,
+    first_row: usize,
+    wanted: Vec<(String, Option<&ColumnRule>)>,
+) -> Result<Table> {
     let mut columns = Vec::new();
     let mut problems = Vec::new();
     for (name, rule) in wanted {
@@ -75,6 +85,9 @@ fn table(path: &Path, bytes: &[u8], wanted: Vec<(String, Option<&ColumnRule>)>) 
     }
     if !problems.is_empty() {
         let count = problems.len();
+        for problem in &mut problems {
+            problem.line += first_row;
+        }
         problems.sort_unstable();
         problems.truncate(SHOWN);
         return Err(DataError::Lines {

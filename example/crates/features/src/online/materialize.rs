@@ -40,7 +40,7 @@ pub struct Materialized {
     pub until: Day,
     /// Whether an interrupted run was gone on with.
     pub resumed: bool,
-    /// Observations gone through.
+    /// Observations handed over.
     pub rows: usize,
     /// Observations that were newer than what the store held when they came. Those of
     /// days beyond what it keeps may have fallen off since.
@@ -101,12 +101,15 @@ where
             check_chunk(view, &chunk, next, request.until)?;
             done.changed += store.push(view, &chunk.rows)?;
             done.rows += chunk.rows.len();
-            let running = Running {
-                source: request.source.clone(),
-                from: request.from,
-                through: chunk.through,
-            };
-            set(store, view, RUNNING, Some(&running))?;
+            // After the last there is nothing to go on with, and each note waits for the disk.
+            if chunk.through < request.until {
+                let running = Running {
+                    source: request.source.clone(),
+                    from: request.from,
+                    through: chunk.through,
+                };
+                set(store, view, RUNNING, Some(&running))?;
+            }
             next = chunk.through.saturating_add(1);
         }
     }
@@ -114,7 +117,9 @@ where
     if request.from <= request.until && end.is_none_or(|end| end < request.until) {
         set(store, view, LAST_END, Some(&request.until))?;
     }
-    set::<Running>(store, view, RUNNING, None)?;
+    if store.note(view, RUNNING)?.is_some() {
+        set::<Running>(store, view, RUNNING, None)?;
+    }
     Ok(done)
 }
 

@@ -16,6 +16,7 @@ mod around;
 mod cells;
 mod error;
 mod materialize;
+mod newest;
 mod open;
 #[cfg(feature = "redb")]
 mod packed;
@@ -36,6 +37,7 @@ pub use around::{Around, Coverage, OnlineWindows};
 pub use cells::{CellsError, Schema};
 pub use error::{OnlineError, OnlineResult};
 pub use materialize::{Chunk, Materialized, Request, Start, last_end, materialize, next_start};
+pub use newest::Newest;
 pub use open::{OnlineSettings, open};
 #[cfg(feature = "redb")]
 pub use redb_store::RedbStore;

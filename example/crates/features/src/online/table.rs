@@ -1,11 +1,8 @@
 use mlops_data::calendar::Day;
 use mlops_data::{Cell, Table, Values};
 
-use super::{Chunk, Schema, Stored};
+use super::{Schema, Stored};
 use crate::{FeatureError, Observation, Result, observe};
-
-/// Observations that are handed over at once, give or take those of one day.
-const CHUNK: usize = 10_000;
 
 /// The rows of a table, as a store takes them.
 #[derive(Debug)]
@@ -51,30 +48,6 @@ impl<'t, O: Observation> TableSource<'t, O> {
             .iter()
             .map(|row| self.row(*row, &created))
             .collect()
-    }
-
-    /// The rows of a period by day, whole days at a time, as
-    /// [`materialize`](super::materialize) wants them.
-    pub fn chunks<'s>(
-        &'s self,
-        from: Day,
-        until: Day,
-        created: impl Fn(usize, Day) -> i64 + 's,
-    ) -> impl Iterator<Item = Result<Chunk>> + 's {
-        let day = |row: &usize| self.observations[*row].day();
-        let first = self.order.partition_point(|row| day(row) < from);
-        let last = self.order.partition_point(|row| day(row) <= until);
-        let mut rest = &self.order[first..last.max(first)];
-        std::iter::from_fn(move || {
-            let through = day(rest.get(CHUNK - 1).or_else(|| rest.last())?);
-            let (rows, after) = rest.split_at(rest.partition_point(|row| day(row) <= through));
-            rest = after;
-            let rows = rows.iter().map(|row| self.row(*row, &created));
-            Some(
-                rows.collect::<Result<_>>()
-                    .map(|rows| Chunk { through, rows }),
-            )
-        })
     }
 
     fn row(&self, row: usize, created: &impl Fn(usize, Day) -> i64) -> Result<(String, Stored)> {

@@ -6,7 +6,7 @@ use mlops_data::calendar::Day;
 use mlops_data::table::MISSING_CODE;
 use mlops_data::{Cell, Column, Table, Values};
 use mlops_features::online::{
-    OnlineError, OnlineStore, OnlineWindows, Schema, Stored, TableSource, materialize,
+    Newest, OnlineError, OnlineStore, OnlineWindows, Schema, Stored, TableSource, materialize,
 };
 use mlops_features::{
     DAY_MICROS, Extent, History, Learned, Neighbour, Observation, Reference, Window, Windows,
@@ -282,13 +282,15 @@ fn a_table_is_materialized_by_day_whatever_its_order(place: &Place) {
     let mut readings: Vec<Reading> = readings(false).into_iter().map(|(r, _)| r).collect();
     readings.sort_by(|a, b| (&a.entity, a.day).cmp(&(&b.entity, b.day)));
     let table = table(&readings);
-    let source = TableSource::<Reading>::new(&table).unwrap();
     let created = |_: usize, day| end_of(day);
     let request = crate::materialize::request(3, DAYS - 1);
-    let chunks = |from, until| source.chunks(from, until, created);
+    let mut newest = Newest::<Reading>::new("entity", "day", 3..=DAYS - 1, store.keep());
+    newest.add(0, &table, created).unwrap();
+    let chunks = |from, until| newest.chunks(from, until);
     let done = materialize(&*store, &request, chunks).unwrap();
     let late_enough = readings.iter().filter(|reading| reading.day >= 3);
     assert_eq!(done.rows, late_enough.count());
+    let source = TableSource::<Reading>::new(&table).unwrap();
     let rows = source.rows(created).unwrap();
     assert_eq!(rows.len(), readings.len());
     let kept: Vec<_> = rows.into_iter().filter(|(_, row)| row.day >= 3).collect();

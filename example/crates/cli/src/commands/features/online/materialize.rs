@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 use mlops_data::calendar::{Day, format_iso};
-use mlops_data::{Cell, Table, tables};
+use mlops_data::{Cell, Table};
 use mlops_features::definitions::{Definitions, Source};
 use mlops_features::end_of;
-use mlops_features::online::{Request, Start, TableSource, materialize, next_start};
+use mlops_features::online::{Newest, Request, Start, materialize, next_start};
 use serde::Serialize;
 
-use super::super::super::{needs, read_table};
-use super::super::stored;
+use super::super::super::{needs, read_parts};
 use super::Here;
 use crate::output::thousands;
 use crate::{Context, Failure, Outcome, Project};
@@ -49,7 +48,10 @@ struct Done {
     from: Option<String>,
     until: String,
     resumed: bool,
+    /// Observations of the period in the table.
     rows: usize,
+    /// Those of them that the store has room for.
+    kept: usize,
     changed: usize,
 }
 
@@ -86,23 +88,28 @@ fn from_table<P: Project>(
     context: &Context,
 ) -> Outcome<()> {
     needs(file, "data import")?;
-    let table = read_table(file, &here.contract, tables::LabelNeed::Optional)?;
-    let rows = TableSource::<P::Observation>::new(&table)?;
-    let created = created(source, &table)?;
+    let (contract, keep) = (&here.contract, here.store.keep());
+    let (entity, time) = (&contract.entity, &contract.time);
+    let mut newest = Newest::<P::Observation>::new(entity, time, from..=until, keep);
+    read_parts(file, contract, |first_row, part| {
+        let created = created(source, part)?;
+        Ok(newest.add(first_row, part, created)?)
+    })?;
     let request = Request {
         view: source.name.value.clone(),
-        source: stored::hash(file)?,
+        source: newest.fingerprint(),
         from,
         until,
     };
     let done = materialize(&*here.store, &request, |from, until| {
-        rows.chunks(from, until, &created)
+        newest.chunks(from, until)
     })?;
     let text = format!(
-        "{} observations of {:?} until {}{} → {}\n{} of them were newer than what was there",
-        thousands(done.rows),
+        "{} observations of {:?} until {}: the newest {}{} → {}\n{} of them were newer than what was there",
+        thousands(newest.seen()),
         request.view,
         format_iso(until),
+        thousands(done.rows),
         match done.resumed {
             true => format!(", gone on with from {}", format_iso(done.from)),
             false => String::new(),
@@ -116,14 +123,18 @@ fn from_table<P: Project>(
         from: (done.from > Day::MIN).then(|| format_iso(done.from)),
         until: format_iso(done.until),
         resumed: done.resumed,
-        rows: done.rows,
+        rows: newest.seen(),
+        kept: done.rows,
         changed: done.changed,
     };
     Ok(context.output.show(&done, text)?)
 }
 
 /// When a row became known: at the end of the day that its column says, or of its own day.
-fn created<'t>(source: &Source, table: &'t Table) -> Outcome<impl Fn(usize, Day) -> i64 + use<'t>> {
+fn created<'t>(
+    source: &Source,
+    table: &'t Table,
+) -> Outcome<impl Fn(usize, Day) -> i64 + Sync + use<'t>> {
     let column = match &source.created {
         Some(name) => Some(table.get(name).ok_or_else(|| {
             Failure::user(anyhow::anyhow!(

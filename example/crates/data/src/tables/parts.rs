@@ -1,0 +1,257 @@
+//! A table that need not fit into memory, some thousand rows at a time.
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use crate::{Contract, DataError, Result, Table};
+
+use super::frames::ParquetFile;
+use super::header::plan;
+use super::staged::io;
+use super::{PARQUET_MAGIC, ReadOptions, csv, parquet, read};
+
+/// Whether to go on to the next rows.
+pub type Step = ControlFlow<()>;
+
+/// Reads a file as [`read`] does, but shows its rows part by part, so that no more of them are in
+/// memory: of Parquet a row group, of CSV a few megabytes. `each` is given the number of the first
+/// row, counted from 0, and the rows. Gives what a person should know of the file.
+///
+/// # Errors
+/// Those of [`read`]; parts before the fault have been shown by then.
+pub fn read_parts(
+    path: &Path,
+    contract: &Contract,
+    options: ReadOptions,
+    mut each: impl FnMut(usize, Table) -> Step,
+) -> Result<Vec<String>> {
+    let mut file = File::open(path).map_err(|source| io(path, source))?;
+    let kind = file.metadata().map_err(|source| io(path, source))?;
+    let mut magic = [0; PARQUET_MAGIC.len()];
+    let begun = file.read_exact(&mut magic).and_then(|()| file.rewind());
+    if begun.is_ok() && magic == *PARQUET_MAGIC {
+        return row_groups(path, contract, options, &mut each);
+    }
+    let mut shown = false;
+    if begun.is_ok() && kind.is_file() {
+        let bytes = kind.len() as usize;
+        let found = csv::read_parts(path, &file, bytes, contract, options, &mut |first, rows| {
+            shown = true;
+            each(first, rows)
+        });
+        if found.is_ok() {
+            return found;
+        }
+    }
+    // What is wrong is found again, and named, with all of the file in memory; if nothing is, the
+    // file is only unusual, such as one with a megabyte of blank lines at its end.
+    let reading = read(path, contract, options)?;
+    if shown {
+        return Err(DataError::File {
+            path: path.into(),
+            message: "the file changed while it was read: try again when it is whole".into(),
+        });
+    }
+    let _ = each(0, reading.table);
+    Ok(reading.warnings)
+}
+
+fn row_groups(
+    path: &Path,
+    contract: &Contract,
+    options: ReadOptions,
+    each: &mut dyn FnMut(usize, Table) -> Step,
+) -> Result<Vec<String>> {
+    let file = ParquetFile::open(path)?;
+    let names: Vec<String> = file.columns().into_iter().map(|(name, _)| name).collect();
+    let plan = plan(path, &names, contract, options)?;
+    let columns: Vec<&str> = plan
+        .columns
+        .iter()
+        .map(|(rule, _)| rule.name.as_str())
+        .collect();
+    let mut first = 0;
+    for group in 0..file.groups() {
+        let frame = file.read_group(group, &columns)?;
+        let wanted = plan.columns.iter();
+        let wanted = wanted.map(|(rule, _)| (rule.name.clone(), Some(*rule)));
+        let table = parquet::converted(path, &frame, first, wanted.collect())?;
+        let rows = table.rows();
+        if each(first, table).is_break() {
+            break;
+        }
+        first += rows;
+    }
+    Ok(plan.warnings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::{TableWriter, writer::ROW_GROUP};
+    use crate::{Column, Values};
+
+    fn contract() -> Contract {
+        let text = r#"
+table: shop
+key: [Day, Shop]
+time: Day
+entity: Shop
+label: { column: More, positive: "yes" }
+columns:
+  - { name: Day, type: date, known_at: 0 }
+  - { name: Shop, type: category, known_at: 0 }
+  - { name: Price, type: number, known_at: 24 }
+  - { name: More, type: category, values: ["no", "yes"], known_at: 48 }
+forbidden:
+  - { column: Takings, reason: it is the label in money }
+"#;
+        Contract::parse(text, Path::new("contract.yaml")).unwrap()
+    }
+
+    fn shop(rows: usize) -> Table {
+        let column = |name: &str, values| Column {
+            name: name.into(),
+            values,
+        };
+        let codes = |levels: u32| (0..rows as u32).map(|row| row * 7 % levels).collect();
+        let levels = |names: [&str; 2]| names.map(String::from).to_vec();
+        Table::new(vec![
+            column("Day", Values::Date((0..rows as i32).collect())),
+            column(
+                "Shop",
+                Values::Category {
+                    codes: codes(2),
+                    levels: levels(["north", "south"]),
+                },
+            ),
+            column(
+                "Price",
+                Values::Number((0..rows).map(|row| row as f64 / 4.0).collect()),
+            ),
+            column(
+                "More",
+                Values::Category {
+                    codes: codes(3),
+                    levels: levels(["no", "yes"]),
+                },
+            ),
+            column("Takings", Values::Number(vec![1.0; rows])),
+        ])
+        .unwrap()
+    }
+
+    fn written(name: &str, table: &Table) -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        let mut writer = TableWriter::create(&path).unwrap();
+        writer.write(table).unwrap();
+        writer.finish().unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn the_parts_of_a_file_are_the_file() {
+        for (name, rows) in [
+            ("shop.csv", 3_000),
+            ("shop.parquet", ROW_GROUP + 1_000),
+            ("none.csv", 0),
+        ] {
+            let (_folder, path) = written(name, &shop(rows));
+            let options = ReadOptions::default();
+            let whole = read(&path, &contract(), options).unwrap();
+            let (mut next, mut parts) = (0, 0);
+            let warnings = read_parts(&path, &contract(), options, |first, part| {
+                assert_eq!(first, next);
+                for (column, expected) in part.columns().iter().zip(whole.table.columns()) {
+                    assert_eq!(column.name, expected.name);
+                    for row in 0..part.rows() {
+                        let (found, expected) =
+                            (column.values.cell(row), expected.values.cell(first + row));
+                        assert_eq!(found, expected, "{name}, row {}", first + row);
+                    }
+                }
+                next += part.rows();
+                parts += 1;
+                Step::Continue(())
+            })
+            .unwrap();
+            assert_eq!((next, parts > 1), (rows, rows > 0), "{name}");
+            assert_eq!(warnings, whole.warnings, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_as_if_the_file_was_read_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shop.csv");
+        let rows: String = (1..999).map(|_| "2020-01-01,north,1.5,no\n").collect();
+        for (content, parts_before) in [
+            (
+                format!("Day,Shop,Price,More\n{rows}2020-01-01,north,dear,no\n"),
+                true,
+            ),
+            (format!("Day,Shop,Price\n{rows}"), false),
+            ("x".into(), false),
+            (String::new(), false),
+        ] {
+            std::fs::write(&path, &content).unwrap();
+            let mut parts = 0;
+            let error = read_parts(&path, &contract(), ReadOptions::default(), |_, _| {
+                parts += 1;
+                Step::Continue(())
+            });
+            let expected = read(&path, &contract(), ReadOptions::default()).unwrap_err();
+            assert_eq!(error.unwrap_err().to_string(), expected.to_string());
+            assert_eq!(parts > 0, parts_before);
+        }
+        let error = read_parts(
+            &folder.path().join("none"),
+            &contract(),
+            ReadOptions::default(),
+            |_, _| Step::Continue(()),
+        );
+        assert!(error.is_err());
+    }
+
+    #[test]
+    fn a_value_of_a_later_row_group_is_named_by_its_row_in_the_file() {
+        let mut columns = shop(ROW_GROUP + 10).columns().to_vec();
+        columns.truncate(4);
+        let days =
+            (0..ROW_GROUP as i32 + 10).map(|day| if day == ROW_GROUP as i32 + 4 { 1 } else { 0 });
+        let texts = Values::Category {
+            codes: days.map(|code| code as u32).collect(),
+            levels: vec!["2020-01-01".into(), "soon".into()],
+        };
+        columns[0].values = texts;
+        let (_folder, path) = written("shop.parquet", &Table::new(columns).unwrap());
+        let error = read_parts(&path, &contract(), ReadOptions::default(), |_, _| {
+            Step::Continue(())
+        });
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(&format!("row {}", ROW_GROUP + 5)), "{error}");
+    }
+
+    #[test]
+    fn an_unusual_file_is_one_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shop.csv");
+        let blank = "\n".repeat(1 << 19);
+        std::fs::write(
+            &path,
+            format!("Day,Shop,Price,More\n2020-01-01,north,1.5,no\n{blank}"),
+        )
+        .unwrap();
+        let mut prices = Vec::new();
+        read_parts(&path, &contract(), ReadOptions::default(), |_, part| {
+            prices
+                .extend((0..part.rows()).map(|row| part.get("Price").unwrap().cell(row).number()));
+            Step::Continue(())
+        })
+        .unwrap();
+        assert_eq!(prices, [Some(1.5)]);
+    }
+}
