@@ -14,7 +14,7 @@ use crate::hashing::{Job, Purpose, to_store};
 use crate::manifest::{self, Manifest, ManifestEntry};
 use crate::progress::Report;
 use crate::scan::{ScannedFile, scan};
-use crate::state::{self, Facts, Known, Presence, Records, StateTable};
+use crate::state::{self, Facts, Known, Presence, StateTable};
 use crate::{Repository, Saved, VersioningError, path};
 
 /// The scope of files that are tracked one by one.
@@ -73,8 +73,6 @@ impl Content {
 /// The hashes of a scope's files.
 struct Hashed {
     checksums: Vec<Checksum>,
-    /// Whether any was computed or saved, so that the table isn't as it was.
-    worked: bool,
     /// The manifest's name, if the table knew it.
     id: Option<Checksum>,
     /// As of a [`Content`].
@@ -176,11 +174,7 @@ impl Repository {
         for same in single.chunk_by(|a, b| a.1 == b.1) {
             let kind = same[0].1;
             let files: Vec<ScannedFile> = same.iter().map(|(_, _, file, _)| file.clone()).collect();
-            let table = StateTable::load(&self.state_folder(), SINGLE, kind);
-            let hashed = self.checksums(self.root(), &table, &files, kind, purpose, report)?;
-            if hashed.worked {
-                self.remember_single(kind, now, &table, &files, &hashed.checksums)?;
-            }
+            let hashed = self.checksums(self.root(), SINGLE, &files, kind, now, purpose, report)?;
             for ((at, _, file, is_exec), checksum) in same.iter().zip(hashed.checksums) {
                 contents[*at] = Some(Content {
                     saved: Saved {
@@ -208,40 +202,29 @@ impl Repository {
         report: Report<'_>,
     ) -> Result<Content, VersioningError> {
         let now = state::now();
+        let files = scan(folder, self.ignore())?;
         let scope = self.inside(folder)?;
-        let (files, table) = rayon::join(
-            || scan(folder, self.ignore()),
-            || StateTable::load(&self.state_folder(), &scope, kind),
-        );
-        let files = files?;
-        let hashed = self.checksums(folder, &table, &files, kind, purpose, report)?;
+        let hashed = self.checksums(folder, &scope, &files, kind, now, purpose, report)?;
         let known = hashed.id.map(|checksum| ObjectId {
             kind,
             checksum,
             dir: true,
         });
-        let (id, records) = match (purpose, known) {
-            (Purpose::Name, Some(id)) => (id, None),
-            (Purpose::Store(cache), Some(id)) if cache.has(&id) => (id, None),
+        let (id, is_new) = match (purpose, known) {
+            (Purpose::Name, Some(id)) => (id, false),
+            (Purpose::Store(cache), Some(id)) if cache.has(&id) => (id, false),
             _ => {
                 for file in &files {
                     path::check_inside(&file.path).map_err(|why| {
                         VersioningError::refused(folder.join(&file.path), format!("its path {why}"))
                     })?;
                 }
-                // Both are long, and the manifest's MD5 keeps one core busy for a while.
-                let ((bytes, id), records) = rayon::join(
-                    || {
-                        let bytes = manifest::encode(entries(&files, &hashed.checksums));
-                        let id = Manifest::id_of(&bytes, kind);
-                        (bytes, id)
-                    },
-                    || Records::of(now, self::known(&files, &hashed.checksums)),
-                );
+                let bytes = manifest::encode(entries(&files, &hashed.checksums));
+                let id = Manifest::id_of(&bytes, kind);
                 if let Purpose::Store(_) = purpose {
                     self.store_bytes(&id, &bytes)?;
                 }
-                (id, Some(records))
+                (id, true)
             }
         };
         let content = Content {
@@ -257,12 +240,8 @@ impl Repository {
             presence: hashed.presence,
             seen: now,
         };
-        if let Some(records) = records {
-            let facts = Facts {
-                id: Some(id.checksum),
-                presence: content.certain(),
-            };
-            records.save(&self.state_folder(), &scope, kind, &facts)?;
+        if is_new {
+            self.remember_folder(&scope, &content, content.certain())?;
         }
         Ok(content)
     }
@@ -293,15 +272,18 @@ impl Repository {
     }
 
     /// The hashes of files in the order of their paths, those known from the table, the others computed.
+    #[allow(clippy::too_many_arguments)]
     fn checksums(
         &self,
         folder: &Path,
-        table: &StateTable,
+        scope: &str,
         files: &[ScannedFile],
         kind: HashKind,
+        now: i64,
         purpose: Purpose<'_>,
         report: Report<'_>,
     ) -> Result<Hashed, VersioningError> {
+        let table = StateTable::load(&self.state_folder(), scope, kind);
         let mut near = 0;
         let mut known: Vec<Option<Checksum>> = files
             .iter()
@@ -329,9 +311,12 @@ impl Repository {
         if let Purpose::Store(_) = purpose {
             unsure.clear();
         }
+        let checksums: Vec<Checksum> = known.into_iter().flatten().collect();
+        if scope == SINGLE && !work.is_empty() {
+            self.remember_single(kind, now, &table, files, &checksums)?;
+        }
         Ok(Hashed {
-            checksums: known.into_iter().flatten().collect(),
-            worked: !work.is_empty(),
+            checksums,
             id: facts.id.filter(|_| is_same),
             unsure,
             presence,

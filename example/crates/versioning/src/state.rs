@@ -265,22 +265,17 @@ impl StateTable {
         facts: &Facts,
         files: impl Iterator<Item = Known<'a>> + Clone,
     ) -> Result<(), VersioningError> {
-        Records::of(now, files).save(folder, scope, kind, facts)
-    }
-}
-
-/// A table to be written, in which only the facts are missing.
-pub struct Records(Option<Vec<u8>>);
-
-impl Records {
-    /// Of files as [`StateTable::save`] takes them.
-    pub fn of<'a>(now: i64, files: impl Iterator<Item = Known<'a>> + Clone) -> Records {
         let settled = files.filter(|known| known.signature.is_settled(now));
         let (records, paths) = settled.clone().fold((0, 0), |(records, paths), known| {
             (records + RECORD, paths + known.path.len())
         });
         let mut bytes = Vec::with_capacity(HEADER + records + paths + 8);
-        bytes.resize(HEADER, 0);
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&[0; 4]);
+        bytes.extend_from_slice(&facts.id.map_or([0; 16], |id| id.0));
+        for folder in facts.presence.0.iter() {
+            bytes.extend_from_slice(&folder.to_le_bytes());
+        }
         let mut count: u32 = 0;
         let mut end: u32 = 0;
         for known in settled.clone() {
@@ -289,7 +284,7 @@ impl Records {
             };
             let Some(next) = end.checked_add(length) else {
                 // 4 GiB of paths: the table would be no help anyway.
-                return Records(None);
+                return Ok(());
             };
             end = next;
             count += 1;
@@ -303,29 +298,6 @@ impl Records {
         bytes[8..12].copy_from_slice(&count.to_le_bytes());
         for known in settled {
             bytes.extend_from_slice(known.path.as_bytes());
-        }
-        Records(Some(bytes))
-    }
-
-    /// Writes the table.
-    ///
-    /// # Errors
-    /// If the system refuses.
-    pub fn save(
-        self,
-        folder: &Path,
-        scope: &str,
-        kind: HashKind,
-        facts: &Facts,
-    ) -> Result<(), VersioningError> {
-        let Some(mut bytes) = self.0 else {
-            return Ok(());
-        };
-        bytes[..8].copy_from_slice(MAGIC);
-        bytes[12..28].copy_from_slice(&facts.id.map_or([0; 16], |id| id.0));
-        let words = bytes[28..HEADER].as_chunks_mut().0;
-        for (word, folder) in words.iter_mut().zip(facts.presence.0.iter()) {
-            *word = folder.to_le_bytes();
         }
         let sum = sum(&bytes);
         bytes.extend_from_slice(&sum.to_le_bytes());
