@@ -169,6 +169,16 @@ impl Table {
         self.columns
     }
 
+    /// The columns of these names, in the table's order.
+    pub fn select(&self, names: &[&str]) -> Table {
+        let columns = self.columns.iter();
+        let wanted = |column: &&Column| names.contains(&column.name.as_str());
+        Table {
+            columns: columns.filter(wanted).cloned().collect(),
+            rows: self.rows,
+        }
+    }
+
     /// The rows for which `keep` is true, in order.
     pub fn filter(&self, keep: &[bool]) -> Table {
         let columns: Vec<Column> = self

@@ -1,4 +1,5 @@
 use std::process::ExitCode;
+use std::time::Instant;
 
 use mlops_data::fault::{Change, Fault};
 use mlops_data::statistics::{self, Summary, TableStatistics};
@@ -19,9 +20,13 @@ pub(super) fn run(command: DataCommand, context: Context) -> Outcome<ExitCode> {
             report: copy,
             out,
         } => {
+            let started = Instant::now();
             let contract = context.contract()?;
             let table = read_table(&file, &contract, tables::LabelNeed::Required)?;
+            let read = started.elapsed().as_secs_f64();
             let report = check::check(&table, &contract);
+            let checked = started.elapsed().as_secs_f64();
+            tracing::info!("read in {read:.4} s, read and checked in {checked:.4} s");
             if let Some(copy) = copy {
                 write_json(&copy, &report)?;
             }

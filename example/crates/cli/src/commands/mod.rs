@@ -145,30 +145,6 @@ fn read_table(path: &Path, contract: &Contract, label: tables::LabelNeed) -> Out
     Ok(reading.table)
 }
 
-/// The same without a label, part by part: `each` is given the number of a part's first row, counted
-/// from 0, and the part. Only JSON lines are in memory at once.
-fn read_parts(
-    path: &Path,
-    contract: &Contract,
-    mut each: impl FnMut(usize, &Table) -> Outcome<()>,
-) -> Outcome<()> {
-    if is_json(path) {
-        return each(0, &json::read_json_lines(path, contract)?);
-    }
-    let mut outcome = Ok(());
-    let options = tables::ReadOptions::without_label();
-    let warnings = tables::read_parts(path, contract, options, |first_row, part| {
-        outcome = each(first_row, &part);
-        match outcome {
-            Ok(()) => tables::Step::Continue(()),
-            Err(_) => tables::Step::Break(()),
-        }
-    })?;
-    outcome?;
-    say(path, &warnings);
-    Ok(())
-}
-
 fn is_json(path: &Path) -> bool {
     let ending = path.extension();
     ending.is_some_and(|ending| ending == "jsonl" || ending == "ndjson")

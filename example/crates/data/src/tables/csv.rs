@@ -12,10 +12,11 @@ use crate::{Column, DataError, Problem, Result, Table, Values};
 
 use super::cells::{self, Slots};
 use super::header::{Plan, plan};
+use super::parts::Step;
 use super::recent::Recent;
 use super::scan::{self, Cells, Faults};
 use super::source::{self, Block, Source, Text};
-use super::{Found, ReadOptions, Step, words};
+use super::{Found, ReadOptions, words};
 
 pub(super) fn read(
     path: &Path,
@@ -40,8 +41,8 @@ pub(super) fn read_by_block(
     table(path, &Source::File(file, bytes), contract, options)
 }
 
-/// As [`read_by_block`], some blocks at a time: shows `each` their rows, and the number of the
-/// first one, counted from 0.
+/// As [`read_by_block`], some blocks at a time, the last first: shows `each` their rows, and the number
+/// of the first one, counted from 0.
 pub(super) fn read_parts(
     path: &Path,
     file: &File,
@@ -55,7 +56,7 @@ pub(super) fn read_parts(
     let plan = plan(path, &text.header, contract, options)?;
     let warnings = warnings(&plan, &text);
     let wanted = wanted(&plan);
-    for part in text.parts() {
+    for part in text.parts_from_the_end() {
         let first = part.blocks.first().map_or(0, |block| block.first_line - 2);
         let columns = fill(
             path,

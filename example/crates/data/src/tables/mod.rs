@@ -28,7 +28,7 @@ use std::path::Path;
 
 use crate::{Contract, DataError, Result, Table};
 
-pub use parts::{Step, read_parts};
+pub use parts::{Part, read_parts};
 pub use writer::{TableWriter, write};
 
 /// A table, and what its file was like.

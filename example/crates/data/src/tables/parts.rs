@@ -11,78 +11,160 @@ use super::frames::ParquetFile;
 use super::header::plan;
 use super::staged::io;
 use super::{PARQUET_MAGIC, ReadOptions, csv, parquet, read};
+use crate::contract::ColumnRule;
 
-/// Whether to go on to the next rows.
-pub type Step = ControlFlow<()>;
+/// Whether to go on to the next part.
+pub(super) type Step = ControlFlow<()>;
+
+/// Some rows of a table.
+pub struct Part<'a> {
+    /// The number of the first row, counted from 0.
+    pub first_row: usize,
+    content: Content<'a>,
+}
+
+enum Content<'a> {
+    /// Of CSV all cells have to be looked at to find one.
+    Read(Table),
+    /// Reads these columns of a row group, or all.
+    Group(&'a dyn Fn(Option<&[&str]>) -> Result<Table>),
+}
+
+impl Part<'_> {
+    /// These columns alone, which of Parquet spares reading the others.
+    ///
+    /// # Errors
+    /// Those of [`read`] for these columns.
+    pub fn columns(&self, names: &[&str]) -> Result<Table> {
+        match &self.content {
+            Content::Read(table) => Ok(table.select(names)),
+            Content::Group(read) => read(Some(names)),
+        }
+    }
+
+    /// All columns.
+    ///
+    /// # Errors
+    /// Those of [`read`] for these rows.
+    pub fn read(self) -> Result<Table> {
+        match self.content {
+            Content::Read(table) => Ok(table),
+            Content::Group(read) => read(None),
+        }
+    }
+}
 
 /// Reads a file as [`read`] does, but shows its rows part by part, so that no more of them are in
-/// memory: of Parquet a row group, of CSV a few megabytes. `each` is given the number of the first
-/// row, counted from 0, and the rows. Gives what a person should know of the file.
+/// memory: of Parquet a row group, of CSV a few megabytes. They come from the last to the first: what
+/// is newest mostly stands at the end. Gives what a person should know of the file.
 ///
 /// # Errors
-/// Those of [`read`]; parts before the fault have been shown by then.
-pub fn read_parts(
+/// Those of [`read`], when the parts after the fault have been shown, and what `each` fails with.
+pub fn read_parts<E: From<DataError>>(
     path: &Path,
     contract: &Contract,
     options: ReadOptions,
-    mut each: impl FnMut(usize, Table) -> Step,
-) -> Result<Vec<String>> {
+    mut each: impl FnMut(Part<'_>) -> Result<(), E>,
+) -> Result<Vec<String>, E> {
+    let mut failed = None;
+    let mut shown = false;
+    let found = show(path, contract, options, &mut |part| {
+        shown = true;
+        match each(part) {
+            Ok(()) => Step::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                Step::Break(())
+            }
+        }
+    });
+    match (failed, found) {
+        (Some(error), _) => Err(error),
+        (None, Ok(Some(warnings))) => Ok(warnings),
+        (None, Err(error)) => Err(error.into()),
+        // What is wrong is found again, and named, with all of the file in memory; if nothing is,
+        // the file is only unusual, such as one with a megabyte of blank lines at its end.
+        (None, Ok(None)) => {
+            let reading = read(path, contract, options)?;
+            if shown {
+                return Err(E::from(DataError::File {
+                    path: path.into(),
+                    message: "the file changed while it was read: try again when it is whole"
+                        .into(),
+                }));
+            }
+            each(Part {
+                first_row: 0,
+                content: Content::Read(reading.table),
+            })?;
+            Ok(reading.warnings)
+        }
+    }
+}
+
+/// Shows the parts; `None` if that can't be done part by part.
+fn show(
+    path: &Path,
+    contract: &Contract,
+    options: ReadOptions,
+    each: &mut dyn FnMut(Part<'_>) -> Step,
+) -> Result<Option<Vec<String>>> {
     let mut file = File::open(path).map_err(|source| io(path, source))?;
     let kind = file.metadata().map_err(|source| io(path, source))?;
     let mut magic = [0; PARQUET_MAGIC.len()];
     let begun = file.read_exact(&mut magic).and_then(|()| file.rewind());
-    if begun.is_ok() && magic == *PARQUET_MAGIC {
-        return row_groups(path, contract, options, &mut each);
+    if begun.is_err() || !kind.is_file() {
+        return Ok(None);
     }
-    let mut shown = false;
-    if begun.is_ok() && kind.is_file() {
-        let bytes = kind.len() as usize;
-        let found = csv::read_parts(path, &file, bytes, contract, options, &mut |first, rows| {
-            shown = true;
-            each(first, rows)
-        });
-        if found.is_ok() {
-            return found;
-        }
+    if magic == *PARQUET_MAGIC {
+        return row_groups(path, contract, options, each).map(Some);
     }
-    // What is wrong is found again, and named, with all of the file in memory; if nothing is, the
-    // file is only unusual, such as one with a megabyte of blank lines at its end.
-    let reading = read(path, contract, options)?;
-    if shown {
-        return Err(DataError::File {
-            path: path.into(),
-            message: "the file changed while it was read: try again when it is whole".into(),
-        });
-    }
-    let _ = each(0, reading.table);
-    Ok(reading.warnings)
+    let bytes = kind.len() as usize;
+    let found = csv::read_parts(
+        path,
+        &file,
+        bytes,
+        contract,
+        options,
+        &mut |first_row, rows| {
+            each(Part {
+                first_row,
+                content: Content::Read(rows),
+            })
+        },
+    );
+    Ok(found.ok())
 }
 
 fn row_groups(
     path: &Path,
     contract: &Contract,
     options: ReadOptions,
-    each: &mut dyn FnMut(usize, Table) -> Step,
+    each: &mut dyn FnMut(Part<'_>) -> Step,
 ) -> Result<Vec<String>> {
     let file = ParquetFile::open(path)?;
     let names: Vec<String> = file.columns().into_iter().map(|(name, _)| name).collect();
     let plan = plan(path, &names, contract, options)?;
-    let columns: Vec<&str> = plan
-        .columns
-        .iter()
-        .map(|(rule, _)| rule.name.as_str())
-        .collect();
-    let mut first = 0;
-    for group in 0..file.groups() {
-        let frame = file.read_group(group, &columns)?;
-        let wanted = plan.columns.iter();
-        let wanted = wanted.map(|(rule, _)| (rule.name.clone(), Some(*rule)));
-        let table = parquet::converted(path, &frame, first, wanted.collect())?;
-        let rows = table.rows();
-        if each(first, table).is_break() {
+    let mut first_row = file.rows();
+    for group in (0..file.groups()).rev() {
+        first_row -= file.group_rows(group);
+        let read = |only: Option<&[&str]>| {
+            let rules = plan.columns.iter().map(|(rule, _)| *rule);
+            let rules: Vec<&ColumnRule> = rules
+                .filter(|rule| only.is_none_or(|only| only.contains(&rule.name.as_str())))
+                .collect();
+            let names: Vec<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
+            let frame = file.read_group(group, &names)?;
+            let columns = rules.iter().map(|rule| (rule.name.clone(), Some(*rule)));
+            parquet::converted(path, &frame, first_row, columns.collect())
+        };
+        let part = Part {
+            first_row,
+            content: Content::Group(&read),
+        };
+        if each(part).is_break() {
             break;
         }
-        first += rows;
     }
     Ok(plan.warnings)
 }
@@ -162,9 +244,13 @@ forbidden:
             let (_folder, path) = written(name, &shop(rows));
             let options = ReadOptions::default();
             let whole = read(&path, &contract(), options).unwrap();
-            let (mut next, mut parts) = (0, 0);
-            let warnings = read_parts(&path, &contract(), options, |first, part| {
-                assert_eq!(first, next);
+            let (mut end, mut parts) = (rows, 0);
+            let warnings = read_parts(&path, &contract(), options, |part| {
+                let first = part.first_row;
+                let days = part.columns(&["Day"])?;
+                let part = part.read()?;
+                assert_eq!(first + part.rows(), end);
+                assert_eq!(days, part.select(&["Day"]));
                 for (column, expected) in part.columns().iter().zip(whole.table.columns()) {
                     assert_eq!(column.name, expected.name);
                     for row in 0..part.rows() {
@@ -173,12 +259,12 @@ forbidden:
                         assert_eq!(found, expected, "{name}, row {}", first + row);
                     }
                 }
-                next += part.rows();
+                end = first;
                 parts += 1;
-                Step::Continue(())
+                Ok::<_, DataError>(())
             })
             .unwrap();
-            assert_eq!((next, parts > 1), (rows, rows > 0), "{name}");
+            assert_eq!((end, parts > 1), (0, rows > 0), "{name}");
             assert_eq!(warnings, whole.warnings, "{name}");
         }
     }
@@ -190,7 +276,7 @@ forbidden:
         let rows: String = (1..999).map(|_| "2020-01-01,north,1.5,no\n").collect();
         for (content, parts_before) in [
             (
-                format!("Day,Shop,Price,More\n{rows}2020-01-01,north,dear,no\n"),
+                format!("Day,Shop,Price,More\n2020-01-01,north,dear,no\n{rows}"),
                 true,
             ),
             (format!("Day,Shop,Price\n{rows}"), false),
@@ -199,9 +285,9 @@ forbidden:
         ] {
             std::fs::write(&path, &content).unwrap();
             let mut parts = 0;
-            let error = read_parts(&path, &contract(), ReadOptions::default(), |_, _| {
+            let error = read_parts(&path, &contract(), ReadOptions::default(), |_| {
                 parts += 1;
-                Step::Continue(())
+                Ok::<_, DataError>(())
             });
             let expected = read(&path, &contract(), ReadOptions::default()).unwrap_err();
             assert_eq!(error.unwrap_err().to_string(), expected.to_string());
@@ -211,7 +297,7 @@ forbidden:
             &folder.path().join("none"),
             &contract(),
             ReadOptions::default(),
-            |_, _| Step::Continue(()),
+            |part| part.read().map(|_| ()),
         );
         assert!(error.is_err());
     }
@@ -228,8 +314,8 @@ forbidden:
         };
         columns[0].values = texts;
         let (_folder, path) = written("shop.parquet", &Table::new(columns).unwrap());
-        let error = read_parts(&path, &contract(), ReadOptions::default(), |_, _| {
-            Step::Continue(())
+        let error = read_parts(&path, &contract(), ReadOptions::default(), |part| {
+            part.read().map(|_| ())
         });
         let error = error.unwrap_err().to_string();
         assert!(error.contains(&format!("row {}", ROW_GROUP + 5)), "{error}");
@@ -246,10 +332,11 @@ forbidden:
         )
         .unwrap();
         let mut prices = Vec::new();
-        read_parts(&path, &contract(), ReadOptions::default(), |_, part| {
+        read_parts(&path, &contract(), ReadOptions::default(), |part| {
+            let part = part.read()?;
             prices
                 .extend((0..part.rows()).map(|row| part.get("Price").unwrap().cell(row).number()));
-            Step::Continue(())
+            Ok::<_, DataError>(())
         })
         .unwrap();
         assert_eq!(prices, [Some(1.5)]);

@@ -53,12 +53,11 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 const PART: usize = 16;
 
 impl Text {
-    /// The same text, some blocks at a time.
-    pub fn parts(self) -> impl Iterator<Item = Text> {
-        let mut blocks = self.blocks.into_iter().peekable();
+    /// The same text, some blocks at a time, the last first.
+    pub fn parts_from_the_end(mut self) -> impl Iterator<Item = Text> {
         std::iter::from_fn(move || {
-            blocks.peek()?;
-            let blocks: Vec<Block> = blocks.by_ref().take(PART).collect();
+            let rest = self.blocks.len().checked_sub(1)? / PART * PART;
+            let blocks = self.blocks.split_off(rest);
             Some(Text {
                 header: self.header.clone(),
                 rows: blocks.iter().map(|block| block.rows).sum(),

@@ -16,8 +16,9 @@ use crate::{FeatureError, Observation, Result};
 /// Observations that are handed over at once, give or take those of one day.
 const CHUNK: usize = 100_000;
 
-/// Of a table that comes in parts, the observations of a period that a store would keep: of each
-/// entity the newest days, of each day what was created last. The others would only fall off again.
+/// Of a table that comes in parts, the last first, the observations of a period that a store would
+/// keep: of each entity the newest days, of each day what was created last. The others would only fall
+/// off again.
 ///
 /// Memory is needed for these and for one part, however long the table is.
 #[derive(Debug)]
@@ -48,6 +49,40 @@ impl<'c, O: Observation> Newest<'c, O> {
         }
     }
 
+    /// Whether nothing of the next rows is wanted, of which only the columns of entity and day are
+    /// needed to tell. Such rows are gone through with that.
+    ///
+    /// # Errors
+    /// If a column is missing, or a row has no entity or day.
+    pub fn passes_over(&mut self, first_row: usize, keys: &Table) -> Result<bool> {
+        let (codes, days) = self.keys(first_row, keys)?;
+        let floors = self.floors(keys);
+        let is_wanted = |(code, day): (&u32, &Day)| {
+            self.period.contains(day) && *day >= floor_of(&floors, *code)
+        };
+        if codes.iter().zip(days).any(is_wanted) {
+            return Ok(false);
+        }
+        self.seen += days.iter().filter(|day| self.period.contains(day)).count();
+        Ok(true)
+    }
+
+    /// Of each entity the day before which nothing is wanted any more.
+    fn floors(&self, keys: &Table) -> Vec<Day> {
+        let Some(Values::Category { levels, .. }) = keys.get(self.entity) else {
+            return Vec::new();
+        };
+        let floor = |entity: &String| {
+            let days = self.held.get(entity)?;
+            let (first, _) = days.first_key_value()?;
+            (days.len() >= self.keep).then_some(*first)
+        };
+        let floors = levels
+            .iter()
+            .map(|entity| floor(entity).unwrap_or(Day::MIN));
+        floors.collect()
+    }
+
     /// Goes through the next rows, of which the first has this number in the table, counted from 0.
     /// `created` says when a row of the part became known (microseconds since 1970-01-01 UTC), given
     /// its number in the part and its day.
@@ -63,16 +98,22 @@ impl<'c, O: Observation> Newest<'c, O> {
     ) -> Result<()> {
         let columns = columns_of::<O>(part)?;
         let (codes, days) = self.keys(first_row, part)?;
-        let mut rows: Vec<Row> = (codes.iter().zip(days).enumerate())
-            .filter(|(_, (_, day))| self.period.contains(day))
-            .map(|(row, (code, day))| Row {
-                code: *code,
-                day: Reverse(*day),
-                created: Reverse(created(row, *day)),
-                row: Reverse(row),
-            })
-            .collect();
-        self.seen += rows.len();
+        let floors = self.floors(part);
+        let mut rows = Vec::new();
+        for (row, (code, day)) in codes.iter().zip(days).enumerate() {
+            if !self.period.contains(day) {
+                continue;
+            }
+            self.seen += 1;
+            if *day >= floor_of(&floors, *code) {
+                rows.push(Row {
+                    code: *code,
+                    day: Reverse(*day),
+                    created: Reverse(created(row, *day)),
+                    row: Reverse(row),
+                });
+            }
+        }
         rows.par_sort_unstable();
         // Of a day, the one created last comes first; of two created at once, the later row.
         rows.dedup_by_key(|row| (row.code, row.day));
@@ -130,7 +171,8 @@ impl<'c, O: Observation> Newest<'c, O> {
         }
         if let Some(days) = self.held.get_mut(observation.entity()) {
             match days.get_mut(&stored.day) {
-                Some(there) if there.created > created => {}
+                // What is there stood further down.
+                Some(there) if there.created >= created => {}
                 Some(there) => *there = stored,
                 None => {
                     days.insert(stored.day, stored);
@@ -192,6 +234,10 @@ impl<'c, O: Observation> Newest<'c, O> {
             }))
         })
     }
+}
+
+fn floor_of(floors: &[Day], code: u32) -> Day {
+    floors.get(code as usize).copied().unwrap_or(Day::MIN)
 }
 
 /// A row of a part, ordered so that of an entity the newest come first.

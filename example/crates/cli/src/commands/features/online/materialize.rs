@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 use mlops_data::calendar::{Day, format_iso};
-use mlops_data::{Cell, Table};
+use mlops_data::{Cell, Table, json, tables};
 use mlops_features::definitions::{Definitions, Source};
 use mlops_features::end_of;
 use mlops_features::online::{Newest, Request, Start, materialize, next_start};
 use serde::Serialize;
 
-use super::super::super::{needs, read_parts};
+use super::super::super::{is_json, needs, say};
 use super::Here;
 use crate::output::thousands;
 use crate::{Context, Failure, Outcome, Project};
@@ -91,10 +91,22 @@ fn from_table<P: Project>(
     let (contract, keep) = (&here.contract, here.store.keep());
     let (entity, time) = (&contract.entity, &contract.time);
     let mut newest = Newest::<P::Observation>::new(entity, time, from..=until, keep);
-    read_parts(file, contract, |first_row, part| {
-        let created = created(source, part)?;
-        Ok(newest.add(first_row, part, created)?)
-    })?;
+    if is_json(file) {
+        let table = json::read_json_lines(file, contract)?;
+        newest.add(0, &table, created(source, &table)?)?;
+    } else {
+        let options = tables::ReadOptions::without_label();
+        let warnings = tables::read_parts(file, contract, options, |part| -> Outcome<()> {
+            let first_row = part.first_row;
+            let keys = part.columns(&[entity, time])?;
+            if newest.passes_over(first_row, &keys)? {
+                return Ok(());
+            }
+            let part = part.read()?;
+            Ok(newest.add(first_row, &part, created(source, &part)?)?)
+        })?;
+        say(file, &warnings);
+    }
     let request = Request {
         view: source.name.value.clone(),
         source: newest.fingerprint(),
