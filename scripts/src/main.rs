@@ -6,6 +6,7 @@ mod ci;
 mod guide;
 mod metrics;
 mod oracles;
+mod searched;
 mod stress;
 mod tour;
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::ablation::{ablation, believed};
 use crate::cargo::{self, Profile};
+use crate::searched::searched;
 use crate::tour::shell::Shell;
 use crate::tour::{self, Story};
 
@@ -83,6 +84,7 @@ pub fn run(root: &Path, arguments: &MetricsArguments) -> Result<()> {
         "generator.json".into(),
         pretty(&crossed(&mut real, &generated)?)?,
     ));
+    files.extend(searched(&mut real)?);
     let folder = root.join("example/metrics");
     if arguments.check {
         check(&folder, &files)

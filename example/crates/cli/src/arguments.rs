@@ -8,6 +8,7 @@ use crate::commands::features::{
 };
 use crate::commands::pipeline::PipelineCommand;
 use crate::commands::report::ReportArguments;
+use crate::commands::tune::{CurvesCommand, TuneArguments};
 use crate::commands::versioning::{StatusArguments, VersioningCommand};
 
 /// Carries a model through its whole life.
@@ -46,6 +47,11 @@ pub(crate) enum Command {
     Features(FeaturesCommand),
     /// Train the model that params.yaml names on a feature table
     Train(TrainArguments),
+    /// Search for better parameters on the training period; goes on where it was interrupted
+    Tune(TuneArguments),
+    /// Draw the score against the number of rows, or against one parameter
+    #[command(subcommand, arg_required_else_help = true)]
+    Curves(CurvesCommand),
     /// Score a model on the test rows, beside baselines, with plots
     Evaluate(EvaluateArguments),
     /// Give each observation of a file its probability

@@ -39,6 +39,14 @@ impl Failure {
     }
 
     pub(crate) fn report(&self) -> ExitCode {
+        let message = self.message();
+        let style = clap::builder::styling::AnsiColor::Red.on_default().bold();
+        anstream::eprintln!("{style}error{style:#}: {message}");
+        ExitCode::from(self.code)
+    }
+
+    /// What happened, with its causes, in one line.
+    pub(crate) fn message(&self) -> String {
         let mut message = String::new();
         for cause in self.error.chain().map(ToString::to_string) {
             // Errors that already tell their source would say it twice.
@@ -48,9 +56,7 @@ impl Failure {
                 message = format!("{message}: {cause}");
             }
         }
-        let style = clap::builder::styling::AnsiColor::Red.on_default().bold();
-        anstream::eprintln!("{style}error{style:#}: {message}");
-        ExitCode::from(self.code)
+        message
     }
 }
 

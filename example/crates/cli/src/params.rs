@@ -1,3 +1,6 @@
+mod settings;
+mod tune;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -10,6 +13,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::{Failure, Outcome};
+pub(crate) use settings::{Settings, may_be_searched};
+pub use tune::{Folds, TuneParams};
 
 /// Every knob of a project, as its params.yaml holds them.
 #[derive(Debug, Clone, Deserialize)]
@@ -41,6 +46,9 @@ pub struct Params {
     pub threshold: Threshold,
     /// How the model is judged.
     pub evaluate: EvaluateParams,
+    /// How hyperparameters are searched for.
+    #[serde(default)]
+    pub tune: TuneParams,
 }
 
 /// Where the project's table comes from.
@@ -85,9 +93,21 @@ pub enum Split {
         /// First day of the test, `yyyy-mm-dd`.
         test_from: String,
     },
-    /// Any row may fall on either side: it flatters a model of dated rows.
+    /// Any row may fall on either side. Assumes that rows are drawn independently: it flatters a
+    /// model of dated rows.
     Random {
         /// Share of rows to test on, between 0 and 1.
+        test_share: f64,
+    },
+    /// The same, with that share of the rows of each class.
+    Stratified {
+        /// Share of rows to test on, between 0 and 1.
+        test_share: f64,
+    },
+    /// Whole entities are held out, and features don't learn from them either: what the model is worth where no
+    /// row was seen of. Assumes that entities are independent of each other and that days don't matter.
+    Group {
+        /// Share of entities to test on, between 0 and 1.
         test_share: f64,
     },
 }
@@ -155,22 +175,10 @@ impl Params {
     }
 
     fn parse(text: &str, set: &[String]) -> anyhow::Result<Params> {
+        let values = settings::settled(text, set)?;
+        settings::refuse_lists(&values)?;
         if set.is_empty() {
-            return from_yaml(text);
-        }
-        let mut values: serde_json::Value = from_yaml(text)?;
-        for setting in set {
-            let (key, value) = setting
-                .split_once('=')
-                .with_context(|| format!("--set {setting}: write KEY=VALUE"))?;
-            let mut at = &mut values;
-            for part in key.split('.') {
-                let section = at.as_object_mut().with_context(|| {
-                    format!("--set {setting}: {part:?} is inside a value, not a section")
-                })?;
-                at = section.entry(part).or_insert(serde_json::Value::Null);
-            }
-            *at = from_yaml(value).with_context(|| format!("--set {setting}"))?;
+            return from_yaml(text); // whose errors know the line
         }
         serde_json::from_value(values)
             .with_context(|| format!("with --set {}", set.join(" --set ")))
@@ -194,7 +202,9 @@ impl Params {
         self.calibration_from()?;
         match &self.split {
             Split::Time { .. } => self.split.first_test_day().map(|_| ()),
-            Split::Random { test_share } => {
+            Split::Random { test_share }
+            | Split::Stratified { test_share }
+            | Split::Group { test_share } => {
                 anyhow::ensure!(
                     *test_share > 0.0 && *test_share < 1.0,
                     "split.test_share is {test_share}: give a share between 0 and 1"
@@ -224,13 +234,13 @@ impl Params {
         Ok(Some(day))
     }
 
-    /// The last day that features may learn from, that is, the last one trained on. None for a
-    /// random split: then they learn from every day, the tested ones among them.
+    /// The last day that features may learn from, that is, the last one trained on. None where days
+    /// don't part the rows: at random, features learn from tested rows too.
     pub(crate) fn last_training_day(&self) -> anyhow::Result<Option<Day>> {
         Ok(match (self.calibration_from()?, &self.split) {
             (Some(from), _) => Some(from.saturating_sub(1)),
             (None, Split::Time { .. }) => Some(self.split.first_test_day()?.saturating_sub(1)),
-            (None, Split::Random { .. }) => None,
+            (None, _) => None,
         })
     }
 }
@@ -245,7 +255,7 @@ pub(crate) fn from_yaml<T: DeserializeOwned>(text: &str) -> anyhow::Result<T> {
 }
 
 impl Split {
-    /// First day of the test; no day bounds a random split.
+    /// First day of the test; no day bounds another split.
     pub(crate) fn first_test_day(&self) -> anyhow::Result<Day> {
         let Split::Time { test_from } = self else {
             return Ok(Day::MIN);

@@ -123,6 +123,31 @@ impl Dataset {
         self.iter().map(move |row| row[feature])
     }
 
+    /// The rows for which `keep` is true.
+    pub fn with_rows(&self, keep: &[bool]) -> Dataset {
+        let kept = self.iter().zip(keep).filter(|(_, keep)| **keep);
+        let labels = self.labels.iter().zip(keep).filter(|(_, keep)| **keep);
+        Dataset {
+            names: self.names.clone(),
+            features: kept.flat_map(|(row, _)| row.iter().copied()).collect(),
+            labels: labels.map(|(label, _)| *label).collect(),
+        }
+    }
+
+    /// The features for which `keep` is true, of all rows.
+    pub fn with_features(&self, keep: &[bool]) -> Dataset {
+        let names = self.names.iter().zip(keep).filter(|(_, keep)| **keep);
+        let values = |row| std::iter::zip::<&[f32], _>(row, keep).filter(|(_, keep)| **keep);
+        Dataset {
+            names: names.map(|(name, _)| name.clone()).collect(),
+            features: self
+                .iter()
+                .flat_map(|row| values(row).map(|(value, _)| *value))
+                .collect(),
+            labels: self.labels.clone(),
+        }
+    }
+
     /// Number of rows of the positive class.
     pub fn positives(&self) -> usize {
         self.labels.iter().filter(|label| **label).count()
@@ -153,6 +178,21 @@ mod tests {
         .unwrap_err();
         insta::assert_snapshot!(error, @r#"row 2, feature "age": the value is infinite; a value that isn't known is NaN"#);
         assert!(Dataset::new(names(), vec![1.0, f32::NAN], vec![true]).is_ok());
+    }
+
+    #[test]
+    fn rows_and_features_can_be_left_out() {
+        let data = Dataset::new(names(), vec![1.0, 2.0, 3.0, 4.0], vec![true, false]).unwrap();
+        let rows = data.with_rows(&[false, true]);
+        assert_eq!(
+            (rows.features.as_slice(), rows.labels.as_slice()),
+            (&[3.0, 4.0][..], &[false][..])
+        );
+        let features = data.with_features(&[false, true]);
+        assert_eq!(
+            (features.names.as_slice(), features.features.as_slice()),
+            (&["age".to_owned()][..], &[2.0, 4.0][..])
+        );
     }
 
     #[test]

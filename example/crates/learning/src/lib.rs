@@ -11,7 +11,9 @@ pub mod explain;
 pub mod export;
 pub mod model_file;
 pub mod models;
+pub mod search;
 mod sigmoid;
+pub mod splits;
 
 pub use calibration::{Calibration, CalibrationMethod};
 pub use dataset::Dataset;

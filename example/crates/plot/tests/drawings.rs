@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use mlops_plot::{Axis, Bar, Bars, Chart, HeatGrid, Line, Reliability, ReliabilityBin};
+use mlops_plot::{
+    Axis, Bar, Bars, Chart, HeatGrid, Line, Parallel, ParallelAxis, Reliability, ReliabilityBin,
+};
 use proptest::prelude::*;
 
 /// Checks that tags nest, attributes are quoted and nothing forbidden stands in text.
@@ -154,6 +156,7 @@ fn nothing_to_draw_says_so() {
         Bars::new("t", "x").svg(),
         HeatGrid::new("t", none, none, []).svg(),
         Reliability::new("t").svg(),
+        Parallel::new("t").svg(),
     ] {
         assert!(svg.contains(">no data</text>"), "{svg}");
         well_formed(&svg).unwrap();
@@ -188,6 +191,27 @@ fn a_missing_stretch_leaves_a_gap() {
         path.matches('M').count()
     };
     assert_eq!((line(1.5), line(f64::NAN)), (1, 2));
+}
+
+#[test]
+fn the_best_try_is_drawn_on_top_and_a_value_that_is_not_there_below_the_axis() {
+    let axis = |name: &str| ParallelAxis::new(name, [(0.0, "low".into()), (1.0, "high".into())]);
+    let svg = Parallel::new("Tries")
+        .axis(axis("depth"))
+        .axis(axis("score"))
+        .line([Some(0.5), Some(1.0)])
+        .line([None, Some(0.0)])
+        .svg();
+    let lines: Vec<&str> = svg
+        .lines()
+        .filter(|line| line.contains("mp-line"))
+        .collect();
+    insta::assert_snapshot!(lines[lines.len() - 2..].join("\n"), @"");
+    assert_eq!(
+        svg.matches(">–</text>").count(),
+        1,
+        "only depth lacks a value"
+    );
 }
 
 #[test]
@@ -271,5 +295,10 @@ proptest! {
         });
         let diagram = Reliability::new(&name).series(&name, bins).svg();
         prop_assert_eq!(well_formed(&diagram), Ok(()));
+        let axes = values.iter().map(|(at, ..)| ParallelAxis::new(&name, [(*at, name.clone())]));
+        let lines = values.iter().map(|(a, b, _)| [Some(*a), None, Some(*b)]);
+        let empty = Parallel::new(&name);
+        let parallel = lines.fold(axes.fold(empty, Parallel::axis), Parallel::line).svg();
+        prop_assert_eq!(well_formed(&parallel), Ok(()));
     }
 }

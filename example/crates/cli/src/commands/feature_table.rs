@@ -1,13 +1,14 @@
 //! The feature table: the key, the features, the label, and the label's value of
 //! the day itself, from which the persistence baseline guesses.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 use mlops_data::calendar::{self, Day};
 use mlops_data::{Column, Contract, Table, Values, tables};
 use mlops_features::FeatureMatrix;
-use mlops_learning::Dataset;
+use mlops_learning::{Dataset, splits};
 
 use super::needs;
 use crate::params::{Params, Split};
@@ -25,6 +26,10 @@ pub(crate) struct FeatureTable {
     pub days: Vec<Day>,
     /// A number for each entity.
     pub entities: Vec<u32>,
+    /// The entities of all rows, those without a label among them, by their number.
+    pub entity_names: BTreeMap<u32, String>,
+    /// Which rows of the file these are: true where the label is known.
+    pub labelled: Vec<bool>,
     /// The label's value of the day itself, where the table has it.
     pub today: Vec<Option<bool>>,
     /// The negative and the positive class.
@@ -84,7 +89,7 @@ pub(crate) fn read(path: &Path, contract: &Contract) -> Outcome<FeatureTable> {
         .map_err(Failure::user)
 }
 
-fn take_apart(table: &Table, contract: &Contract) -> anyhow::Result<FeatureTable> {
+pub(crate) fn take_apart(table: &Table, contract: &Contract) -> anyhow::Result<FeatureTable> {
     let label = flags(table, &contract.label.column, &contract.label.positive)?
         .context("it has no label column: build it with `features build`")?;
     let keep: Vec<bool> = label.iter().map(Option::is_some).collect();
@@ -93,8 +98,15 @@ fn take_apart(table: &Table, contract: &Contract) -> anyhow::Result<FeatureTable
         Some(Values::Date(days)) => FeatureTable::pick(days, &keep),
         _ => anyhow::bail!("it has no dates in {:?}", contract.time),
     };
-    let entities = match table.get(&contract.entity) {
-        Some(Values::Category { codes, .. }) => FeatureTable::pick(codes, &keep),
+    let (entities, entity_names) = match table.get(&contract.entity) {
+        Some(Values::Category { codes, levels }) => {
+            let occurring: BTreeSet<u32> = codes.iter().copied().collect();
+            let name = |code: u32| Some((code, levels.get(code as usize)?.clone()));
+            (
+                FeatureTable::pick(codes, &keep),
+                occurring.into_iter().filter_map(name).collect(),
+            )
+        }
         _ => anyhow::bail!("it has no names in {:?}", contract.entity),
     };
     let today = match &contract.label.today {
@@ -123,7 +135,9 @@ fn take_apart(table: &Table, contract: &Contract) -> anyhow::Result<FeatureTable
         },
         days,
         entities,
+        entity_names,
         classes,
+        labelled: keep,
     })
 }
 
@@ -192,12 +206,40 @@ impl FeatureTable {
     /// Which rows are trained on, which are kept for calibration and which are tested on.
     pub(crate) fn parted(&self, params: &Params) -> Outcome<Parted> {
         let split = &params.split;
+        let at_random = |test: mlops_learning::Result<Vec<bool>>| {
+            let test = test?;
+            Outcome::Ok(Parted {
+                train: test.iter().map(|test| !test).collect(),
+                calibrate: vec![false; test.len()],
+                test,
+            })
+        };
+        let flatters = || {
+            tracing::warn!(
+                "rows of a time series are parted at random: the scores flatter the model"
+            )
+        };
         let parted = match split {
             Split::Random { test_share } => {
-                tracing::warn!(
-                    "rows of a time series are parted at random: the scores flatter the model"
-                );
-                random(self.days.len(), *test_share, params.seed)
+                flatters();
+                at_random(splits::hold_out(self.days.len(), *test_share, params.seed))?
+            }
+            Split::Stratified { test_share } => {
+                flatters();
+                at_random(splits::stratified_hold_out(
+                    &self.labels,
+                    *test_share,
+                    params.seed,
+                ))?
+            }
+            Split::Group { .. } => {
+                let held_out = held_out(self.entity_names.values().map(String::as_str), params)?;
+                let name = |entity: &u32| self.entity_names.get(entity).map(String::as_str);
+                let test = self
+                    .entities
+                    .iter()
+                    .map(|entity| name(entity).is_some_and(|name| held_out.contains(name)));
+                at_random(Ok(test.collect()))?
             }
             Split::Time { .. } => {
                 let test_from = split.first_test_day().map_err(Failure::user)?;
@@ -271,18 +313,17 @@ impl FeatureTable {
     }
 }
 
-/// Rows parted at random: a fixed share of them, to the row.
-fn random(rows: usize, test_share: f64, seed: u64) -> Parted {
-    use rand::SeedableRng;
-    use rand::seq::SliceRandom;
-
-    let tested = (rows as f64 * test_share).round() as usize;
-    let mut test = vec![false; rows];
-    test[..tested.min(rows)].fill(true);
-    test.shuffle(&mut rand_pcg::Pcg64Mcg::seed_from_u64(seed));
-    Parted {
-        train: test.iter().map(|test| !test).collect(),
-        calibrate: vec![false; rows],
-        test,
-    }
+/// The entities that are tested on and not learned from, if `split` parts the rows by entity.
+pub(crate) fn held_out<'a>(
+    entities: impl IntoIterator<Item = &'a str>,
+    params: &Params,
+) -> Outcome<BTreeSet<String>> {
+    let Split::Group { test_share } = params.split else {
+        return Ok(BTreeSet::new());
+    };
+    let names: BTreeSet<&str> = entities.into_iter().collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let held = splits::group_hold_out(&names, test_share, params.seed)?;
+    let held = names.iter().zip(held).filter(|(_, held)| *held);
+    Ok(held.map(|(name, _)| (*name).to_owned()).collect())
 }

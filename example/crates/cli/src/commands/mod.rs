@@ -13,6 +13,7 @@ mod predict;
 pub(crate) mod report;
 mod serve;
 mod train;
+pub(crate) mod tune;
 pub(crate) mod versioning;
 
 use std::io::IsTerminal;
@@ -56,6 +57,8 @@ pub(crate) fn run<P: Project>(project: &P, matches: &ArgMatches) -> Outcome<Exit
         Command::Data(command) => data::run(command, context),
         Command::Features(command) => features::run(project, command, context),
         Command::Train(arguments) => done(train::run(project, arguments, context)),
+        Command::Tune(arguments) => done(tune::run(project, &arguments, &context)),
+        Command::Curves(command) => done(tune::curves::run(project, &command, &context)),
         Command::Evaluate(arguments) => done(evaluate::run(arguments, context)),
         Command::Predict(arguments) => done(predict::run(project, arguments, context)),
         Command::Serve(arguments) => done(serve::run(project, arguments, context)),

@@ -56,6 +56,7 @@ pub(super) fn run<P: Project>(
         train, calibrate, ..
     } = table.parted(&params)?;
     fits(&arguments.features, &params, state, &definitions)?;
+    knows_only(&arguments.features, &table, state, &params)?;
     let issued_at = definitions.service(service.name())?.issued_at;
     let held_out = calibrate.contains(&true).then(|| table.dataset(&calibrate));
     let held_out = held_out.transpose()?;
@@ -245,6 +246,26 @@ fn fits(
         "{} {fault}: build it again with `features build`",
         path.display()
     )))
+}
+
+/// Features that learned from entities held out for the test would know too much.
+fn knows_only(
+    path: &Path,
+    table: &FeatureTable,
+    state: &FeatureState,
+    params: &Params,
+) -> Outcome<()> {
+    let names = table.entity_names.values().map(String::as_str);
+    let held_out = feature_table::held_out(names, params)?;
+    let known = held_out
+        .iter()
+        .find(|name| state.reference.entities.contains_key(*name));
+    known.map_or(Ok(()), |name| {
+        Err(Failure::user(anyhow::anyhow!(
+            "{} has features that learned from {name:?}, which `split` holds out: build it again with `features build`",
+            path.display()
+        )))
+    })
 }
 
 /// Each golden observation with the features and the margin it has today.

@@ -180,10 +180,12 @@ fn learn<P: Project>(
 /// Which rows features may learn from.
 fn trained_on<O: Observation>(observations: &[O], params: &Params) -> Outcome<Vec<bool>> {
     let until = params.last_training_day().map_err(Failure::user)?;
-    let days = observations.iter().map(Observation::day);
-    Ok(days
-        .map(|day| until.is_none_or(|until| day <= until))
-        .collect())
+    let held_out = feature_table::held_out(observations.iter().map(Observation::entity), params)?;
+    let trained = |observation: &O| {
+        until.is_none_or(|until| observation.day() <= until)
+            && !held_out.contains(observation.entity())
+    };
+    Ok(observations.iter().map(trained).collect())
 }
 
 /// Statistics of the features of the rows that they may learn from.

@@ -1,0 +1,421 @@
+//! What came of a search: a table, a drawing, and the line that takes the best over.
+
+use std::fmt;
+
+use mlops_plot::{Parallel, ParallelAxis, short_number};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Domain, Outcome, Point, Score, Search, Trial, deviation, mean};
+
+/// Trials that people are shown.
+const SHOWN: usize = 10;
+
+/// The trials of a search, best first, beside what stands in the params.
+#[derive(Debug, Clone, Serialize)]
+pub struct Leaderboard {
+    /// By what they are compared.
+    pub score: Score,
+    /// Folds of a whole trial.
+    pub folds: usize,
+    /// How many were given up early.
+    pub stopped: usize,
+    /// How many gave no model.
+    pub failed: usize,
+    /// What stands in the params, on the same folds.
+    pub baseline: Option<Trial>,
+    /// How much better the best is than that, if both are known.
+    pub gain: Option<Gain>,
+    /// Arguments that take the best over for a run; empty without one.
+    pub set: Vec<String>,
+    /// Best first; those given up by how far they got, those that failed last.
+    pub trials: Vec<Trial>,
+    #[serde(skip)]
+    axes: Vec<(String, Domain)>,
+}
+
+/// How much better one trial is than another, fold by fold.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Gain {
+    /// Mean difference; above 0 it is a gain, whichever way the score goes.
+    pub mean: f64,
+    /// Its standard error: the deviation of the folds' differences over the root of their number. Folds
+    /// share training rows, so it is rather too small.
+    pub standard_error: f64,
+}
+
+impl Leaderboard {
+    /// Ranks the trials of a search.
+    pub fn new(search: &Search, baseline: Option<Trial>, trials: &[Trial]) -> Leaderboard {
+        let count = |outcome: fn(&Outcome) -> bool| {
+            trials
+                .iter()
+                .filter(|trial| outcome(&trial.outcome))
+                .count()
+        };
+        let trials: Vec<Trial> = search.ranked(trials).into_iter().cloned().collect();
+        let best = trials
+            .first()
+            .filter(|trial| trial.outcome == Outcome::Complete);
+        let complete = |trial: &&Trial| trial.outcome == Outcome::Complete;
+        Leaderboard {
+            score: search.score,
+            folds: search.folds,
+            stopped: count(|outcome| *outcome == Outcome::Stopped),
+            failed: count(|outcome| matches!(outcome, Outcome::Failed(_))),
+            gain: best
+                .zip(baseline.as_ref().filter(complete))
+                .map(|(best, baseline)| Gain::new(search.score, best, baseline)),
+            set: best.map_or_else(Vec::new, |best| settings(&best.values)),
+            axes: search
+                .space
+                .parameters()
+                .iter()
+                .map(|parameter| (parameter.key.clone(), parameter.domain.clone()))
+                .collect(),
+            baseline,
+            trials,
+        }
+    }
+
+    /// The best trial, if one got to its end.
+    pub fn best(&self) -> Option<&Trial> {
+        self.trials
+            .first()
+            .filter(|trial| trial.outcome == Outcome::Complete)
+    }
+
+    /// A row for each trial, best first: mean and deviation of its score, its values, its folds.
+    pub fn csv(&self) -> String {
+        let mut text = String::from("rank,trial,outcome,mean,deviation");
+        for (key, _) in &self.axes {
+            text.push_str(&format!(",{key}"));
+        }
+        for fold in 1..=self.folds {
+            text.push_str(&format!(",fold_{fold}"));
+        }
+        text.push('\n');
+        let ranks = (1..).map(|rank: usize| rank.to_string());
+        let rows = self.trials.iter().zip(ranks);
+        for (trial, rank) in rows.chain(
+            self.baseline
+                .iter()
+                .map(|baseline| (baseline, String::new())),
+        ) {
+            let outcome = match trial.outcome {
+                Outcome::Complete => "complete",
+                Outcome::Stopped => "stopped",
+                Outcome::Failed(_) => "failed",
+            };
+            text.push_str(&format!("{rank},{},{outcome}", trial.trial));
+            if trial.scores.is_empty() {
+                text.push_str(",,");
+            } else {
+                text.push_str(&format!(
+                    ",{:.6},{:.6}",
+                    mean(&trial.scores),
+                    deviation(&trial.scores)
+                ));
+            }
+            for (key, _) in &self.axes {
+                let value = trial.values.get(key).map(plain).unwrap_or_default();
+                let quoted = if value.contains(',') {
+                    format!("\"{value}\"")
+                } else {
+                    value
+                };
+                text.push_str(&format!(",{quoted}"));
+            }
+            for fold in 0..self.folds {
+                let score = trial.scores.get(fold).map(|score| format!("{score:.6}"));
+                text.push_str(&format!(",{}", score.unwrap_or_default()));
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// Parallel coordinates of the trials that got to their end: an axis for each parameter and one for the score, the best
+    /// at its top.
+    pub fn svg(&self) -> String {
+        let complete: Vec<&Trial> = self
+            .trials
+            .iter()
+            .filter(|trial| trial.outcome == Outcome::Complete)
+            .collect();
+        let losses: Vec<f64> = complete
+            .iter()
+            .map(|trial| self.score.loss(mean(&trial.scores)))
+            .collect();
+        let best = losses.first().copied().unwrap_or_default();
+        let worst = losses.iter().copied().fold(best, f64::max);
+        let ends = [(1.0, best), (0.0, worst)]
+            .map(|(at, loss)| (at, format!("{:.4}", self.score.loss(loss))));
+        let told = self.best().map_or_else(String::new, |best| {
+            format!(
+                " The best has {} {:.4} with {}.",
+                self.score.title(),
+                mean(&best.scores),
+                settings(&best.values).join(", ")
+            )
+        });
+        let title = format!("{} trials by {}", complete.len(), self.score.title());
+        let mut drawing = Parallel::new(&title).describe(format!("{title}, a line each.{told}"));
+        for (key, domain) in &self.axes {
+            drawing = drawing.axis(ParallelAxis::new(short(key), ticks(domain)));
+        }
+        drawing = drawing.axis(ParallelAxis::new(self.score.title(), ends));
+        for (trial, loss) in complete.iter().zip(&losses) {
+            let place = |(key, domain): &(String, Domain)| domain.place(trial.values.get(key)?);
+            let height = if worst > best {
+                (worst - loss) / (worst - best)
+            } else {
+                1.0
+            };
+            drawing = drawing.line(self.axes.iter().map(place).chain([Some(height)]));
+        }
+        drawing.svg()
+    }
+}
+
+impl Gain {
+    fn new(score: Score, best: &Trial, baseline: &Trial) -> Gain {
+        let folds = best.scores.iter().zip(&baseline.scores);
+        let better: Vec<f64> = folds
+            .map(|(best, base)| score.loss(*base) - score.loss(*best))
+            .collect();
+        let rounded = |value: f64| (value * 1e9).round() / 1e9;
+        Gain {
+            mean: rounded(mean(&better)),
+            standard_error: rounded(deviation(&better) / (better.len().max(1) as f64).sqrt()),
+        }
+    }
+}
+
+impl fmt::Display for Leaderboard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let way = if self.score.more_is_better() {
+            "more"
+        } else {
+            "less"
+        };
+        writeln!(
+            f,
+            "{} over {} folds, mean ± deviation; {way} is better\n",
+            self.score.title(),
+            self.folds
+        )?;
+        let mut rows = vec![vec![
+            "rank".to_owned(),
+            "trial".into(),
+            self.score.title().into(),
+        ]];
+        rows[0].extend(self.axes.iter().map(|(key, _)| short(key).to_owned()));
+        for (at, trial) in self.trials.iter().take(SHOWN).enumerate() {
+            let mut row = vec![
+                (at + 1).to_string(),
+                trial.trial.to_string(),
+                self.result(trial),
+            ];
+            let value = |(key, _): &(String, Domain)| {
+                trial.values.get(key).map_or_else(|| "–".into(), plain)
+            };
+            row.extend(self.axes.iter().map(value));
+            rows.push(row);
+        }
+        if let Some(baseline) = &self.baseline {
+            rows.push(vec![
+                "–".into(),
+                "0".into(),
+                self.result(baseline),
+                "as in params.yaml".into(),
+            ]);
+        }
+        table(f, &rows)?;
+        let trials = self.trials.len();
+        writeln!(
+            f,
+            "\n{trials} trials, of which {} given up early and {} without a model",
+            self.stopped, self.failed
+        )?;
+        if let Some(gain) = self.gain {
+            writeln!(
+                f,
+                "best against params.yaml, fold by fold: {:+.4} ± {:.4} (+ is better)",
+                gain.mean, gain.standard_error
+            )?;
+        }
+        if self.set.is_empty() {
+            return writeln!(f, "no trial got to its end");
+        }
+        write!(f, "take the best over: {}", set_line(&self.set))
+    }
+}
+
+impl Leaderboard {
+    fn result(&self, trial: &Trial) -> String {
+        let scores = format!(
+            "{:.4} ± {:.4}",
+            mean(&trial.scores),
+            deviation(&trial.scores)
+        );
+        match &trial.outcome {
+            Outcome::Complete => scores,
+            Outcome::Stopped => format!("{scores} after {} of {}", trial.scores.len(), self.folds),
+            Outcome::Failed(why) => format!("failed: {why}"),
+        }
+    }
+}
+
+/// Columns side by side, as wide as what stands in them.
+fn table(f: &mut fmt::Formatter<'_>, rows: &[Vec<String>]) -> fmt::Result {
+    let columns = rows.first().map_or(0, Vec::len);
+    // The last row's remark may run over the columns on its right.
+    let wide = |column: usize| {
+        let cells = rows
+            .iter()
+            .filter(|row| row.len() == columns || column + 1 < row.len());
+        cells
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(wide).collect();
+    for row in rows {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, wide)| format!("{cell:<wide$}"))
+            .collect();
+        writeln!(f, "{}", cells.join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+/// Values as `KEY=VALUE`.
+fn settings(point: &Point) -> Vec<String> {
+    point
+        .iter()
+        .map(|(key, value)| format!("{key}={}", plain(value)))
+        .collect()
+}
+
+/// Arguments that set them for a run.
+fn set_line(settings: &[String]) -> String {
+    let quoted = |setting: &String| {
+        let plain = setting
+            .chars()
+            .all(|c| c.is_alphanumeric() || "._=-".contains(c));
+        if plain {
+            format!("--set {setting}")
+        } else {
+            format!("--set '{setting}'")
+        }
+    };
+    settings.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+/// A value as YAML takes it on one line.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(values) => {
+            let values: Vec<String> = values.iter().map(plain).collect();
+            format!("[{}]", values.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+fn short(key: &str) -> &str {
+    key.strip_prefix("model.").unwrap_or(key)
+}
+
+/// What is written beside an axis: each choice, or the ends and the middle.
+fn ticks(domain: &Domain) -> Vec<(f64, String)> {
+    let text = |value: &Value| match value.as_f64() {
+        Some(number) => short_number(number),
+        None if *value == Value::Array(Vec::new()) => "nothing".into(),
+        None => plain(value),
+    };
+    domain
+        .spread(3)
+        .iter()
+        .filter_map(|value| Some((domain.place(value)?, text(value))))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{EarlyStop, Sampler, Space};
+    use super::*;
+
+    fn board() -> Leaderboard {
+        let space = serde_json::json!({"model.boosting.depth": {"from": 3, "to": 9}, "features.without": [[], ["near", "far"]]});
+        let search = Search {
+            space: Space::declared(space.as_object().unwrap()).unwrap(),
+            sampler: Sampler::Random,
+            stop: EarlyStop::Median,
+            score: Score::LogLoss,
+            folds: 2,
+            at_once: 4,
+            seed: 1,
+        };
+        let trial = |trial, depth: i64, without: &[&str], scores: &[f64], outcome| Trial {
+            trial,
+            values: serde_json::json!({"model.boosting.depth": depth, "features.without": without})
+                .as_object()
+                .unwrap()
+                .clone(),
+            scores: scores.to_vec(),
+            outcome,
+            seconds: 1.0,
+        };
+        let baseline = Trial {
+            trial: 0,
+            values: Point::new(),
+            scores: vec![0.34, 0.38],
+            outcome: Outcome::Complete,
+            seconds: 0.0,
+        };
+        let trials = [
+            trial(1, 3, &[], &[0.35, 0.39], Outcome::Complete),
+            trial(2, 5, &[], &[0.45], Outcome::Stopped),
+            trial(3, 6, &["near", "far"], &[0.32, 0.37], Outcome::Complete),
+            trial(4, 9, &[], &[], Outcome::Failed("no solution".into())),
+        ];
+        Leaderboard::new(&search, Some(baseline), &trials)
+    }
+
+    #[test]
+    fn people_see_the_best_first_and_what_to_do_with_it() {
+        insta::assert_snapshot!(board(), @"");
+    }
+
+    #[test]
+    fn programs_get_every_trial_and_fold() {
+        insta::assert_snapshot!(board().csv(), @"");
+        let json = serde_json::to_value(board()).unwrap();
+        assert_eq!(json["trials"][0]["trial"], 3);
+        assert_eq!(
+            json["gain"],
+            serde_json::json!({"mean": 0.015, "standard_error": 0.005})
+        );
+    }
+
+    #[test]
+    fn the_drawing_has_an_axis_for_each_parameter_and_one_for_the_score() {
+        let svg = board().svg();
+        for text in [
+            ">boosting.depth<",
+            ">features.without<",
+            ">log loss<",
+            ">0.3450<",
+            ">[near, far]<",
+            ">nothing<",
+        ] {
+            assert!(svg.contains(text), "{text}: {svg}");
+        }
+    }
+}
