@@ -325,10 +325,10 @@ mod tests {
     #[test]
     fn what_cannot_be_parted_is_told() {
         let days: Vec<i32> = (0..100).collect();
-        insta::assert_snapshot!(rolling_origin(&days, 4, 30).unwrap_err(), @"");
-        insta::assert_snapshot!(rolling_origin(&days, 0, 30).unwrap_err(), @"");
-        insta::assert_snapshot!(group_k_fold(&["a", "b", "a"], 3, 1).unwrap_err(), @"");
-        insta::assert_snapshot!(group_hold_out(&["a", "b", "a"], 0.1, 1).unwrap_err(), @"");
-        insta::assert_snapshot!(hold_out(10, 1.0, 1).unwrap_err(), @"");
+        insta::assert_snapshot!(rolling_origin(&days, 4, 30).unwrap_err(), @"fold 1 of 4 has no rows to train on: the rows span 100 days, and 4 folds of 30 days need more: take fewer or shorter folds");
+        insta::assert_snapshot!(rolling_origin(&days, 0, 30).unwrap_err(), @"folds is 0: it must be 1 or more");
+        insta::assert_snapshot!(group_k_fold(&["a", "b", "a"], 3, 1).unwrap_err(), @"2 groups can't be dealt to 3 folds: take fewer folds");
+        insta::assert_snapshot!(group_hold_out(&["a", "b", "a"], 0.1, 1).unwrap_err(), @"a share of 0.1 of 2 groups leaves none on one side: change the share");
+        insta::assert_snapshot!(hold_out(10, 1.0, 1).unwrap_err(), @"test_share is 1: give a share between 0 and 1");
     }
 }

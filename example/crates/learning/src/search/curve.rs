@@ -122,7 +122,7 @@ impl fmt::Display for Curve {
         let wide = self.of.chars().count().max(7);
         writeln!(
             f,
-            "{:>wide$}  {:<17}  {:<17}",
+            "{:>wide$}  {:<17}  {}",
             self.of, "learned from", "judged by"
         )?;
         for point in &self.points {
@@ -153,8 +153,18 @@ mod tests {
                 point(2000.0, [0.28, 0.32], [0.4, 0.42]),
             ],
         };
-        insta::assert_snapshot!(curve, @"");
-        insta::assert_snapshot!(curve.csv(), @"");
+        insta::assert_snapshot!(curve, @r"
+        log loss, mean ± deviation over the folds; less is better
+
+           rows  learned from       judged by
+           1000  0.2500 ± 0.0707    0.5000 ± 0.0000
+           2000  0.3000 ± 0.0283    0.4100 ± 0.0141
+        ");
+        insta::assert_snapshot!(curve.csv(), @r"
+        at,train,train_deviation,test,test_deviation
+        1000,0.250000,0.070711,0.500000,0.000000
+        2000,0.300000,0.028284,0.410000,0.014142
+        ");
         assert!(curve.svg().contains("judged by"));
     }
 }

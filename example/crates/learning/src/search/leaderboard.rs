@@ -390,12 +390,32 @@ mod tests {
 
     #[test]
     fn people_see_the_best_first_and_what_to_do_with_it() {
-        insta::assert_snapshot!(board(), @"");
+        insta::assert_snapshot!(board(), @r"
+        log loss over 2 folds, mean ± deviation; less is better
+
+        rank  trial  log loss                      boosting.depth  features.without
+        1     3      0.3450 ± 0.0354               6               [near, far]
+        2     1      0.3700 ± 0.0283               3               []
+        3     2      0.4500 ± 0.0000 after 1 of 2  5               []
+        4     4      failed: no solution           9               []
+        –     0      0.3600 ± 0.0283               as in params.yaml
+
+        4 trials, of which 1 given up early and 1 without a model
+        best against params.yaml, fold by fold: +0.0150 ± 0.0050 (+ is better)
+        take the best over: --set model.boosting.depth=6 --set 'features.without=[near, far]'
+        ");
     }
 
     #[test]
     fn programs_get_every_trial_and_fold() {
-        insta::assert_snapshot!(board().csv(), @"");
+        insta::assert_snapshot!(board().csv(), @r#"
+        rank,trial,outcome,mean,deviation,model.boosting.depth,features.without,fold_1,fold_2
+        1,3,complete,0.345000,0.035355,6,"[near, far]",0.320000,0.370000
+        2,1,complete,0.370000,0.028284,3,[],0.350000,0.390000
+        3,2,stopped,0.450000,0.000000,5,[],0.450000,
+        4,4,failed,,,9,[],,
+        ,0,complete,0.360000,0.028284,,,0.340000,0.380000
+        "#);
         let json = serde_json::to_value(board()).unwrap();
         assert_eq!(json["trials"][0]["trial"], 3);
         assert_eq!(

@@ -373,15 +373,15 @@ mod tests {
 
     #[test]
     fn what_is_no_space_is_told_with_its_key() {
-        insta::assert_snapshot!(refused("{}"), @"");
-        insta::assert_snapshot!(refused(r#"{"model.kind": []}"#), @"");
-        insta::assert_snapshot!(refused(r#"{"model.kind": ["tree", "tree"]}"#), @"");
-        insta::assert_snapshot!(refused(r#"{"model.kind": "tree"}"#), @"");
-        insta::assert_snapshot!(refused(r#"{"depth": {"from": 9, "to": 3}}"#), @"");
-        insta::assert_snapshot!(refused(r#"{"rate": {"from": 0, "to": 1, "scale": "log"}}"#), @"");
-        insta::assert_snapshot!(refused(r#"{"rate": {"from": 0.5, "to": 1, "type": "integer"}}"#), @"");
-        insta::assert_snapshot!(refused(r#"{"rate": {"from": 0.5, "until": 1}}"#), @"");
-        insta::assert_snapshot!(refused(r#"{"rate": {"from": "x", "to": 1}}"#), @"");
+        insta::assert_snapshot!(refused("{}"), @"tune.space is empty: name at least one parameter, as `model.boosting.depth: {from: 3, to: 9}`");
+        insta::assert_snapshot!(refused(r#"{"model.kind": []}"#), @"model.kind has nothing to choose from");
+        insta::assert_snapshot!(refused(r#"{"model.kind": ["tree", "tree"]}"#), @r#"tune.space.model.kind is ["tree","tree"]: "tree" stands there twice"#);
+        insta::assert_snapshot!(refused(r#"{"model.kind": "tree"}"#), @r#"tune.space.model.kind is "tree": give a list of choices, or {from: LEAST, to: GREATEST}, with `scale: log` for rates"#);
+        insta::assert_snapshot!(refused(r#"{"depth": {"from": 9, "to": 3}}"#), @r#"tune.space.depth is {"from":9,"to":3}: `from` must be less than `to`"#);
+        insta::assert_snapshot!(refused(r#"{"rate": {"from": 0, "to": 1, "scale": "log"}}"#), @r#"tune.space.rate is {"from":0,"to":1,"scale":"log"}: `scale: log` needs a `from` of more than 0"#);
+        insta::assert_snapshot!(refused(r#"{"rate": {"from": 0.5, "to": 1, "type": "integer"}}"#), @r#"tune.space.rate is {"from":0.5,"to":1,"type":"integer"}: `type: integer` needs whole numbers at both ends"#);
+        insta::assert_snapshot!(refused(r#"{"rate": {"from": 0.5, "until": 1}}"#), @r#"tune.space.rate is {"from":0.5,"until":1}: unknown field `until`, expected one of `from`, `to`, `scale`, `type`"#);
+        insta::assert_snapshot!(refused(r#"{"rate": {"from": "x", "to": 1}}"#), @r#"tune.space.rate is {"from":"x","to":1}: invalid type: string "x", expected a JSON number"#);
     }
 
     #[test]

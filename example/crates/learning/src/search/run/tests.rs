@@ -120,18 +120,24 @@ fn a_trial_of_another_search_is_refused() {
 
 #[test]
 fn tpe_finds_a_lower_place_than_chance_with_as_many_trials() {
-    let mut wins = 0;
-    for seed in 0..10 {
-        let [tpe, random] = [Sampler::Tpe, Sampler::Random].map(|sampler| {
+    let found = |sampler: Sampler| -> Vec<f64> {
+        let one = |seed| {
             let search = Search {
                 seed,
                 ..search(sampler, EarlyStop::None)
             };
-            best(&search, &run(&search, Vec::new(), 60))
-        });
-        wins += usize::from(tpe < random);
-    }
-    assert!(wins >= 9, "{wins} of 10");
+            best(&search, &run(&search, Vec::new(), 80))
+        };
+        (0..20).map(one).collect()
+    };
+    let (tpe, random) = (found(Sampler::Tpe), found(Sampler::Random));
+    let lower = tpe
+        .iter()
+        .zip(&random)
+        .filter(|(tpe, random)| tpe < random)
+        .count();
+    assert!(lower >= 15, "{lower} of 20");
+    assert!(mean(&tpe) < 0.6 * mean(&random), "{tpe:?} {random:?}");
 }
 
 #[test]
