@@ -107,7 +107,6 @@ impl Parallel {
         let top = svg.legend(top, &legend);
         let rows = self.rows_of_names();
         let top = top + 8.0 + rows as f64 * 16.0;
-        self.draw_axes(&mut svg, top, rows);
         if drawn == 0 {
             svg.text(WIDTH / 2.0, top + HEIGHT / 2.0, "mp-mid", "no data");
         }
@@ -122,6 +121,8 @@ impl Parallel {
             };
             self.draw_line(&mut svg, top, &self.lines[at], group);
         }
+        // Above the lines, so that what is written can be read.
+        self.draw_axes(&mut svg, top, rows);
         svg.finish(
             &self.title,
             &self.description(),
@@ -162,7 +163,11 @@ impl Parallel {
             for (place, text) in &axis.ticks {
                 let y = y(top, *place);
                 svg.rule("mp-axis", (x - 3.0, y), (x, y));
-                svg.text(x - 6.0, y + 4.0, "mp-soft mp-end", text);
+                if index + 1 == self.axes.len() {
+                    svg.text(x + 6.0, y + 4.0, "mp-soft", text);
+                } else {
+                    svg.text(x - 6.0, y + 4.0, "mp-soft mp-end", text);
+                }
             }
             let missing =
                 |line: &Vec<Option<f64>>| line.get(index).is_some_and(|place| place.is_none());

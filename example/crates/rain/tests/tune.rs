@@ -136,8 +136,8 @@ fn a_log_of_another_search_is_refused_with_what_differs() {
     let folder = tunable();
     let path = folder.path();
     text_of(path, &["tune", "--trials", "2"]);
-    insta::assert_snapshot!(refused(path, &["tune", "--trials", "2", "--set", "seed=1"]), @"");
-    insta::assert_snapshot!(refused(path, &["tune", "--trials", "2", "--sampler", "random"]), @"");
+    insta::assert_snapshot!(refused(path, &["tune", "--trials", "2", "--set", "seed=1"]), @"error: out/tune/trials.jsonl holds trials of another search: params.seed was 42 and is 1. Give another --out, or remove the file to begin anew");
+    insta::assert_snapshot!(refused(path, &["tune", "--trials", "2", "--sampler", "random"]), @r#"error: out/tune/trials.jsonl holds trials of another search: tune.sampler was "tpe" and is "random". Give another --out, or remove the file to begin anew"#);
     let table = std::fs::read_to_string(path.join(TABLE)).unwrap();
     let shorter = &table[..table.trim_end().rfind('\n').unwrap() + 1];
     std::fs::write(path.join(TABLE), shorter).unwrap();
@@ -219,10 +219,10 @@ fn a_list_in_the_place_of_a_value_means_an_experiment_each() {
         json!({"features.without": ["telling", "single"], "model.tree.depth": 2})
     );
 
-    insta::assert_snapshot!(refused(path, &[&["train"][..], &list].concat()), @"");
-    insta::assert_snapshot!(refused(path, &[&["tune"][..], &list].concat()), @"");
-    insta::assert_snapshot!(refused(path, &["tune", "--grid"]), @"");
-    insta::assert_snapshot!(refused(path, &["tune", "--grid", "--set", "bucket=[a, b]"]), @"");
+    insta::assert_snapshot!(refused(path, &[&["train"][..], &list].concat()), @"error: params.yaml: features.without is a list where one value is expected: `tune --grid` runs an experiment for each; for anything else, give one value");
+    insta::assert_snapshot!(refused(path, &[&["tune"][..], &list].concat()), @"error: params.yaml: features.without is a list where one value is expected: `tune --grid` runs an experiment for each; for anything else, give one value");
+    insta::assert_snapshot!(refused(path, &["tune", "--grid"]), @"error: no list stands where one value is expected: write several in its place, as `depth: [4, 6, 8]` in params.yaml or --set 'model.boosting.depth=[4, 6, 8]'");
+    insta::assert_snapshot!(refused(path, &["tune", "--grid", "--set", "bucket=[a, b]"]), @"error: params.yaml: bucket is a list, but `tune --grid` tries lists only of model.…, features.without or seed: give one value");
 }
 
 #[test]
@@ -230,15 +230,15 @@ fn what_cannot_be_searched_over_is_told_before_the_first_trial() {
     let folder = tunable();
     let path = folder.path();
     let space = |space: &str| refused(path, &["tune", "--set", &format!("tune.space={space}")]);
-    insta::assert_snapshot!(space("{}"), @"");
-    insta::assert_snapshot!(space("{threshold: [0.3, 0.5]}"), @"");
-    insta::assert_snapshot!(space("{model.tree.depth: {from: 3, to: 99}}"), @"");
-    insta::assert_snapshot!(space("{model.tree.deepness: [3]}"), @"");
-    insta::assert_snapshot!(space("{model.forest.depth: [3, 4]}"), @"");
-    insta::assert_snapshot!(space("{features.without: [[], [nowhere]]}"), @"");
-    insta::assert_snapshot!(refused(path, &["tune", "--set", "tune.folds={by: rolling, count: 9, days: 365}"]), @"");
-    insta::assert_snapshot!(refused(path, &["tune", "--set", "split={by: random, test_share: 0.3}"]), @"");
-    insta::assert_snapshot!(refused(path, &["tune", "--seconds", "0"]), @"");
+    insta::assert_snapshot!(space("{}"), @"error: tune.space is empty: name at least one parameter, as `model.boosting.depth: {from: 3, to: 9}`");
+    insta::assert_snapshot!(space("{threshold: [0.3, 0.5]}"), @"error: tune.space.threshold: what may be searched over is model.…, features.without and seed");
+    insta::assert_snapshot!(space("{model.tree.depth: {from: 3, to: 99}}"), @"error: tune.space.model.tree.depth: params.yaml: model.tree.depth is 99: it must be from 1 to 30");
+    insta::assert_snapshot!(space("{model.tree.deepness: [3]}"), @"error: tune.space.model.tree.deepness: params.yaml: unknown field `deepness`, expected one of `depth`, `min_leaf_rows`, `impurity`, `min_decrease`, `missing`");
+    insta::assert_snapshot!(space("{model.forest.depth: [3, 4]}"), @"error: tune.space.model.forest.depth: it changes nothing while model.kind is tree: search over model.kind too, or leave it out");
+    insta::assert_snapshot!(space("{features.without: [[], [nowhere]]}"), @r#"error: tune.space.features.without: no feature or view is called "nowhere"; the views are today, calendar, derived, history, rain_history, telling, single, nearest, climate"#);
+    insta::assert_snapshot!(refused(path, &["tune", "--set", "tune.folds={by: rolling, count: 9, days: 365}"]), @"error: fold 1 of 9 has no rows to test on: the rows span 365 days, and 9 folds of 365 days need more: take fewer or shorter folds");
+    insta::assert_snapshot!(refused(path, &["tune", "--set", "split={by: random, test_share: 0.3}"]), @"error: split.by parts rows at random: a search has to leave the test alone, and its rows would lie among those trained on. Split by time or by group");
+    insta::assert_snapshot!(refused(path, &["tune", "--seconds", "0"]), @"error: --seconds: give a number of more than 0");
     assert!(!path.join("out/tune/trials.jsonl").exists());
 }
 
@@ -300,7 +300,7 @@ fn curves_rise_and_fall_as_they_should() {
         path.join("out/curves/validation.svg").exists()
             && path.join("out/curves/learning.csv").exists()
     );
-    insta::assert_snapshot!(refused(path, &["curves", "validation", "model.tree.impurity"]), @"");
+    insta::assert_snapshot!(refused(path, &["curves", "validation", "model.tree.impurity"]), @"error: model.tree.impurity: it isn't in tune.space: say which values, as --values 2,4,8");
 }
 
 #[test]

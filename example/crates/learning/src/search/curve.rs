@@ -120,11 +120,7 @@ impl fmt::Display for Curve {
             self.score.title()
         )?;
         let wide = self.of.chars().count().max(7);
-        writeln!(
-            f,
-            "{:>wide$}  {:<17}  {}",
-            self.of, "learned from", "judged by"
-        )?;
+        writeln!(f, "{:>wide$}  learned from       judged by", self.of)?;
         for point in &self.points {
             let [train, test] = [&point.train, &point.test]
                 .map(|scores| format!("{:.4} ± {:.4}", mean(scores), deviation(scores)));

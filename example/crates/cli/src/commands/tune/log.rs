@@ -42,9 +42,7 @@ impl TrialLog {
             }
             text
         } else {
-            let text = format!("{header}\n");
-            disk::write_whole(&path, text.as_bytes())?;
-            text
+            format!("{header}\n") // written with the first trial
         };
         let log = TrialLog {
             path,
