@@ -3,6 +3,8 @@ use std::path::Path;
 use clap::{ArgMatches, Command};
 use mlops_data::Contract;
 use mlops_features::{Definitions, Observation, Reference, Registry};
+use mlops_learning::models::OwnParams;
+use mlops_learning::{Learner, ModelKind, ModelParams};
 
 use crate::{Failure, Outcome, Output, Params};
 
@@ -21,10 +23,31 @@ pub trait Project {
     /// The feature functions, by name.
     fn registry(&self) -> Registry<Self::Observation>;
 
+    /// A learner of the project's own, as `model: {kind: own, own: {learner: NAME, params: …}}` of
+    /// params.yaml asks for it; none if there is none of this name. What it trains takes one of the
+    /// forms of [`Predictor`](mlops_learning::Predictor), so that all commands know how to use it.
+    ///
+    /// # Errors
+    /// If a parameter isn't one, or is out of its range.
+    fn learner(&self, _own: &OwnParams) -> Outcome<Option<Box<dyn Learner>>> {
+        Ok(None)
+    }
+
     /// What features learn from the observations of the training period, such as which
     /// entities are near each other. Nothing, if none of them does.
     fn reference(&self, _training: &[&Self::Observation]) -> Reference {
         Reference::default()
+    }
+
+    /// Names of what the project knows of its entities besides the table, such as a region: slices of
+    /// gates.yaml may go by them.
+    fn attributes(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The value of one of [`attributes`](Self::attributes) for an entity; none if it isn't known.
+    fn attribute(&self, _name: &str, _entity: &str) -> Option<String> {
+        None
     }
 
     /// The project's own commands under `data`.
@@ -44,6 +67,20 @@ pub trait Project {
     }
 }
 // ANCHOR_END: project
+
+/// The learner that params.yaml asks for, the project's own ones among them.
+pub(crate) fn learner<P: Project>(project: &P, params: &ModelParams) -> Outcome<Box<dyn Learner>> {
+    params.check()?;
+    let (ModelKind::Own, Some(own)) = (params.kind, &params.own) else {
+        return Ok(mlops_learning::learner(params)?);
+    };
+    project.learner(own)?.ok_or_else(|| {
+        Failure::user(anyhow::anyhow!(
+            "model.own.learner is {:?}: the project's code has no learner of this name",
+            own.learner
+        ))
+    })
+}
 
 /// What every command gets. It runs in the project's folder.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use anyhow::Context as _;
 use mlops_data::{Contract, calendar};
 use mlops_features::{Definitions, FeatureService, FeatureState, Observation};
 use mlops_learning::model_file::{self, Feature, GoldenRow, Metadata, Training};
-use mlops_learning::{Calibration, CalibrationMethod, Dataset, Model, Predictor, learner};
+use mlops_learning::{Calibration, CalibrationMethod, Dataset, Model, Predictor};
 use mlops_serving::Golden;
 use serde::Serialize;
 
@@ -15,7 +15,7 @@ use super::write_file;
 use crate::arguments::TrainArguments;
 use crate::output::thousands;
 use crate::params::{Params, Threshold};
-use crate::{Context, Failure, Outcome, Project};
+use crate::{Context, Failure, Outcome, Project, project};
 
 #[derive(Serialize)]
 struct Trained {
@@ -62,7 +62,7 @@ pub(super) fn run<P: Project>(
     let held_out = held_out.transpose()?;
     let data = table.take_dataset(&train)?;
     let started = Instant::now();
-    let predictor = learner(&params.model)?.fit(&data, params.seed)?;
+    let predictor = project::learner(project, &params.model)?.fit(&data, params.seed)?;
     let seconds = started.elapsed().as_secs_f64();
     let (calibration, threshold) = decide(&params, &predictor, &data, held_out.as_ref())?;
     let golden = golden_rows(beside.golden, &contract, &service, state, &predictor)?;

@@ -1,5 +1,8 @@
 //! Gradient boosting, by forust.
 
+use std::collections::BTreeMap;
+
+use forust_ml::constraints::{Constraint, ConstraintMap};
 use forust_ml::{GradientBooster, Matrix, sampler::SampleMethod, tree::Tree as ForustTree};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +35,20 @@ pub struct BoostingParams {
     pub colsample: f64,
     /// Bins that each feature's values are sorted into, at most.
     pub bins: u16,
+    /// Features by name that the probability may only rise with, or only fall with, all others being the same.
+    /// A missing value is bound by nothing.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub monotone: BTreeMap<String, Monotone>,
+}
+
+/// Which way the probability may go as a feature rises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Monotone {
+    /// Up, or not at all.
+    Increasing,
+    /// Down, or not at all.
+    Decreasing,
 }
 
 impl Default for BoostingParams {
@@ -47,6 +64,7 @@ impl Default for BoostingParams {
             // Half of the features for each tree: nearly twice as fast, and the trees differ more.
             colsample: 0.5,
             bins: 256,
+            monotone: BTreeMap::new(),
         }
     }
 }
@@ -92,6 +110,32 @@ impl BoostingParams {
     }
 }
 
+impl BoostingParams {
+    /// The monotone features by their place in the row.
+    fn constraints(&self, data: &Dataset) -> Result<Option<ConstraintMap>> {
+        if self.monotone.is_empty() {
+            return Ok(None);
+        }
+        let constraint = |(name, way): (&String, &Monotone)| {
+            let feature = data.names.iter().position(|feature| feature == name);
+            let feature = feature.ok_or_else(|| LearningError::Parameter {
+                name: "model.boosting.monotone".into(),
+                value: name.clone(),
+                expected: format!("the features are {}", data.names.join(", ")),
+            })?;
+            Ok((
+                feature,
+                match way {
+                    Monotone::Increasing => Constraint::Positive,
+                    Monotone::Decreasing => Constraint::Negative,
+                },
+            ))
+        };
+        let constraints = self.monotone.iter().map(constraint);
+        Ok(Some(constraints.collect::<Result<_>>()?))
+    }
+}
+
 impl Learner for BoostingParams {
     fn fit(&self, data: &Dataset, seed: u64) -> Result<Predictor> {
         self.check()?;
@@ -107,6 +151,7 @@ impl Learner for BoostingParams {
             .collect();
         let weights = vec![1.0; data.rows()];
         let mut booster = self.booster(data.width(), seed);
+        booster.monotone_constraints = self.constraints(data)?;
         booster
             .fit(
                 &Matrix::new(&columns, data.rows(), data.width()),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::params::within;
-use crate::{Dataset, Result};
+use crate::{Dataset, LearningError, Result};
 
 /// What stands for a missing value, worked out once, on the training rows.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -16,25 +16,38 @@ pub enum Imputation {
     Mean,
     /// The same number for all features.
     Constant(f32),
+    /// Nothing: training rows must be complete. A gap in a row to be predicted counts as the
+    /// feature's mean.
+    None,
 }
 
 impl Imputation {
     pub(super) fn check(self, name: &str) -> Result<()> {
         match self {
             Imputation::Constant(value) => within(name, value, -1e30..=1e30),
-            Imputation::Median | Imputation::Mean => Ok(()),
+            Imputation::Median | Imputation::Mean | Imputation::None => Ok(()),
         }
     }
 
     /// What to fill each feature with. A feature without a single value gets 0.
-    pub(super) fn fills(self, data: &Dataset) -> Vec<f32> {
-        (0..data.width())
-            .map(|feature| match self {
-                Imputation::Constant(value) => value,
-                Imputation::Mean => mean(known(data, feature)),
-                Imputation::Median => median(known(data, feature).collect()),
-            })
-            .collect()
+    ///
+    /// # Errors
+    /// If a value is missing and nothing stands for it.
+    pub(super) fn fills(self, data: &Dataset) -> Result<Vec<f32>> {
+        let gap = data.features.iter().position(|value| value.is_nan());
+        if let (Imputation::None, Some(at)) = (self, gap) {
+            return Err(LearningError::Data(format!(
+                "row {}, feature {:?}: the value is missing, and `missing: none` fills nothing; choose median, mean or constant, or leave such rows out",
+                at / data.width() + 1,
+                data.names[at % data.width()]
+            )));
+        }
+        let fill = |feature| match self {
+            Imputation::Constant(value) => value,
+            Imputation::Mean | Imputation::None => mean(known(data, feature)),
+            Imputation::Median => median(known(data, feature).collect()),
+        };
+        Ok((0..data.width()).map(fill).collect())
     }
 }
 
@@ -95,9 +108,18 @@ mod tests {
 
     #[test]
     fn fills_come_from_the_known_values() {
-        assert_eq!(Imputation::Median.fills(&data()), [3.0, 0.0]);
-        assert_eq!(Imputation::Mean.fills(&data()), [4.0, 0.0]);
-        assert_eq!(Imputation::Constant(-1.0).fills(&data()), [-1.0, -1.0]);
+        let fills = |how: Imputation| how.fills(&data()).unwrap();
+        assert_eq!(fills(Imputation::Median), [3.0, 0.0]);
+        assert_eq!(fills(Imputation::Mean), [4.0, 0.0]);
+        assert_eq!(fills(Imputation::Constant(-1.0)), [-1.0, -1.0]);
         assert_eq!(median(vec![5.0, 1.0, 3.0]), 3.0);
+    }
+
+    #[test]
+    fn without_imputation_a_gap_is_refused_where_it_stands() {
+        let error = Imputation::None.fills(&data()).unwrap_err();
+        insta::assert_snapshot!(error, @r#"row 1, feature "empty": the value is missing, and `missing: none` fills nothing; choose median, mean or constant, or leave such rows out"#);
+        let complete = Dataset::new(vec!["price".into()], vec![1.0, 3.0], vec![true, false]);
+        assert_eq!(Imputation::None.fills(&complete.unwrap()).unwrap(), [2.0]);
     }
 }

@@ -9,14 +9,16 @@ mod params;
 mod predictor;
 mod tree;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Dataset, Result};
-pub use boosting::BoostingParams;
+use crate::{Dataset, LearningError, Result};
+pub use boosting::{BoostingParams, Monotone};
 pub use forest::ForestParams;
 pub use impute::Imputation;
 pub use linear::Linear;
-pub use logistic::LogisticParams;
+pub use logistic::{LogisticParams, Scaling};
 pub use predictor::Predictor;
 pub use tree::{Impurity, TreeParams};
 
@@ -33,10 +35,12 @@ pub enum ModelKind {
     /// Gradient boosting, by forust.
     #[default]
     Boosting,
+    /// One that the project brings in its code, named in the section `own`.
+    Own,
 }
 
 impl ModelKind {
-    /// Every kind, the simplest first.
+    /// Every kind that is here, the simplest first.
     pub const ALL: [ModelKind; 4] = [
         ModelKind::Logistic,
         ModelKind::Tree,
@@ -51,6 +55,7 @@ impl ModelKind {
             ModelKind::Tree => "tree",
             ModelKind::Forest => "forest",
             ModelKind::Boosting => "boosting",
+            ModelKind::Own => "own",
         }
     }
 }
@@ -76,6 +81,20 @@ pub struct ModelParams {
     pub forest: ForestParams,
     /// Parameters of `boosting`.
     pub boosting: BoostingParams,
+    /// Name and parameters of the project's own learner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own: Option<OwnParams>,
+}
+
+/// Which of a project's own learners to train, and with what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnParams {
+    /// The name that the project's code knows it by.
+    pub learner: String,
+    /// Its parameters, by the names that it knows.
+    #[serde(default)]
+    pub params: BTreeMap<String, f64>,
 }
 
 impl ModelParams {
@@ -87,7 +106,15 @@ impl ModelParams {
         self.logistic.check()?;
         self.tree.check()?;
         self.forest.check()?;
-        self.boosting.check()
+        self.boosting.check()?;
+        if self.kind == ModelKind::Own && self.own.is_none() {
+            return Err(LearningError::Parameter {
+                name: "model.kind".into(),
+                value: "own".into(),
+                expected: "name the learner as model.own.learner".into(),
+            });
+        }
+        Ok(())
     }
 }
 
@@ -106,7 +133,8 @@ pub trait Learner: Send + Sync {
 /// The learner that the parameters ask for.
 ///
 /// # Errors
-/// If a parameter, of whichever kind, is out of its range.
+/// If a parameter, of whichever kind, is out of its range; or if the kind is `own`: only the project
+/// knows that one.
 pub fn learner(params: &ModelParams) -> Result<Box<dyn Learner>> {
     params.check()?;
     Ok(match params.kind {
@@ -114,6 +142,13 @@ pub fn learner(params: &ModelParams) -> Result<Box<dyn Learner>> {
         ModelKind::Tree => Box::new(params.tree.clone()),
         ModelKind::Forest => Box::new(params.forest.clone()),
         ModelKind::Boosting => Box::new(params.boosting.clone()),
+        ModelKind::Own => {
+            return Err(LearningError::Parameter {
+                name: "model.kind".into(),
+                value: "own".into(),
+                expected: "this is done with the kinds that are here only, logistic, tree, forest and boosting".into(),
+            });
+        }
     })
 }
 

@@ -20,7 +20,7 @@ pub struct TreeParams {
     pub impurity: Impurity,
     /// How much a split has to lower the impurity, at least.
     pub min_decrease: f64,
-    /// What stands for a missing value: `median`, `mean` or `constant: 0`.
+    /// What stands for a missing value: `median`, `mean`, `constant: 0`, or `none`.
     pub missing: Imputation,
 }
 
@@ -86,7 +86,7 @@ impl Learner for TreeParams {
     fn fit(&self, data: &Dataset, _seed: u64) -> Result<Predictor> {
         self.check()?;
         data.trainable()?;
-        let fills = self.missing.fills(data);
+        let fills = self.missing.fills(data)?;
         let mut records = Array2::<f64>::zeros((data.rows(), data.width()));
         let mut columns = Vec::with_capacity(data.width());
         for (feature, (fill, mut into)) in fills.into_iter().zip(records.columns_mut()).enumerate()
