@@ -5,7 +5,7 @@ set -euo pipefail
 example=$(cd "$(dirname "$0")/../example" && pwd)
 mkdir -p "$1/data"
 cd "$1"
-cp "$example"/{contract.yaml,features.yaml,params.yaml,dvc.yaml} .
+cp "$example"/{contract.yaml,features.yaml,gates.yaml,params.yaml,dvc.yaml} .
 rain data generate --days 1200 --stations 12 --seed 7 --out data/weatherAUS.csv
 # The generated days end before the real test period begins.
 sed -i 's/test_from: .*/test_from: "2011-06-01"/' params.yaml

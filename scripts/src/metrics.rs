@@ -11,9 +11,10 @@ use crate::searched::searched;
 use crate::tour::shell::Shell;
 use crate::tour::{self, Story};
 
-/// What `rain evaluate` leaves, beside its scores, that pages show.
-const RUN: [&str; 10] = [
+/// What the pipeline leaves that is committed.
+const RUN: [&str; 11] = [
     "contract.json",
+    "gates.json",
     "scores.json",
     "roc.csv",
     "precision_recall.csv",

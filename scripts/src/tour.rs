@@ -93,6 +93,8 @@ pub struct Story {
     pub is_real: bool,
     /// scores.json of the test period.
     pub scores: Value,
+    /// gates.json: what the model was held against.
+    pub gates: Value,
     /// The model's answers over HTTP: observation and prediction.
     pub answers: Vec<(Value, Value)>,
     /// The drift report of the broken days.
@@ -131,6 +133,7 @@ pub fn prepare(root: &Path, scratch: &Path) -> Result<PathBuf> {
     for file in [
         "contract.yaml",
         "features.yaml",
+        "gates.yaml",
         "params.yaml",
         "dvc.yaml",
         "data/weatherAUS.csv.dvc",
@@ -177,6 +180,7 @@ pub fn live(shell: &mut Shell, data: Option<&Path>) -> Result<Story> {
     shell.step("Pin it", &["add", TABLE])?;
     pipeline(shell)?;
     let scores = shell.read_json("metrics/scores.json")?;
+    let gates = shell.read_json("metrics/gates.json")?;
     shell.step(
         "Predict a whole file",
         &["predict", TABLE, "--out", PREDICTIONS],
@@ -186,6 +190,7 @@ pub fn live(shell: &mut Shell, data: Option<&Path>) -> Result<Story> {
     Ok(Story {
         is_real,
         scores,
+        gates,
         answers,
         drift,
         quality,
@@ -197,19 +202,19 @@ fn pipeline(shell: &mut Shell) -> Result<()> {
     const KNOB: [&str; 2] = ["bootstrap_rounds: 200", "bootstrap_rounds: 100"];
     let [before, after] = KNOB;
     shell.step(
-        "Run the pipeline: ingest, features, train, evaluate",
+        "Run the pipeline: ingest, features, train, evaluate, validate",
         &["repro"],
     )?;
     shell.edit("params.yaml", before, after)?;
     let ran = shell.step("Run what hangs on the change, and nothing else", &["repro"])?;
     ensure!(
-        ran.contains("1 ran, 4 unchanged"),
-        "a change of the evaluation's parameters ran more or less than the evaluation"
+        ran.contains("2 ran, 4 unchanged"),
+        "a change of the evaluation's parameters ran more or less than the evaluation and the gates"
     );
     shell.edit("params.yaml", after, before)?;
     let restored = shell.step("Take back the change: the result is known", &["repro"])?;
     ensure!(
-        restored.contains("1 taken from the cache, 4 unchanged"),
+        restored.contains("2 taken from the cache, 4 unchanged"),
         "the pipeline ran what it had run before"
     );
     Ok(())
@@ -374,6 +379,10 @@ impl Story {
                 .unwrap_or(f64::NAN);
             text.push_str(&format!("  {label:<11} {score:.4}\n"));
         }
+        text.push_str(&format!(
+            "  gates       {} passed, {} failed\n",
+            self.gates["passed"], self.gates["failed"]
+        ));
         text.push_str(&format!(
             "  over HTTP   {} answers, equal to `rain predict` to the bit, and one refusal\n",
             self.answers.len()

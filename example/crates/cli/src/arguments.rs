@@ -9,6 +9,7 @@ use crate::commands::features::{
 use crate::commands::pipeline::PipelineCommand;
 use crate::commands::report::ReportArguments;
 use crate::commands::tune::{CurvesCommand, TuneArguments};
+use crate::commands::validate::ValidateArguments;
 use crate::commands::versioning::{StatusArguments, VersioningCommand};
 
 /// Carries a model through its whole life.
@@ -17,8 +18,8 @@ use crate::commands::versioning::{StatusArguments, VersioningCommand};
     version,
     arg_required_else_help = true,
     after_help = "A project's folder holds contract.yaml, features.yaml and params.yaml. The usual order:\n  \
-                  data import → data check → features build → train → evaluate → predict or serve → drift\n\
-                  Exit code: 0 all well, 2 something of yours to change, 1 the run failed or found drift."
+                  data import → data check → features build → train → evaluate → validate → predict or serve → drift\n\
+                  Exit code: 0 all well, 2 something of yours to change, 1 the run failed, found drift or a gate failed."
 )]
 pub(crate) struct Arguments {
     /// Run as if started in this folder
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     Curves(CurvesCommand),
     /// Score a model on the test rows, beside baselines, with plots
     Evaluate(EvaluateArguments),
+    /// Hold a model against the gates of gates.yaml; exit code 1 if one fails
+    Validate(ValidateArguments),
     /// Give each observation of a file its probability
     Predict(PredictArguments),
     /// Answer observations over HTTP

@@ -8,9 +8,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use mlops_cli::Project;
+use mlops_cli::{Failure, Outcome, Project};
 use mlops_data::{Cell, calendar::Day};
 use mlops_features::{Observation, Registry};
+use mlops_learning::models::OwnParams;
+use mlops_learning::{Dataset, Ensemble, Learner, Link, Node, Predictor, Tree, model_file};
 
 const CONTRACT: &str = "
 table: machines
@@ -47,8 +49,22 @@ views:
   fields:
   - {name: load, unit: kW, description: mean load, inputs: [Load]}
   - {name: vibration, unit: mm/s, description: mean vibration, inputs: [Vibration]}
+- name: before
+  description: the day before
+  entity: machine
+  from: [sensors]
+  days: 1
+  fields:
+  - {name: load_before, unit: kW, description: mean load of the day before, past: [load]}
 services:
-- {name: evening, issued_at: 20, features: [sensors]}
+- {name: evening, issued_at: 20, features: [sensors, before]}
+";
+
+const GATES: &str = "
+days: 20
+scores: [{metric: roc_auc, at_least: 0.7, reason: r}]
+row_order: {reason: r}
+golden_rows: {at_least: 8, reason: r}
 ";
 
 struct Machines;
@@ -100,7 +116,67 @@ impl Project for Machines {
         Registry::<Reading>::new()
             .with("load", |window| window.today.load)
             .with("vibration", |window| window.today.vibration)
+            .with("load_before", |window| {
+                window.day(1).map_or(f32::NAN, |before| before.load)
+            })
     }
+
+    fn learner(&self, own: &OwnParams) -> Outcome<Option<Box<dyn Learner>>> {
+        if own.learner != "alarm" {
+            return Ok(None);
+        }
+        match own.params.get("above") {
+            Some(above) => Ok(Some(Box::new(Alarm(*above as f32)))),
+            None => Err(Failure::user(anyhow::anyhow!(
+                "model.own.params: give the vibration from which to warn as `above`"
+            ))),
+        }
+    }
+}
+
+/// The project's own kind of model: whatever shakes more than so much, fails as often as those that did.
+struct Alarm(f32);
+
+impl Learner for Alarm {
+    fn fit(&self, data: &Dataset, _seed: u64) -> mlops_learning::Result<Predictor> {
+        data.trainable()?;
+        let at = data
+            .names
+            .iter()
+            .position(|name| name == "vibration")
+            .unwrap();
+        let share = |above: bool| {
+            let rows = data.iter().zip(&data.labels);
+            let rows = rows.filter(|(row, _)| (row[at] >= self.0) == above);
+            let labels: Vec<bool> = rows.map(|(_, label)| *label).collect();
+            let failed = labels.iter().filter(|label| **label).count();
+            (failed as f32 / labels.len() as f32, labels.len() as f32)
+        };
+        let leaves = [false, true].map(|above| Node::leaf(share(above).0, share(above).1));
+        let root = Node {
+            feature: at as u16,
+            missing_left: true,
+            threshold: self.0,
+            left: 1,
+            value: 0.0,
+            cover: data.rows() as f32,
+        };
+        let nodes = vec![root, leaves[0], leaves[1]];
+        let width = data.width() as u16;
+        Ok(Predictor::Ensemble(Ensemble::new(
+            width,
+            0.0,
+            Link::Identity,
+            vec![Tree { nodes }],
+        )?))
+    }
+}
+
+/// Whether a gate of the last report failed.
+fn fails(folder: &Path, gate: &str) -> bool {
+    let report = std::fs::read_to_string(folder.join("gates.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    report["gates"][gate]["verdict"] == "failed"
 }
 
 /// Machines that shake fail the next day; every tenth reading misleads.
@@ -160,6 +236,9 @@ fn another_table_with_another_label_goes_through_the_whole_life() {
     let predictions = std::fs::read_to_string(folder.join("out.jsonl")).unwrap();
     assert_eq!(predictions.lines().count(), 1200);
 
+    own_kind(folder);
+    gates(folder);
+
     let fault = [
         "data",
         "fault",
@@ -187,4 +266,96 @@ fn another_table_with_another_label_goes_through_the_whole_life() {
         ExitCode::from(2),
         "a sensor is read that isn't known by noon"
     );
+}
+
+/// A kind of model that the project brings is trained, evaluated and used like any other.
+fn own_kind(folder: &Path) {
+    let own = "model={kind: own, own: {learner: alarm, params: {above: 25.5}}}";
+    succeeds(folder, &["train", "--set", own, "--out", "own.bin"]);
+    let evaluate = ["evaluate", "--model", "own.bin", "--out", "own"];
+    succeeds(folder, &evaluate);
+    let scores = std::fs::read_to_string(folder.join("own/scores.json")).unwrap();
+    let scores: serde_json::Value = serde_json::from_str(&scores).unwrap();
+    assert_eq!(scores["kind"], "own");
+    assert!(scores["model"]["roc_auc"]["value"].as_f64().unwrap() > 0.8);
+    let predict = [
+        "predict",
+        "machines.csv",
+        "--model",
+        "own.bin",
+        "--out",
+        "own.jsonl",
+    ];
+    succeeds(folder, &predict);
+    succeeds(
+        folder,
+        &["export", "--model", "own.bin", "--format", "json"],
+    );
+    for wrong in [
+        "model={kind: own, own: {learner: siren}}",
+        "model={kind: own, own: {learner: alarm}}",
+        "model={kind: own}",
+    ] {
+        let refused = run(folder, &["train", "--set", wrong, "--out", "none.bin"]);
+        assert_eq!(refused, ExitCode::from(2), "{wrong}");
+    }
+    assert!(!folder.join("none.bin").exists());
+}
+
+/// The gates that only other code can break: golden rows that this program computes otherwise, and an order of
+/// rows that matters.
+fn gates(folder: &Path) {
+    std::fs::write(folder.join("gates.yaml"), GATES).unwrap();
+    let validate = ["validate", "--report", "gates.json"];
+    succeeds(folder, &validate);
+
+    let sound = std::fs::read(folder.join("models/model.bin")).unwrap();
+    let mut model = model_file::decode(&sound).unwrap();
+    let golden = &mut model.metadata.golden[3].observation;
+    *golden = golden.replacen("\"Vibration\":", "\"Vibration\":1", 1);
+    std::fs::write(
+        folder.join("models/model.bin"),
+        model_file::encode(&model).unwrap(),
+    )
+    .unwrap();
+    assert_eq!(run(folder, &validate), ExitCode::from(1));
+    assert!(fails(folder, "golden_rows") && !fails(folder, "row_order"));
+    assert_eq!(run(folder, &["predict", "machines.csv"]), ExitCode::from(2));
+    std::fs::write(folder.join("models/model.bin"), sound).unwrap();
+
+    // Every day twice, with another load: which of the two was yesterday's depends on the order.
+    let text = table();
+    let twice = text.lines().skip(1).map(|line| {
+        let cells: Vec<&str> = line.split(',').collect();
+        format!(
+            "{line}\n{},{},99,{},{}\n",
+            cells[0], cells[1], cells[3], cells[4]
+        )
+    });
+    let twice: String = twice.collect();
+    let header = text.lines().next().unwrap();
+    std::fs::write(folder.join("twice.csv"), format!("{header}\n{twice}")).unwrap();
+    let build = ["features", "build", "twice.csv", "--out", "twice.parquet"];
+    succeeds(folder, &build);
+    // A forest of many trees reads the load of the day before somewhere.
+    let forest = ["--set", "model={kind: forest, forest: {trees: 20}}"];
+    let train = [
+        &["train", "twice.parquet", "--out", "twice.bin"][..],
+        &forest,
+    ]
+    .concat();
+    succeeds(folder, &train);
+    let validate = [
+        &validate[..],
+        &[
+            "twice.parquet",
+            "--observations",
+            "twice.csv",
+            "--model",
+            "twice.bin",
+        ],
+    ]
+    .concat();
+    assert_eq!(run(folder, &validate), ExitCode::from(1));
+    assert!(fails(folder, "row_order") && !fails(folder, "golden_rows"));
 }

@@ -9,6 +9,7 @@ mod error;
 pub mod evaluation;
 pub mod explain;
 pub mod export;
+pub mod gates;
 pub mod model_file;
 pub mod models;
 pub mod search;

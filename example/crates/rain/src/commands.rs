@@ -14,6 +14,7 @@ use crate::compare::compare;
 use crate::features;
 use crate::generator::{self, GeneratorError, Options};
 use crate::observation::Weather;
+use crate::stations;
 
 /// Will it rain tomorrow?
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +75,14 @@ impl Project for Rain {
 
     fn about(&self) -> &'static str {
         "Will it rain tomorrow? A model's whole life, on the command line"
+    }
+
+    fn attributes(&self) -> &'static [&'static str] {
+        &["zone"]
+    }
+
+    fn attribute(&self, _name: &str, entity: &str) -> Option<String> {
+        stations::find(entity).map(|station| station.zone.name().into())
     }
 
     fn registry(&self) -> Registry<Weather> {

@@ -29,6 +29,20 @@ impl<O: Observation> Inference<O> {
     /// If the file is not a sound model, was made for another label, or this
     /// program's features give other bits than the model was trained on.
     pub fn open(path: &Path, registry: &Registry<O>, contract: Contract) -> Result<Self> {
+        let inference = Inference::unproven(path, registry, contract)?;
+        inference.prove().map_err(|source| ServingError::Model {
+            path: path.into(),
+            source,
+        })?;
+        Ok(inference)
+    }
+
+    /// Opens a model file without proof that its features are this program's: for who judges the model and
+    /// asks for the proof itself.
+    ///
+    /// # Errors
+    /// As [`Inference::open`], but for other bits.
+    pub fn unproven(path: &Path, registry: &Registry<O>, contract: Contract) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(|source| ServingError::Io {
             what: path.display().to_string(),
             source,
@@ -65,18 +79,23 @@ impl<O: Observation> Inference<O> {
             state.extent,
         )?;
         let hash = model_file::fingerprint(&bytes);
-        let inference = Inference {
+        Ok(Inference {
             contract,
             service,
             state,
             model,
             hash,
-        };
-        inference
-            .model
-            .verify_golden(|observation| inference.golden_features(observation))
-            .map_err(wrong)?;
-        Ok(inference)
+        })
+    }
+
+    /// Proves on the golden rows that this program computes what the program that trained the model
+    /// computed.
+    ///
+    /// # Errors
+    /// The first golden row whose features are others.
+    pub fn prove(&self) -> Result<(), LearningError> {
+        self.model
+            .verify_golden(|observation| self.golden_features(observation))
     }
 
     /// The contract that observations must meet.

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use mlops_data::calendar::{self, Day};
 use mlops_features::FeatureState;
 use mlops_learning::Model;
@@ -35,7 +37,7 @@ pub(super) fn run(arguments: EvaluateArguments, context: Context) -> Outcome<()>
     let contract = context.contract()?;
     let (model, hash) = read_model(&arguments.model)?;
     let table = feature_table::read(&arguments.features, &contract)?;
-    same_features(&model, &table, &arguments)?;
+    same_features(&model, &table, [&arguments.features, &arguments.model])?;
     let mut parted = table.parted(&params)?;
     restrict(&mut parted, &table, &arguments)?;
     let (evaluation, costs) = evaluate(&model, &table, &parted, &params)?;
@@ -80,13 +82,11 @@ pub(super) fn run(arguments: EvaluateArguments, context: Context) -> Outcome<()>
     Ok(context.output.show(&scores, text)?)
 }
 
-/// A model reads its features by position, and they must know what its features know.
-fn same_features(
-    model: &Model,
-    table: &FeatureTable,
-    arguments: &EvaluateArguments,
-) -> Outcome<()> {
-    let state = Beside::read(&arguments.features)?.state;
+/// A model reads its features by position, and they must know what its features know. `paths` are those of
+/// the table and of the model.
+pub(super) fn same_features(model: &Model, table: &FeatureTable, paths: [&Path; 2]) -> Outcome<()> {
+    let [features, path] = paths.map(Path::display);
+    let state = Beside::read(paths[0])?.state;
     let own: FeatureState =
         serde_json::from_str(&model.metadata.feature_state).map_err(Failure::user)?;
     let names = model.metadata.features.iter().map(|feature| &feature.name);
@@ -94,10 +94,7 @@ fn same_features(
         return Ok(());
     }
     Err(Failure::user(anyhow::anyhow!(
-        "{} wasn't built for {}: `features build --model {}` builds one that is, or train again",
-        arguments.features.display(),
-        arguments.model.display(),
-        arguments.model.display()
+        "{features} wasn't built for {path}: `features build --model {path}` builds one that is, or train again",
     )))
 }
 
@@ -133,25 +130,7 @@ fn evaluate(
 ) -> Outcome<(Evaluation, Option<CostReport>)> {
     let test = table.dataset(&parted.test)?;
     let probabilities = model.probabilities(&test.features);
-    let today = [&parted.train, &parted.test].map(|keep| FeatureTable::pick(&table.today, keep));
-    let entity_months: Vec<(u32, u32)> = table
-        .entities
-        .iter()
-        .zip(&table.days)
-        .map(|(entity, day)| (*entity, calendar::month(*day)))
-        .collect();
-    let months = [&parted.train, &parted.test].map(|keep| FeatureTable::pick(&entity_months, keep));
-    let baselines = BaselineInputs {
-        train_labels: &FeatureTable::pick(&table.labels, &parted.train),
-        today: today[0].iter().any(Option::is_some).then_some(TrainTest {
-            train: &today[0],
-            test: &today[1],
-        }),
-        entity_month: Some(TrainTest {
-            train: &months[0],
-            test: &months[1],
-        }),
-    };
+    let baselines = BaselineRows::new(table, parted);
     let rows = TestRows {
         model: model.metadata.kind.name(),
         classes: [&model.metadata.classes[0], &model.metadata.classes[1]],
@@ -168,9 +147,45 @@ fn evaluate(
         .costs
         .map(|costs| CostReport::new(costs, rows.labels, rows.probabilities, rows.threshold));
     Ok((
-        evaluation::evaluate(&rows, &baselines, bootstrap)?,
+        evaluation::evaluate(&rows, &baselines.inputs(), bootstrap)?,
         costs.transpose()?,
     ))
+}
+
+/// What the baselines of a test are made from.
+pub(super) struct BaselineRows {
+    train_labels: Vec<bool>,
+    /// Of the training and of the test rows.
+    today: [Vec<Option<bool>>; 2],
+    entity_months: [Vec<(u32, u32)>; 2],
+}
+
+impl BaselineRows {
+    pub(super) fn new(table: &FeatureTable, parted: &Parted) -> BaselineRows {
+        let both = [&parted.train, &parted.test];
+        let entity_months: Vec<(u32, u32)> = table
+            .entities
+            .iter()
+            .zip(&table.days)
+            .map(|(entity, day)| (*entity, calendar::month(*day)))
+            .collect();
+        BaselineRows {
+            train_labels: FeatureTable::pick(&table.labels, &parted.train),
+            today: both.map(|keep| FeatureTable::pick(&table.today, keep)),
+            entity_months: both.map(|keep| FeatureTable::pick(&entity_months, keep)),
+        }
+    }
+
+    pub(super) fn inputs(&self) -> BaselineInputs<'_, (u32, u32)> {
+        fn pair<T>([train, test]: &[Vec<T>; 2]) -> TrainTest<'_, T> {
+            TrainTest { train, test }
+        }
+        BaselineInputs {
+            train_labels: &self.train_labels,
+            today: (self.today[0].iter().any(Option::is_some)).then(|| pair(&self.today)),
+            entity_month: Some(pair(&self.entity_months)),
+        }
+    }
 }
 
 fn iso(day: Option<&Day>) -> String {

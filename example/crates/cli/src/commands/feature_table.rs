@@ -181,7 +181,11 @@ fn classes(table: &Table, contract: &Contract) -> anyhow::Result<[String; 2]> {
 }
 
 /// A category as true where it has the positive value.
-fn flags(table: &Table, column: &str, positive: &str) -> anyhow::Result<Option<Vec<Option<bool>>>> {
+pub(crate) fn flags(
+    table: &Table,
+    column: &str,
+    positive: &str,
+) -> anyhow::Result<Option<Vec<Option<bool>>>> {
     match table.get(column) {
         None => Ok(None),
         Some(Values::Category { codes, levels }) => {

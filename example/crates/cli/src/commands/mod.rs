@@ -14,6 +14,7 @@ pub(crate) mod report;
 mod serve;
 mod train;
 pub(crate) mod tune;
+pub(crate) mod validate;
 pub(crate) mod versioning;
 
 use std::io::IsTerminal;
@@ -60,6 +61,7 @@ pub(crate) fn run<P: Project>(project: &P, matches: &ArgMatches) -> Outcome<Exit
         Command::Tune(arguments) => done(tune::run(project, &arguments, &context)),
         Command::Curves(command) => done(tune::curves::run(project, &command, &context)),
         Command::Evaluate(arguments) => done(evaluate::run(arguments, context)),
+        Command::Validate(arguments) => validate::run(project, arguments, &context),
         Command::Predict(arguments) => done(predict::run(project, arguments, context)),
         Command::Serve(arguments) => done(serve::run(project, arguments, context)),
         Command::Explain(arguments) => done(explain::run(project, arguments, &context)),

@@ -27,6 +27,33 @@ pub struct BaselineInputs<'a, K> {
     pub entity_month: Option<TrainTest<'a, K>>,
 }
 
+impl<K: Ord> BaselineInputs<'_, K> {
+    /// What each baseline says of the test rows, by the baseline's name; those decide at `threshold`
+    /// that have none of their own.
+    ///
+    /// # Errors
+    /// If there are no training rows, or lengths differ.
+    pub fn predictions(
+        &self,
+        test_rows: usize,
+        threshold: f64,
+    ) -> Result<Vec<(&'static str, Prediction)>> {
+        let mut made = vec![(MAJORITY, majority(self.train_labels, test_rows)?)];
+        if let Some(today) = &self.today {
+            made.push((PERSISTENCE, persistence(self.train_labels, today)?));
+        }
+        if let Some(keys) = &self.entity_month {
+            made.push((USUAL, usual_rate(self.train_labels, keys, threshold)?));
+        }
+        Ok(made)
+    }
+}
+
+/// Names of the baselines, as readers know them.
+pub(super) const MAJORITY: &str = "commoner class";
+pub(super) const PERSISTENCE: &str = "as today";
+pub(super) const USUAL: &str = "usual rate";
+
 /// Probabilities of test rows, and from which on a row is called positive.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {

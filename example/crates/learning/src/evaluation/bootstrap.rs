@@ -81,15 +81,30 @@ pub fn paired<K: Ord>(
     let clusters = numbered(clusters);
     let a = Resampled::new(labels, a.0, &clusters, a.1, bootstrap)?;
     let b = Resampled::new(labels, b.0, &clusters, b.1, bootstrap)?;
-    let (of_a, of_b) = (a.scores.metrics.values(), b.scores.metrics.values());
-    Ok(Metrics::from_values(std::array::from_fn(|m| {
-        let differences = a
-            .rounds
-            .iter()
-            .zip(&b.rounds)
-            .map(|(a, b)| a.metrics[m] - b.metrics[m]);
-        estimate(of_a[m] - of_b[m], differences.collect())
-    })))
+    Ok(a.less(&b))
+}
+
+/// A model's metrics with their intervals, and its difference from each of `others` as [`paired`]
+/// gives it.
+///
+/// # Errors
+/// As [`intervals`], for any of them.
+pub fn paired_with<K: Ord>(
+    labels: &[bool],
+    model: (&[f64], f64),
+    others: &[(&[f64], f64)],
+    clusters: &[K],
+    bootstrap: Bootstrap,
+) -> Result<(Metrics<Estimate>, Vec<Metrics<Estimate>>)> {
+    let clusters = numbered(clusters);
+    let resampled = |(probabilities, threshold): (&[f64], f64)| {
+        Resampled::new(labels, probabilities, &clusters, threshold, bootstrap)
+    };
+    let model = resampled(model)?;
+    let differences = others
+        .par_iter()
+        .map(|other| Ok(model.less(&resampled(*other)?)));
+    Ok((model.estimates(), differences.collect::<Result<_>>()?))
 }
 
 /// Clusters numbered from 0 in their order.
@@ -170,6 +185,16 @@ impl Resampled {
                 *values[m],
                 self.rounds.iter().map(|round| round.metrics[m]).collect(),
             )
+        }))
+    }
+
+    /// The differences from another model under the same draws.
+    fn less(&self, other: &Resampled) -> Metrics<Estimate> {
+        let (ours, theirs) = (self.scores.metrics.values(), other.scores.metrics.values());
+        Metrics::from_values(std::array::from_fn(|m| {
+            let rounds = self.rounds.iter().zip(&other.rounds);
+            let differences = rounds.map(|(ours, theirs)| ours.metrics[m] - theirs.metrics[m]);
+            estimate(ours[m] - theirs[m], differences.collect())
         }))
     }
 

@@ -8,13 +8,15 @@ pub mod baselines;
 mod bootstrap;
 pub mod costs;
 pub mod curves;
+mod metric;
 mod metrics;
 mod report;
 mod rounded;
 mod tally;
 
 pub use baselines::{BaselineInputs, TrainTest};
-pub use bootstrap::{Bootstrap, Estimate, intervals, paired};
+pub use bootstrap::{Bootstrap, Estimate, intervals, paired, paired_with};
 pub use costs::{CostReport, Costs};
+pub use metric::Metric;
 pub use metrics::{Confusion, Metrics, Scores, by_group, scores};
 pub use report::{Baselines, Evaluation, Scored, TestRows, evaluate};

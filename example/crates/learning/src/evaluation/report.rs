@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Bootstrap, Confusion, Estimate, Metrics,
-    baselines::{BaselineInputs, Prediction, majority, persistence, usual_rate},
+    baselines::{
+        BaselineInputs, MAJORITY, PERSISTENCE, Prediction, USUAL, majority, persistence, usual_rate,
+    },
     bootstrap::{Resampled, numbered},
     curves::{self, CalibrationBin, Operating, operating_points, thin},
     metrics::same_length,
@@ -140,18 +142,18 @@ pub fn evaluate<K: Ord + Sync>(
         || {
             rayon::join(
                 || score(test.model, test.probabilities, test.threshold),
-                || baseline("commoner class", majority(train, test.labels.len())),
+                || baseline(MAJORITY, majority(train, test.labels.len())),
             )
         },
         || {
             rayon::join(
                 || {
                     let today = baselines.today.as_ref();
-                    today.map(|today| baseline("as today", persistence(train, today)))
+                    today.map(|today| baseline(PERSISTENCE, persistence(train, today)))
                 },
                 || {
                     let keys = baselines.entity_month.as_ref();
-                    keys.map(|keys| baseline("usual rate", usual_rate(train, keys, test.threshold)))
+                    keys.map(|keys| baseline(USUAL, usual_rate(train, keys, test.threshold)))
                 },
             )
         },

@@ -18,6 +18,7 @@ pub fn project() -> TempDir {
     for file in [
         "contract.yaml",
         "features.yaml",
+        "gates.yaml",
         "params.yaml",
         "data/weatherAUS.csv.dvc",
     ] {
