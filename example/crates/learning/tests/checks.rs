@@ -160,7 +160,7 @@ fn one_positive_in_a_thousand_keeps_its_share() {
 }
 
 #[test]
-fn gaps_that_tell_something_are_learned_by_kinds_that_keep_them() {
+fn gaps_that_tell_something_are_learned_by_trees_and_not_by_a_weighted_sum() {
     // Half of the failures have no heat reading: the sensor fails first.
     let mut train = pumps(4000, 1);
     for row in (0..4000).filter(|row| row % 2 == 0) {
@@ -174,13 +174,12 @@ fn gaps_that_tell_something_are_learned_by_kinds_that_keep_them() {
             model.probability(&[f32::NAN, 0.5, 0.5]),
             model.probability(&[0.5, 0.5, 0.5]),
         );
-        match kind {
-            // A gap has a side of its own.
-            ModelKind::Forest | ModelKind::Boosting => {
-                assert!(gap > usual + 0.3, "{kind}: {gap} and {usual}");
-            }
+        if kind == ModelKind::Logistic {
             // A gap is filled: it says what the fill says.
-            _ => assert!((gap - usual).abs() < 0.2, "{kind}: {gap} and {usual}"),
+            assert!((gap - usual).abs() < 0.2, "{kind}: {gap} and {usual}");
+        } else {
+            // A gap has a side of its own; or, in `tree`, the fill is a value that nothing else has.
+            assert!(gap > usual + 0.3, "{kind}: {gap} and {usual}");
         }
     }
 }

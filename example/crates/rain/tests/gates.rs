@@ -120,7 +120,7 @@ fn swapped_labels_are_caught_by_what_they_mean() {
 fn labels_swapped_in_the_test_are_caught_by_the_scores_and_at_one_station_by_its_slice() {
     let folder = trained();
     let path = folder.path();
-    for (only, expected) in [("", "roc_auc"), ("--only Sydney ", "slices station")] {
+    for (only, expected) in [("", "roc_auc"), ("--only Albany ", "slices station")] {
         run(
             path,
             &format!(
@@ -135,7 +135,7 @@ fn labels_swapped_in_the_test_are_caught_by_the_scores_and_at_one_station_by_its
             let detail = report["gates"]["slices station"]["detail"]
                 .as_str()
                 .unwrap();
-            assert!(detail.contains("Sydney"), "{detail}");
+            assert!(detail.contains("Albany"), "{detail}");
         }
     }
 }
@@ -218,14 +218,10 @@ fn a_model_that_is_worse_than_the_champion_is_caught_and_an_equal_one_is_not() {
     let folder = trained();
     let path = folder.path();
     std::fs::rename(path.join("models/model.bin"), path.join("champion.bin")).unwrap();
-    let train = [
-        "train",
-        "--set",
-        "model.boosting.trees=1",
-        "--set",
-        "model.boosting.depth=1",
-    ];
-    rain(path).args(SMALL).args(train).assert().success();
+    let split = "split.test_from=2009-12-01";
+    let weak = "train --set model.boosting.trees=1 --set model.boosting.depth=1 --set";
+    let weak = weak.split(' ').chain([split]);
+    rain(path).args(weak).assert().success();
     let champion = ["--champion", "champion.bin"];
     let (report, code) = validated(path, GATES, &champion);
     assert_eq!(code, 1);
@@ -241,24 +237,15 @@ fn a_model_that_is_worse_than_the_champion_is_caught_and_an_equal_one_is_not() {
     );
 
     // One that has seen the test days would win by memory.
-    let later = [
-        "train",
-        "--set",
-        "split.test_from=2010-02-01",
-        "--out",
-        "later.bin",
-    ];
-    run(
-        path,
-        "features build --set split.test_from=2010-02-01 --out later.parquet",
-    );
-    rain(path)
-        .args(later)
-        .arg("later.parquet")
-        .assert()
-        .success();
+    for command in [
+        "features build --out later.parquet",
+        "train later.parquet --out later.bin",
+    ] {
+        let command = format!("{command} --set split.test_from=2010-02-01");
+        rain(path).args(command.split(' ')).assert().success();
+    }
     let words = [&SMALL[..], &["validate", "--champion", "later.bin"]].concat();
-    insta::assert_snapshot!(refused(path, &words), @"");
+    insta::assert_snapshot!(refused(path, &words), @"error: --champion later.bin: it was trained until 2010-01-31, and the test begins on 2009-12-01: compare on days that it hasn't seen, with a later split.test_from");
 }
 
 #[test]
@@ -342,12 +329,26 @@ fn mistakes_in_gates_yaml_are_told_with_file_line_and_key() {
             &[&SMALL[..], &["validate", "--gates", "doors.yaml"]].concat(),
         ),
     ];
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    error: gates.yaml: line 3 column 1: unknown field `slicse`, expected one of days, scores, positives, unseen, baselines, champion, slices, directions, noise, missing_column, unknown_entity, row_order, leakage, golden_rows, prediction_time, model_size
+    error: gates.yaml: line 2 column 12: unknown variant `auc`, expected one of roc_auc, pr_auc, brier, log_loss, calibration_error, accuracy, precision, recall, f1
+    error: gates.yaml: line 2 column 21: unknown field `atleast`, expected one of metric, at_least, at_most, reason
+    error: gates.yaml: line 2: gate "brier": brier takes at_most, and nothing else
+    error: gates.yaml: line 2 column 21: missing field `reason`
+    error: gates.yaml: line 1: gate "unseen": its reason is empty: say why there is this gate
+    error: gates.yaml: line 2: gate "slices a": the contract has no column "Locaton"; it has Date, Location, MinTemp, MaxTemp, Rainfall, Evaporation, Sunshine, WindGustDir, WindGustSpeed, WindDir9am, WindDir3pm, WindSpeed9am, WindSpeed3pm, Humidity9am, Humidity3pm, Pressure9am, Pressure3pm, Cloud9am, Cloud3pm, Temp9am, Temp3pm, RainToday, RainTomorrow
+    error: gates.yaml: line 2: gate "slices a": entities have no attribute "region"; the project's code gives them zone
+    gates.yaml: line 3: gate "slices b": say by which slices: one of column, attribute, months, groups and gaps
+    error: gates.yaml: line 2: gate "slices a": wet: in the rule `RainToday = "Yes"`, character 11: write == to compare
+    error: gates.yaml: line 2: gate "direction Location": column "Location" is a category, a number is needed
+    error: gates.yaml: it declares no gate: a model would always pass
+    error: doors.yaml: a project's gates stand there; name another file with --gates: No such file or directory (os error 2)
+    "#);
     std::fs::write(path.join("gates.yaml"), GATES).unwrap();
     run(
         path,
         "data generate --days 500 --stations 8 --seed 5 --out other.csv",
     );
     let other = [&SMALL[..], &["validate", "--observations", "other.csv"]].concat();
-    insta::assert_snapshot!(refused(path, &other), @"");
+    insta::assert_snapshot!(refused(path, &other), @"error: other.csv: its rows aren't those of the feature table: name the file that `features build` read with --observations");
 }

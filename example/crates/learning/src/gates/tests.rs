@@ -38,10 +38,15 @@ fn a_report_reads_as_a_table_and_as_a_map_by_name() {
         "no --champion",
     ));
     insta::assert_snapshot!(report.to_string(), @"
-               gate        value  limit  reason
-    passed     roc_auc    0.9123  ≥ 0.9  worth its keep
+               gate          value  limit  reason
+    passed     roc_auc      0.9123  ≥ 0.9  worth its keep
                worst of 3
-    passed     time      3.2500 µs  ≤ 100  nobody waits
+    passed     time         3.2 µs  ≤ 100  nobody waits
+    FAILED     seen             12  ≤ 0    an exam needs new questions
+    not asked  champion             ≥ 0    no step back
+               no --champion
+
+    2 passed, 1 failed, 1 not asked
     ");
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["passed"], 2);
