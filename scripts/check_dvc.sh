@@ -9,6 +9,8 @@ cp "$example"/{contract.yaml,features.yaml,gates.yaml,params.yaml,dvc.yaml} .
 rain data generate --days 1200 --stations 12 --seed 7 --out data/weatherAUS.csv
 # The generated days end before the real test period begins.
 sed -i 's/test_from: .*/test_from: "2011-06-01"/' params.yaml
+# So few days give wide intervals: the gates are to run here, not to judge.
+sed -i 's/at_least: 0.8[0-9]*/at_least: 0.7/; s/at_most: 0.11/at_most: 0.2/; s/at_most: 0.03/at_most: 0.1/' gates.yaml
 git init --quiet .
 dvc init --quiet
 dvc config core.analytics false
