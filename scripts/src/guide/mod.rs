@@ -12,6 +12,7 @@ mod plot;
 mod preprocessor;
 mod recording;
 mod replay;
+mod score;
 mod serve;
 mod site_check;
 mod sources;

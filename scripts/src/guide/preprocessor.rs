@@ -11,7 +11,7 @@ use mdbook_preprocessor::{Preprocessor, PreprocessorContext};
 use super::directive::{self, Directive};
 use super::plot::Plot;
 use super::sources::Sources;
-use super::{listing, metric, plot, recording};
+use super::{listing, metric, plot, recording, score};
 
 /// Carries out directives.
 pub struct Guide {
@@ -44,7 +44,10 @@ impl Guide {
     }
 
     fn expand(&self, directive: &Directive) -> std::result::Result<String, String> {
-        let is_block = matches!(directive.name.as_str(), "listing" | "command" | "plot");
+        let is_block = matches!(
+            directive.name.as_str(),
+            "listing" | "command" | "plot" | "score"
+        );
         if is_block && !directive.is_alone {
             return Err(
                 "has to stand alone on its line, from the first column, with empty lines around"
@@ -54,6 +57,7 @@ impl Guide {
         let mut found = self.found.borrow_mut();
         match directive.name.as_str() {
             "listing" => listing::expand(directive, &self.sources),
+            "score" => score::expand(directive, &self.sources),
             "metric" => metric::expand(directive, &self.sources),
             "command" => {
                 let shown = recording::expand(directive, &self.sources.root)?;
@@ -71,7 +75,7 @@ impl Guide {
                     .to_owned(),
             ),
             other => Err(format!(
-                "there is no directive `{other}`: use listing, command, metric or plot"
+                "there is no directive `{other}`: use listing, command, metric, plot or score"
             )),
         }
     }
