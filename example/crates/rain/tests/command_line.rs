@@ -345,7 +345,7 @@ fn a_knob_that_is_none_is_refused_by_its_name() {
     std::fs::write(path.join("params.yaml"), "seed: 1\nsead: 2\n").unwrap();
     errors.push(refused(path, &["train"]));
     insta::assert_snapshot!(errors.join("\n---\n"), @r#"
-    error: params.yaml: with --set model.boosting.treees=3: unknown field `treees`, expected one of `trees`, `learning_rate`, `depth`, `l2`, `min_gain`, `min_leaf_weight`, `subsample`, `colsample`, `bins`
+    error: params.yaml: with --set model.boosting.treees=3: unknown field `treees`, expected one of `trees`, `learning_rate`, `depth`, `l2`, `min_gain`, `min_leaf_weight`, `subsample`, `colsample`, `bins`, `monotone`
     ---
     error: params.yaml: with --set colour=red: unknown field `colour`, expected one of `seed`, `bucket`, `data`, `features`, `online`, `split`, `model`, `calibration`, `costs`, `threshold`, `evaluate`
     ---
