@@ -10,8 +10,8 @@ const LN2_HIGH: f64 = 6.931_471_803_691_238e-1;
 const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 /// Adding and subtracting 1.5 × 2⁵² rounds a small number to the nearest integer.
 const ROUND: f64 = 6_755_399_441_055_744.0;
-/// 2⁻¹, 2⁻², 2⁻⁴, … 2⁻⁵¹².
-const HALVINGS: [f64; 10] = halvings();
+/// 2⁻¹, 2⁻², 2⁻⁴, … 2⁻¹⁰²⁴; the last is below the normal numbers, and exact.
+const HALVINGS: [f64; 11] = halvings();
 
 /// Coefficients 2 B₂ₙ/(2n)! (B: Bernoulli numbers) of r coth(r/2) = r (eʳ + 1)/(eʳ − 1) = 2 + r²/6 − r⁴/360 + …
 /// (Abramowitz and Stegun, *Handbook of Mathematical Functions*, 4.5), enough of them for |r| ≤ ln 2 / 2.
@@ -24,10 +24,10 @@ const SERIES: [f64; 6] = [
     -691.0 / 653_837_184_000.0,
 ];
 
-const fn halvings() -> [f64; 10] {
-    let mut powers = [0.5; 10];
+const fn halvings() -> [f64; 11] {
+    let mut powers = [0.5; 11];
     let mut i = 1;
-    while i < 10 {
+    while i < 11 {
         powers[i] = powers[i - 1] * powers[i - 1];
         i += 1;
     }
@@ -100,7 +100,18 @@ mod tests {
         assert_eq!(sigmoid(800.0), 1.0);
         assert_eq!(sigmoid(-800.0), 0.0);
         assert!(sigmoid(f64::NAN).is_nan());
-        assert!(sigmoid(-745.0) > 0.0);
+    }
+
+    #[test]
+    fn it_goes_on_falling_below_the_normal_numbers() {
+        assert_eq!(sigmoid(-745.0), 5e-324);
+        let mut last = sigmoid(-700.0);
+        for step in 1..=4500 {
+            let next = sigmoid(-700.0 - f64::from(step) * 0.01);
+            assert!(next <= last, "at {step}: {next:e} after {last:e}");
+            last = next;
+        }
+        assert!((sigmoid(-720.0) / libm::exp(-720.0) - 1.0).abs() < 1e-6);
     }
 
     #[test]
