@@ -22,6 +22,18 @@ fn tree() -> Tree {
     }
 }
 
+fn stump() -> Tree {
+    let root = Node {
+        feature: 1,
+        threshold: f32::INFINITY,
+        left: 1,
+        ..Node::leaf(0.0, 3.0)
+    };
+    Tree {
+        nodes: vec![root, Node::leaf(0.1, 1.0), Node::leaf(-0.7, 2.0)],
+    }
+}
+
 fn ensemble(trees: Vec<Tree>) -> Result<Ensemble> {
     Ensemble::new(2, 0.125, Link::Logistic, trees)
 }
@@ -92,7 +104,17 @@ proptest! {
     #[test]
     fn many_rows_give_the_bits_of_one(rows in prop::collection::vec(prop::num::f32::ANY, 0..1200)) {
         let rows = &rows[..rows.len() / 2 * 2];
-        let model = ensemble(vec![tree(), tree(), tree()]).unwrap();
+        // Of different depths, and more than are walked down together.
+        let forms = [tree(), Tree { nodes: vec![Node::leaf(1e-3, 1.0)] }, stump()];
+        let model = ensemble(forms.iter().cycle().take(19).cloned().collect()).unwrap();
+        for row in rows.chunks(2) {
+            let sum = model.trees().iter().fold(model.base(), |sum, tree| {
+                let mut leaf = 0;
+                tree.path(row, |node| leaf = node);
+                sum + f64::from(tree.nodes[leaf].value)
+            });
+            prop_assert_eq!(model.margin(row).to_bits(), sum.to_bits());
+        }
         let single: Vec<u64> = rows.chunks(2).map(|row| model.margin(row).to_bits()).collect();
         let batch: Vec<u64> = model.margins(rows).into_iter().map(f64::to_bits).collect();
         prop_assert_eq!(single, batch);
