@@ -3,9 +3,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 
+use crate::commands::debug::DebugArguments;
+use crate::commands::explain::ExplainArguments;
 use crate::commands::features::{
     GetArguments, GuardArguments, ImportArguments, OnlineCommand, PlanArguments,
 };
+use crate::commands::opened::ModelArguments;
 use crate::commands::pipeline::PipelineCommand;
 use crate::commands::report::ReportArguments;
 use crate::commands::tune::{CurvesCommand, TuneArguments};
@@ -63,6 +66,8 @@ pub(crate) enum Command {
     Serve(ServeArguments),
     /// Say what each feature adds to the answer: of one row, or of all on average
     Explain(ExplainArguments),
+    /// Show every step from one row's observation to its answer
+    Debug(DebugArguments),
     /// Write a model for other programs: JSON for a page, ONNX for any runtime
     Export(ExportArguments),
     /// Compare two tables column by column; exit code 1 if they differ
@@ -312,12 +317,11 @@ pub(crate) struct PredictArguments {
     /// Observations: CSV, Parquet or JSON lines
     #[arg(value_hint = ValueHint::FilePath)]
     pub input: PathBuf,
-    /// The model's file
-    #[arg(long, default_value = "models/model.bin")]
-    pub model: PathBuf,
-    /// Observations of the days before and around; those of the input count anyway
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub history: Option<PathBuf>,
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// Give the features that the model saw and the margin as well
+    #[arg(long)]
+    pub features: bool,
     /// Where to (.csv, .parquet or .jsonl); without, JSON lines to standard output
     #[arg(long, value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
@@ -337,28 +341,6 @@ pub(crate) struct ServeArguments {
     /// Where each answer is appended
     #[arg(long, default_value = "predictions/log.jsonl")]
     pub log: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ExplainArguments {
-    /// Observations: CSV, Parquet or JSON lines
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub input: PathBuf,
-    /// Explain this row, counted from 1; without, all of them together
-    #[arg(long, value_name = "NUMBER")]
-    pub row: Option<usize>,
-    /// Name so many features, those that matter most
-    #[arg(long, value_name = "NUMBER", default_value_t = 12)]
-    pub top: usize,
-    /// The model's file
-    #[arg(long, default_value = "models/model.bin", value_hint = ValueHint::FilePath)]
-    pub model: PathBuf,
-    /// Observations of the days before and around; those of the input count anyway
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub history: Option<PathBuf>,
-    /// Draw it into this SVG
-    #[arg(long, value_hint = ValueHint::FilePath)]
-    pub svg: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -89,6 +89,24 @@ impl Values {
         }
     }
 
+    /// The values of the first row, so many times; nothing of no rows.
+    pub fn repeated(&self, times: usize) -> Values {
+        fn first<T: Copy>(values: &[T], times: usize) -> Vec<T> {
+            values
+                .first()
+                .map_or_else(Vec::new, |value| vec![*value; times])
+        }
+        match self {
+            Values::Number(values) => Values::Number(first(values, times)),
+            Values::Single(values) => Values::Single(first(values, times)),
+            Values::Category { codes, levels } => Values::Category {
+                codes: first(codes, times),
+                levels: levels.clone(),
+            },
+            Values::Date(days) => Values::Date(first(days, times)),
+        }
+    }
+
     /// The rows for which `keep` is true, in order.
     pub fn filter(&self, keep: &[bool]) -> Values {
         fn pick<T: Copy>(values: &[T], keep: &[bool]) -> Vec<T> {

@@ -13,6 +13,7 @@ mod observation;
 #[cfg(feature = "offline")]
 pub mod offline;
 pub mod online;
+mod origin;
 mod reference;
 mod registry;
 mod service;
@@ -23,6 +24,7 @@ pub use definitions::{Definitions, FeatureType, Period, StoredView};
 pub use error::{FeatureError, Result};
 pub use history::{History, Windows};
 pub use observation::{Observation, observe};
+pub use origin::Origin;
 pub use reference::{Learned, Neighbour, Reference};
 pub use registry::{Function, Registry};
 pub use service::{Feature, FeatureMatrix, FeatureService, FeatureState};

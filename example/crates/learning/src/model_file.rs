@@ -241,11 +241,13 @@ impl Model {
     /// # Panics
     /// If `rows` isn't a whole number of rows.
     pub fn probabilities(&self, rows: &[f32]) -> Vec<f64> {
-        let mut values = self.predictor.margins(rows);
-        values
-            .iter_mut()
-            .for_each(|value| *value = self.probability_of(*value));
-        values
+        self.probabilities_of(&self.predictor.margins(rows))
+    }
+
+    /// The probabilities of the positive class that belong to margins, in their order.
+    pub fn probabilities_of(&self, margins: &[f64]) -> Vec<f64> {
+        let margins = margins.iter();
+        margins.map(|margin| self.probability_of(*margin)).collect()
     }
 
     /// Whether the positive class is said at this probability.

@@ -13,6 +13,7 @@ mod parallel;
 mod reliability;
 mod scale;
 mod svg;
+mod swarm;
 mod text;
 
 pub use bars::{Bar, Bars};
@@ -21,4 +22,5 @@ pub use grid::HeatGrid;
 pub use parallel::{Parallel, ParallelAxis};
 pub use reliability::{Reliability, ReliabilityBin};
 pub use scale::Axis;
+pub use swarm::Swarm;
 pub use text::short_number;

@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn every_series_stands_out_on_white_and_on_near_black() {
-        for colour in COLOURS {
+        for colour in COLOURS.into_iter().chain(crate::swarm::SHADES) {
             for ground in ["#ffffff", "#0d1117", "#161923"] {
                 let (a, b) = (luminance(colour), luminance(ground));
                 let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mlops_plot::{
-    Axis, Bar, Bars, Chart, HeatGrid, Line, Parallel, ParallelAxis, Reliability, ReliabilityBin,
+    Axis, Bar, Bars, Chart, HeatGrid, Line, Parallel, ParallelAxis, Reliability, ReliabilityBin, Swarm,
 };
 use proptest::prelude::*;
 
@@ -157,10 +157,54 @@ fn nothing_to_draw_says_so() {
         HeatGrid::new("t", none, none, []).svg(),
         Reliability::new("t").svg(),
         Parallel::new("t").svg(),
+        Swarm::new("t", "x", "value")
+            .row("a", [(f64::NAN, None)])
+            .svg(),
     ] {
         assert!(svg.contains(">no data</text>"), "{svg}");
         well_formed(&svg).unwrap();
     }
+}
+
+#[test]
+fn dots_in_one_place_make_way_for_each_other() {
+    let svg = Swarm::new("Effects", "Effect", "Value")
+        .row(
+            "heat",
+            [
+                (1.0, Some(0.0)),
+                (1.0, Some(1.0)),
+                (1.0, None),
+                (-1.0, Some(0.5)),
+            ],
+        )
+        .svg();
+    assert!(
+        svg.contains("<desc>Effect, by row: heat from −1 to 1.</desc>"),
+        "{svg}"
+    );
+    let drawn = body(&svg).lines().filter(|line| line.contains("h0\""));
+    let of_row: Vec<&str> = drawn
+        .skip(8)
+        .filter_map(|line| line.split(" d=").nth(1))
+        .collect();
+    insta::assert_snapshot!(of_row.join("\n"), @r#"
+    "M628 69h0"/>
+    "M60 69h0"/>
+    "M628 66h0"/>
+    "M628 72h0"/>
+    "#);
+}
+
+#[test]
+fn a_large_swarm_stays_below_200_kilobytes() {
+    let dots = |row: u32| {
+        (0..800).map(move |i: u32| (f64::from(i * row % 997) / 50.0, Some(f64::from(i) / 800.0)))
+    };
+    let swarm = (1..=20).fold(Swarm::new("Effects", "Effect", "Value"), |swarm, row| {
+        swarm.row(format!("feature {row}"), dots(row))
+    });
+    assert!(swarm.svg().len() < 200_000, "{} bytes", swarm.svg().len());
 }
 
 #[test]
@@ -293,6 +337,9 @@ proptest! {
             count: *h as usize,
             interval: Some((*l, *h)),
         });
+        let dots = values.iter().map(|(v, l, _)| (*v, Some(*l)));
+        let swarm = Swarm::new(&name, &name, &name).row(&name, dots).row("none", []).svg();
+        prop_assert_eq!(well_formed(&swarm), Ok(()));
         let diagram = Reliability::new(&name).series(&name, bins).svg();
         prop_assert_eq!(well_formed(&diagram), Ok(()));
         let axes = values.iter().map(|(at, ..)| ParallelAxis::new(&name, [(*at, name.clone())]));

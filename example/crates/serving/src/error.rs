@@ -44,6 +44,15 @@ pub enum ServingError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// It is asked what would change an answer, but nothing may be changed.
+    #[error(
+        "{path}: no column is controllable: add `controllable: true` to those numbers that might be others",
+        path = path.display()
+    )]
+    Uncontrollable {
+        /// The contract.
+        path: PathBuf,
+    },
     /// A file or the network refused.
     #[error("{what}: {source}")]
     Io {

@@ -1,15 +1,19 @@
 //! The online service: one observation in, a probability out, and a log of both.
 
+mod counterfactual;
 mod error;
 mod golden;
 mod inference;
 mod log;
 mod online;
+mod scene;
 mod server;
 
+pub use counterfactual::{Change, Otherwise};
 pub use error::{Result, ServingError};
 pub use golden::Golden;
 pub use inference::Inference;
 pub use log::PredictionLog;
 pub use online::Online;
+pub use scene::Scene;
 pub use server::{Prediction, Score, Service, serve};

@@ -1,13 +1,15 @@
 //! One file a command: read the files, call the toolkit, show the result.
 
 mod data;
+pub(crate) mod debug;
 mod drift;
 mod evaluate;
-mod explain;
+pub(crate) mod explain;
 mod export;
 mod feature_table;
 pub(crate) mod features;
 mod fetch;
+pub(crate) mod opened;
 pub(crate) mod pipeline;
 mod predict;
 pub(crate) mod report;
@@ -65,6 +67,7 @@ pub(crate) fn run<P: Project>(project: &P, matches: &ArgMatches) -> Outcome<Exit
         Command::Predict(arguments) => done(predict::run(project, arguments, context)),
         Command::Serve(arguments) => done(serve::run(project, arguments, context)),
         Command::Explain(arguments) => done(explain::run(project, arguments, &context)),
+        Command::Debug(arguments) => done(debug::run(project, arguments, &context)),
         Command::Export(arguments) => done(export::run(arguments, &context)),
         Command::Drift(arguments) => drift::run(arguments, context),
         Command::Status(arguments) => versioning::status(&arguments, &context),

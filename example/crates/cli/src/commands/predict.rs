@@ -1,10 +1,11 @@
 use std::path::Path;
 
-use mlops_data::{Column, Table, Values, json, tables};
-use mlops_serving::Inference;
+use mlops_data::{Column, Table, Values, json};
+use mlops_features::{FeatureMatrix, Observation};
 use serde::Serialize;
 
-use super::{needs, read_table, write_file, write_table};
+use super::opened::Opened;
+use super::{write_file, write_table};
 use crate::arguments::PredictArguments;
 use crate::output::{print, thousands};
 use crate::{Context, Failure, Outcome, Project};
@@ -22,23 +23,13 @@ pub(super) fn run<P: Project>(
     arguments: PredictArguments,
     context: Context,
 ) -> Outcome<()> {
-    needs(&arguments.model, "train")?;
-    let inference = Inference::<P::Observation>::open(
-        &arguments.model,
-        &project.registry(),
-        context.contract()?,
-    )?;
-    let table = read_table(
-        &arguments.input,
-        inference.contract(),
-        tables::LabelNeed::Optional,
-    )?;
-    let history = arguments
-        .history
-        .map(|file| read_table(&file, inference.contract(), tables::LabelNeed::Optional))
-        .transpose()?;
-    let probabilities = inference.probabilities(&table, history.as_ref())?;
-    let predictions = predictions(&table, &inference, &probabilities)?;
+    let opened = Opened::new(project, &arguments.input, &arguments.model, &context)?;
+    let inference = &opened.inference;
+    let rows = opened.rows()?;
+    let margins = inference.model().predictor.margins(&rows);
+    let probabilities = inference.model().probabilities_of(&margins);
+    let seen = arguments.features.then_some((rows, margins));
+    let predictions = predictions(&opened, &probabilities, seen)?;
     let Some(out) = &arguments.out else {
         return Ok(print(&json_lines(&predictions))?);
     };
@@ -68,42 +59,43 @@ pub(super) fn run<P: Project>(
     Ok(context.output.show(&predicted, text)?)
 }
 
-/// The key of each observation, its probability and the decision.
-fn predictions<O: mlops_features::Observation>(
-    table: &Table,
-    inference: &Inference<O>,
+/// The key of each observation, its probability and the decision; with what the model saw and the margin,
+/// if they are given.
+fn predictions<O: Observation>(
+    opened: &Opened<O>,
     probabilities: &[f64],
+    seen: Option<(Vec<f32>, Vec<f64>)>,
 ) -> Outcome<Table> {
+    let (inference, table) = (&opened.inference, &opened.table);
     let contract = inference.contract();
-    let mut columns: Vec<Column> = contract
-        .key
-        .iter()
-        .filter_map(|name| {
-            table.get(name).map(|values| Column {
-                name: name.clone(),
-                values: values.clone(),
-            })
-        })
+    let column = |name: &str, values| Column {
+        name: name.into(),
+        values,
+    };
+    let key = contract.key.iter();
+    let mut columns: Vec<Column> = key
+        .filter_map(|name| Some(column(name, table.get(name)?.clone())))
         .collect();
-    let classes = inference.model().metadata.classes.to_vec();
+    let levels = inference.model().metadata.classes.to_vec();
     let codes = probabilities
         .iter()
-        .map(|probability| u32::from(inference.decide(*probability) == classes[1]))
+        .map(|probability| u32::from(inference.decide(*probability) == levels[1]))
         .collect();
-    columns.push(Column {
-        name: "probability".into(),
-        values: Values::Number(probabilities.to_vec()),
-    });
-    columns.push(Column {
-        name: contract.label.column.clone(),
-        values: Values::Category {
-            codes,
-            levels: classes,
-        },
-    });
+    if let Some((values, margins)) = seen {
+        let names = inference.service().names();
+        let matrix = FeatureMatrix { names, values }.into_columns().into_iter();
+        columns.extend(matrix.map(|(name, values)| column(&name, Values::Single(values))));
+        columns.push(column("margin", Values::Number(margins)));
+    }
+    columns.push(column(
+        "probability",
+        Values::Number(probabilities.to_vec()),
+    ));
+    let label = Values::Category { codes, levels };
+    columns.push(column(&contract.label.column, label));
     Table::new(columns).ok_or_else(|| {
         Failure::user(anyhow::anyhow!(
-            "the table's key has a column called probability: rename it"
+            "two columns have one name: the key and the features may have no `probability`, `margin` or label"
         ))
     })
 }

@@ -84,6 +84,9 @@ pub struct ColumnRule {
     pub missing_usually: f64,
     /// Hour of the row's date, 0 to 48, at which the value is known.
     pub known_at: f64,
+    /// Whether a number may be another when it is asked what would change an answer.
+    #[serde(default)]
+    pub controllable: bool,
 }
 
 fn one() -> f64 {

@@ -72,6 +72,7 @@ fn each_contradiction_is_named_with_what_to_do() {
         ("range: [0, 100]", "range: [0, .inf]"),
         ("range: [0, 100], usual: [1, 50]", "values: [a]"),
         ("type: date", "type: date, range: [0, 1]"),
+        ("type: date", "type: date, controllable: true"),
         ("type: date", "type: date, missing_at_most: 2"),
         ("type: date, known_at: 0", "type: date, known_at: 72"),
         ("Price < 1", "Prize < 1"),
@@ -103,6 +104,7 @@ fn each_contradiction_is_named_with_what_to_do() {
     contract.yaml: column Price: range needs two finite numbers
     contract.yaml: column Price: a number has no values; only a category has
     contract.yaml: column Day: a date has no range; only a number has
+    contract.yaml: column Day: a date can't be controllable; only a number can
     contract.yaml: column Day: missing_at_most is 2; a share lies between 0 and 1
     contract.yaml: column Day: known_at is 72; it is an hour from 0 (the day begins) to 48 (the next day ends)
     contract.yaml: rule cheap-is-busy: in the rule `Prize < 1 => Busy == "Yes"`, character 1: there is no column Prize; did you mean Price?
@@ -125,7 +127,7 @@ fn what_is_no_contract_is_refused_with_its_line() {
     insta::assert_snapshot!(all.join("\n---\n"), @r"
     contract.yaml: line 11 column 26: unknown variant `float`, expected one of date, number, category
     ---
-    contract.yaml: line 11 column 67: unknown field `known_At`, expected one of name, type, description, unit, range, usual, values, missing_at_most, missing_usually, known_at
+    contract.yaml: line 11 column 67: unknown field `known_At`, expected one of name, type, description, unit, range, usual, values, missing_at_most, missing_usually, known_at, controllable
     ---
     contract.yaml: line 11 column 77: invalid floating point
     ---

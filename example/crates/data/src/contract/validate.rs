@@ -51,6 +51,12 @@ fn columns(contract: &Contract, faults: &mut Vec<String>) {
 }
 
 fn number_fault(column: &ColumnRule) -> Option<String> {
+    if column.controllable && column.kind != Kind::Number {
+        return Some(format!(
+            "a {} can't be controllable; only a number can",
+            column.kind.name()
+        ));
+    }
     for (name, bounds) in [("range", column.range), ("usual", column.usual)] {
         let Some([least, greatest]) = bounds else {
             continue;

@@ -108,7 +108,7 @@ pub fn paired_with<K: Ord>(
 }
 
 /// Clusters numbered from 0 in their order.
-pub(super) fn numbered<K: Ord>(clusters: &[K]) -> Vec<u32> {
+pub(crate) fn numbered<K: Ord>(clusters: &[K]) -> Vec<u32> {
     let mut order: Vec<usize> = (0..clusters.len()).collect();
     order.sort_by(|a, b| clusters[*a].cmp(&clusters[*b]));
     let mut numbers = vec![0; clusters.len()];
@@ -235,7 +235,7 @@ fn round(tally: &Tally, seed: u64) -> Round {
 }
 
 /// A value with the 2.5 % and 97.5 % quantiles of its rounds, between which values are interpolated.
-fn estimate(value: f64, mut rounds: Vec<f64>) -> Estimate {
+pub(crate) fn estimate(value: f64, mut rounds: Vec<f64>) -> Estimate {
     rounds.retain(|round| !round.is_nan());
     rounds.sort_unstable_by(f64::total_cmp);
     let quantile = |share: f64| {

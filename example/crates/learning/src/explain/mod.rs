@@ -14,13 +14,24 @@
 //! - **Weighted sums**: an unknown feature has its training mean (interventional values of
 //!   a linear model), so that a feature's value is weight × (value − mean).
 
+mod beeswarm;
+mod computation;
+pub mod counterfactual;
+mod dependence;
+mod permutation;
 mod quadrature;
+mod sample;
 mod summary;
 mod trees;
 mod waterfall;
 
 use rayon::prelude::*;
 
+pub use beeswarm::beeswarm;
+pub use computation::{Computation, Parts, Question, TermPart, TreePart};
+pub use dependence::{Answers, Dependence, Point};
+pub use permutation::{Permutation, Repeats, Worth};
+pub use sample::sample;
 pub use summary::Summary;
 pub use waterfall::{Step, Waterfall};
 

@@ -44,6 +44,17 @@ impl Summary {
             .bars(bars.map(|(name, value)| Bar::new(name, *value)))
             .svg()
     }
+
+    /// A line for each feature.
+    pub fn csv(&self) -> String {
+        let lines = self
+            .features
+            .iter()
+            .map(|(name, value)| format!("{name},{value:.6}\n"));
+        std::iter::once("feature,mean_size\n".to_string())
+            .chain(lines)
+            .collect()
+    }
 }
 
 impl fmt::Display for Summary {

@@ -1,5 +1,6 @@
 //! SHAP values of one tree.
 //!
+// ANCHOR: formula
 //! On the way to a leaf of value `v`, let feature `i` be asked for by splits that let the share `zᵢ` of the
 //! training weight pass, and let `oᵢ` be 1 if the row passes them all, else 0. If the features in `S` are
 //! known, the leaf adds `v ∏(i∈S) oᵢ ∏(i∉S) zᵢ` to what is expected. A Shapley value weighs
@@ -8,6 +9,7 @@
 //! ```text
 //! v (oᵢ − zᵢ) ∫₀¹ ∏(j≠i) (zⱼ (1−t) + oⱼ t) dt,
 //! ```
+// ANCHOR_END: formula
 //!
 //! the integral of a polynomial, to which Gauss–Legendre quadrature is exact. For each of its points, the products
 //! are formed on the way down and summed on the way up. So each edge costs the same, however deep the

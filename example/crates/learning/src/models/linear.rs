@@ -30,10 +30,19 @@ pub struct Term {
 impl Term {
     /// What a value adds to the log-odds. NaN is missing; infinity counts as the largest number.
     pub(crate) fn adds(&self, value: f32) -> f64 {
-        let value = if value.is_nan() { self.fill } else { value };
+        self.weight * self.standardised(value)
+    }
+
+    /// The value, or what stands for a missing one.
+    pub(crate) fn filled(&self, value: f32) -> f32 {
+        if value.is_nan() { self.fill } else { value }
+    }
+
+    /// Standard deviations above the mean, of the filled value.
+    pub(crate) fn standardised(&self, value: f32) -> f64 {
         // Infinity less infinity would be no number at all.
-        let value = value.clamp(f32::MIN, f32::MAX);
-        self.weight * ((f64::from(value) - self.mean) / self.scale)
+        let value = self.filled(value).clamp(f32::MIN, f32::MAX);
+        (f64::from(value) - self.mean) / self.scale
     }
 }
 
