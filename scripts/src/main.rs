@@ -7,6 +7,7 @@ mod guide;
 mod metrics;
 mod oracles;
 mod searched;
+mod peers;
 mod stress;
 mod tour;
 
@@ -35,6 +36,8 @@ enum Command {
     Metrics(metrics::MetricsArguments),
     /// Ask other people's programs again for what tests expect, and compare
     Oracles(oracles::OracleArguments),
+    /// Time boosting, scoring and SHAP values against Python's libraries
+    Peers(peers::PeersArguments),
     /// Run the checks that take long: at full length and size, or those that are named
     Stress(stress::StressArguments),
     /// Run what must hold before a change lands (needs bash, Python and pip)
@@ -48,6 +51,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         Command::Tour(arguments) => tour::run(&root, arguments),
         Command::Metrics(arguments) => metrics::run(&root, arguments),
         Command::Oracles(arguments) => oracles::run(&root, arguments),
+        Command::Peers(arguments) => peers::run(&root, arguments),
         Command::Stress(arguments) => stress::run(&root, arguments),
         Command::Ci => ci::run(&root),
     }
