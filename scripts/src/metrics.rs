@@ -30,6 +30,25 @@ const KINDS: [&str; 4] = ["logistic", "tree", "forest", "boosting"];
 const ALIKE: [(&str, f64); 2] = [("roc_auc", 0.03), ("brier", 0.01)];
 /// What the committed results were made from, seen from the folder of the metrics.
 const LOCK: &str = "../dvc.lock";
+/// What `rain explain` is asked, and leaves for pages. (The guide explains the same row.)
+const EXPLANATIONS: [(&str, &str); 4] = [
+    (
+        "Explain the forecast of a day",
+        "--row 3000 --svg metrics/waterfall.svg",
+    ),
+    (
+        "Explain all forecasts",
+        "--svg metrics/shap.svg --csv metrics/shap.csv --beeswarm metrics/beeswarm.svg",
+    ),
+    (
+        "Say how forecasts go with a feature",
+        "--dependence humidity_3pm --svg metrics/dependence.svg --csv metrics/dependence.csv",
+    ),
+    (
+        "Say what the features are worth",
+        "--permutation --svg metrics/permutation.svg --csv metrics/permutation.csv",
+    ),
+];
 const KINDS_TABLE: &str = "data/kinds.parquet";
 const RANDOM: &str = "split={by: random, test_share: 0.3}";
 
@@ -70,6 +89,7 @@ pub fn run(root: &Path, arguments: &MetricsArguments) -> Result<()> {
     files.extend(collect(&generated, "generated/")?);
     let drift = std::fs::read(real.folder().join("metrics/drift.svg"))?;
     files.push(("drift.svg".into(), drift));
+    files.extend(explained(&mut real)?);
     let lock = std::fs::read(real.folder().join("dvc.lock"))?;
     files.push((LOCK.into(), lock));
     files.push(("tour.json".into(), pretty(&life(&story))?));
@@ -192,6 +212,21 @@ fn crossed(real: &mut Shell, generated: &Shell) -> Result<Value> {
         "generated": theirs,
         "generated_on_real": brief(&real.read_json("metrics/crossed/scores.json")?),
     }))
+}
+
+/// Why the model says what it says: of one day, of all, and what features do and are worth.
+fn explained(real: &mut Shell) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut files = Vec::new();
+    for (title, arguments) in EXPLANATIONS {
+        let words = arguments.split(' ');
+        let command: Vec<&str> = ["explain", tour::TABLE].into_iter().chain(words).collect();
+        real.step(title, &command)?;
+        for path in command.iter().filter(|word| word.starts_with("metrics/")) {
+            let bytes = std::fs::read(real.folder().join(path)).context(path.to_string())?;
+            files.push((path["metrics/".len()..].to_string(), bytes));
+        }
+    }
+    Ok(files)
 }
 
 /// How the year goes in the real weather and in the generated.
