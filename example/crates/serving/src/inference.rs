@@ -145,14 +145,6 @@ impl<O: Observation> Inference<O> {
             .values)
     }
 
-    /// The probability of each row of a table, in its order.
-    ///
-    /// # Errors
-    /// As [`Inference::rows`].
-    pub fn probabilities(&self, table: &Table, before: Option<&Table>) -> Result<Vec<f64>> {
-        Ok(self.model.probabilities(&self.rows(table, before)?))
-    }
-
     /// The class that follows from a probability.
     pub fn decide(&self, probability: f64) -> &str {
         &self.model.metadata.classes[usize::from(self.model.decide(probability))]
