@@ -6,8 +6,8 @@ mod ci;
 mod guide;
 mod metrics;
 mod oracles;
-mod searched;
 mod peers;
+mod searched;
 mod stress;
 mod tour;
 

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mlops_plot::{
-    Axis, Bar, Bars, Chart, HeatGrid, Line, Parallel, ParallelAxis, Reliability, ReliabilityBin, Swarm,
+    Axis, Bar, Bars, Chart, HeatGrid, Line, Parallel, ParallelAxis, Reliability, ReliabilityBin,
+    Swarm,
 };
 use proptest::prelude::*;
 
