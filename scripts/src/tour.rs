@@ -185,6 +185,14 @@ pub fn live(shell: &mut Shell, data: Option<&Path>) -> Result<Story> {
         "Predict a whole file",
         &["predict", TABLE, "--out", PREDICTIONS],
     )?;
+    shell.step(
+        "Ask why it says so: a row's answer, feature by feature",
+        &["explain", TABLE, "--row", "100", "--top", "5"],
+    )?;
+    shell.step(
+        "Look for better parameters: a few trials, judged on the training period alone",
+        &["tune", "--trials", "4", "--set", "tune.folds.count=2"],
+    )?;
     let answers = serve::serve(shell)?;
     let (drift, quality) = break_and_mend(shell, TABLE)?;
     Ok(Story {
