@@ -70,7 +70,8 @@ pub fn expand(directive: &Directive, sources: &Sources) -> Result<String, String
         .map_err(|error| format!("`{path}` can't be read: {error}"))?;
     let sheet: Sheet = serde_saphyr::from_str(&text).map_err(|error| {
         let message = error.to_string();
-        format!("`{path}`: {}", message.lines().next().unwrap_or_default())
+        let line = message.lines().next().unwrap_or_default();
+        format!("`{path}`: {}", line.trim_start_matches("error: "))
     })?;
     let mut shown = String::new();
     let mut sums = Vec::new();
@@ -79,7 +80,7 @@ pub fn expand(directive: &Directive, sources: &Sources) -> Result<String, String
         // Writing to a string can't fail.
         let _ = writeln!(
             shown,
-            "### {}: {sum} of {}\n\n| | Test | Score | How it is done here, and its proof |\n|---|---|---:|---|",
+            "### {}: {sum} of {}\n\n| Id | Test | Score | How it is done here, and its proof |\n|---|---|---:|---|",
             group.name,
             group.tests.len()
         );
@@ -194,7 +195,22 @@ readings:
 
     #[test]
     fn a_sheet_is_shown_with_links_sums_and_the_least_of_them() {
-        insta::assert_snapshot!(shown(SHEET).unwrap(), @"");
+        insta::assert_snapshot!(shown(SHEET).unwrap(), @r#"
+        ### Data: 1 of 2
+
+        | Id | Test | Score | How it is done here, and its proof |
+        |---|---|---:|---|
+        | D1 | There is a schema | 1 | A contract<br><a href="https://example.org/guide/blob/main/a.rs#L2"><code>it_holds</code></a> |
+        | D2 | Features help | 0 | Not measured |
+
+        ### Model: 0.5 of 1
+
+        | Id | Test | Score | How it is done here, and its proof |
+        |---|---|---:|---|
+        | M1 | It is checked in | 0.5 | By hand<br><a href="https://example.org/guide/blob/main/a.rs"><code>a.rs</code></a>, <a href="https://example.org/guide/blob/main/a.rs#L3"><code>a.rs</code></a> |
+
+        **The final score is the least of the 2: 0.5**, for Model. Its authors read that as *first steps*.
+        "#);
     }
 
     #[test]
@@ -213,7 +229,14 @@ readings:
                 error("how: A contract", "why: A contract"),
             ]
             .join("\n"),
-            @""
+            @"
+        `sheet.yaml`, D1: `a.rs` has no test `it_held` any more
+        `sheet.yaml`, D1: there is no file `b.rs`
+        `sheet.yaml`, M1: `a.rs` has nothing like `three()` any more
+        `sheet.yaml`, D1: its score is 0.7: give 0, 0.5 or 1
+        `sheet.yaml`, D1: a score of 1 needs a proof
+        `sheet.yaml`: line 5 column 49: unknown field `why`, expected one of id, test, score, how, proofs
+        "
         );
     }
 }
