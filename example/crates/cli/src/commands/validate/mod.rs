@@ -195,7 +195,7 @@ fn is_unseen<O: mlops_features::Observation>(
         "--champion {}: it was trained until {}, and the test begins on {}: compare on days that it hasn't seen, with a later split.test_from",
         path.unwrap_or(Path::new("")).display(),
         training.last,
-        observed::iso(*first)
+        calendar::format_iso(*first)
     )))
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use mlops_data::calendar::{self, Day};
+use mlops_data::calendar::Day;
 use mlops_data::{Contract, Table, Values};
 use mlops_features::{History, Observation, observe};
 use mlops_serving::Inference;
@@ -211,9 +211,4 @@ fn same_bits(
         }
     }
     Ok(())
-}
-
-/// First and last of some days, for people.
-pub(super) fn iso(day: Day) -> String {
-    calendar::format_iso(day)
 }
