@@ -1,7 +1,7 @@
 """Times boosting, scoring and SHAP values against Python's libraries, on the same feature table, in one run.
 
 usage: python scripts/compare_models.py --rain target/release/rain --speed target/release/examples/speed
-       --data weatherAUS.csv [--runs 5] [--threads 2] [--out FILE.json]
+       --data weatherAUS.csv [--runs 5] [--trees 200] [--threads 2] [--out FILE.json]
 needs: pip install scikit-learn==1.9.1 lightgbm xgboost shap==0.51.0 pyarrow numpy
 
 All sides get the same rows in memory, in single precision, and fit as many trees of the same depth, leaves and bins
@@ -25,7 +25,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("scikit-learn", "lightgbm", "xgboost", "shap", "numpy")
-TREES, RATE, DEPTH, BINS, LEAST_WEIGHT = 200, 0.12, 6, 255, 20
+RATE, DEPTH, BINS, LEAST_WEIGHT = 0.12, 6, 255, 20
 # The share of features that each tree sees: the champion's, and all.
 SHARES = {"champion": 0.3, "all_features": 1.0}
 ONE_BY_ONE = 2000
@@ -38,6 +38,7 @@ def arguments():
     parser.add_argument("--speed", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--trees", type=int, default=200)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path)
     return parser.parse_args()
@@ -66,7 +67,7 @@ def table(rain, data, folder):
     return names, (rows[train], positive[train]), (rows[test], positive[test])
 
 
-def peers(threads, share):
+def peers(options, share):
     """Untrained models, by name, set up alike."""
     import lightgbm
     import xgboost
@@ -75,33 +76,33 @@ def peers(threads, share):
     leaves = 2**DEPTH
     return {
         "scikit_learn": HistGradientBoostingClassifier(
-            max_iter=TREES, learning_rate=RATE, max_depth=DEPTH, max_leaf_nodes=leaves, max_bins=BINS,
+            max_iter=options.trees, learning_rate=RATE, max_depth=DEPTH, max_leaf_nodes=leaves, max_bins=BINS,
             max_features=share, min_samples_leaf=LEAST_WEIGHT, l2_regularization=1.0, early_stopping=False, random_state=1),
         "lightgbm": lightgbm.LGBMClassifier(
-            n_estimators=TREES, learning_rate=RATE, max_depth=DEPTH, num_leaves=leaves, max_bin=BINS,
-            colsample_bytree=share, min_child_weight=LEAST_WEIGHT, min_child_samples=1, reg_lambda=1.0, n_jobs=threads,
+            n_estimators=options.trees, learning_rate=RATE, max_depth=DEPTH, num_leaves=leaves, max_bin=BINS,
+            colsample_bytree=share, min_child_weight=LEAST_WEIGHT, min_child_samples=1, reg_lambda=1.0, n_jobs=options.threads,
             random_state=1, verbose=-1),
         "xgboost": xgboost.XGBClassifier(
-            n_estimators=TREES, learning_rate=RATE, max_depth=DEPTH, max_bin=BINS + 1, tree_method="hist",
-            colsample_bytree=share, min_child_weight=LEAST_WEIGHT, reg_lambda=1.0, n_jobs=threads, random_state=1),
+            n_estimators=options.trees, learning_rate=RATE, max_depth=DEPTH, max_bin=BINS + 1, tree_method="hist",
+            colsample_bytree=share, min_child_weight=LEAST_WEIGHT, reg_lambda=1.0, n_jobs=options.threads, random_state=1),
     }
 
 
-def ours(speed, folder, names, share, train, test, runs, threads):
+def ours(options, folder, names, share, train, test, runs, threads):
     """Runs the example program; gives its seconds and its probabilities of the test."""
     import numpy
 
     model = {"kind": "boosting", "boosting": {
-        "trees": TREES, "learning_rate": RATE, "depth": DEPTH, "min_leaf_weight": LEAST_WEIGHT, "l2": 1.0,
+        "trees": options.trees, "learning_rate": RATE, "depth": DEPTH, "min_leaf_weight": LEAST_WEIGHT, "l2": 1.0,
         "colsample": share, "bins": BINS + 1}}
     (folder / "shape.json").write_text(json.dumps({"names": names, "model": model, "seed": 42}))
     for name, rows in {"train": train[0], "test": test[0], "one": test[0][:ONE_BY_ONE], "explain": test[0][:EXPLAINED]}.items():
         rows.astype("<f4").tofile(folder / f"{name}.f32")
     train[1].tofile(folder / "train.labels")
-    told = subprocess.run([speed, folder, str(runs)], env=os.environ | {"RAYON_NUM_THREADS": str(threads)},
+    told = subprocess.run([options.speed, folder, str(runs)], env=os.environ | {"RAYON_NUM_THREADS": str(threads)},
                           capture_output=True, text=True)
     if told.returncode:
-        sys.exit(f"{speed} failed:\n{told.stderr}")
+        sys.exit(f"{options.speed} failed:\n{told.stderr}")
     return json.loads(told.stdout), numpy.fromfile(folder / "probabilities.f64", "<f8")
 
 
@@ -140,10 +141,10 @@ def compared(options, folder, names, train, test, share):
     sides = {name: {"fit": [], "batch": [], "single": []} for name in ("rain", "scikit_learn", "lightgbm", "xgboost")}
     said = {}
     for _ in range(options.runs):
-        told, said["rain"] = ours(options.speed, folder, names, share, train, test, 2, options.threads)
+        told, said["rain"] = ours(options, folder, names, share, train, test, 2, options.threads)
         for part in ("fit", "batch", "single"):
             sides["rain"][part] += told[part]
-        for name, model in peers(options.threads, share).items():
+        for name, model in peers(options, share).items():
             sides[name]["fit"] += seconds(lambda: model.fit(*train), 1)
             model.predict_proba(test[0])  # the first call makes things ready
             sides[name]["batch"] += seconds(lambda: model.predict_proba(test[0]), 3)
@@ -193,7 +194,7 @@ def explained(options, folder, names, train, test):
     import numpy
     import shap
 
-    told, _ = ours(options.speed, folder, names, SHARES["champion"], train, test, options.runs, 1)
+    told, _ = ours(options, folder, names, SHARES["champion"], train, test, options.runs, 1)
     rows = test[0][:EXPLAINED].astype(float)
     made = shap_trees(json.loads((folder / "model.json").read_text()))
     explainer = shap.TreeExplainer(made, feature_perturbation="tree_path_dependent")
@@ -217,7 +218,7 @@ def main():
         "threads": options.threads,
         "runs": options.runs,
         "versions": {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in PACKAGES}},
-        "trees": TREES, "depth": DEPTH, "leaves": 2**DEPTH, "bins": BINS,
+        "trees": options.trees, "depth": DEPTH, "leaves": 2**DEPTH, "bins": BINS,
     }
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
