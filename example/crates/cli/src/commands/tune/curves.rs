@@ -72,9 +72,16 @@ pub(in super::super) fn run<P: Project>(
         CurvesCommand::Validation { key, .. } => key,
     };
     let score = params.tune.score;
-    let curve = Curve::measure(of, score, &steps, folds.len(), |step, fold| {
+    let mut curve = Curve::measure(of, score, &steps, folds.len(), |step, fold| {
         measured(step, fold, &folds, score)
     })?;
+    if matches!(command, CurvesCommand::Learning { .. }) {
+        // Folds differ in their number of rows: the mean needs no fractions.
+        curve
+            .points
+            .iter_mut()
+            .for_each(|point| point.at = point.at.round());
+    }
     let file = |extension: &str| shared.out.join(name).with_extension(extension);
     write_file(&file("csv"), curve.csv().as_bytes())?;
     write_file(&file("svg"), curve.svg().as_bytes())?;
