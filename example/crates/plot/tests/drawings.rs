@@ -251,7 +251,10 @@ fn the_best_try_is_drawn_on_top_and_a_value_that_is_not_there_below_the_axis() {
         .lines()
         .filter(|line| line.contains("mp-line"))
         .collect();
-    insta::assert_snapshot!(lines[lines.len() - 2..].join("\n"), @"");
+    insta::assert_snapshot!(lines[lines.len() - 2..].join("\n"), @r##"
+    <path class="mp-line" stroke="#7d7d85" style="stroke-width:1" stroke-opacity="0.4" stroke-dasharray="16 4 2 4 2 4" d="M48 350L592 332"/>
+    <path class="mp-line" stroke="#d55e00" stroke-dasharray="8 3" d="M48 202L592 72"/>
+    "##);
     assert_eq!(
         svg.matches(">–</text>").count(),
         1,
