@@ -10,7 +10,7 @@ use crate::{Failure, Outcome, Output, Params};
 
 // ANCHOR: project
 /// What a project gives the toolkit in code; all else stands in its files.
-pub trait Project {
+pub trait Project: Sync {
     /// A row of the project's table as its own type.
     type Observation: Observation + 'static;
 

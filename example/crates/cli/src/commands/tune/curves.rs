@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
+use mlops_learning::Dataset;
 use mlops_learning::search::{Curve, Measured, Point, Score, Space};
-use mlops_learning::{Dataset, learner};
 use serde_json::Value;
 
 use super::super::write_file;
 use super::folds::{FoldSet, Input, Rows};
+use super::learner;
 use crate::params::{Params, Settings, may_be_searched};
 use crate::{Context, Failure, Outcome, Project};
 
@@ -73,7 +74,7 @@ pub(in super::super) fn run<P: Project>(
     };
     let score = params.tune.score;
     let mut curve = Curve::measure(of, score, &steps, folds.len(), |step, fold| {
-        measured(step, fold, &folds, score)
+        measured(project, step, fold, &folds, score)
     })?;
     if matches!(command, CurvesCommand::Learning { .. }) {
         // Folds differ in their number of rows: the mean needs no fractions.
@@ -169,7 +170,8 @@ fn number(value: f64) -> Value {
     }
 }
 
-fn measured(
+fn measured<P: Project>(
+    project: &P,
     step: &Step,
     fold: usize,
     folds: &FoldSet,
@@ -178,7 +180,7 @@ fn measured(
     let params = &step.params;
     let rows = folds.fold(fold, &params.features.without)?;
     let train = latest(&rows, step.share);
-    let predictor = learner(&params.model)?.fit(&train, params.seed)?;
+    let predictor = learner(project, params)?.fit(&train, params.seed)?;
     let scored = |data: &Dataset| score.of(&data.labels, &predictor.probabilities(&data.features));
     Ok(Measured {
         at: step.at.unwrap_or(train.rows() as f64),

@@ -17,7 +17,7 @@ use mlops_features::Definitions;
 use mlops_learning::search::{
     Domain, EarlyStop, Leaderboard, Point, Sampler, Search, SearchError, Space, Trial,
 };
-use mlops_learning::{LearningError, learner};
+use mlops_learning::{Learner, LearningError};
 use serde_json::json;
 
 use super::write_file;
@@ -31,13 +31,13 @@ const MANY: usize = 100_000;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The space is `tune.space` of params.yaml. A trial is trained on some of the training days and judged by\n\
-others, as `tune.folds` parts them; days from split.test_from on are not looked at.\n\n\
-folds by: rolling (default)  learn from all days before those judged by; assumes nothing more\n          \
-random, stratified  rows dealt at random; assumes that they are independent: flatters dated rows\n          \
-group               whole entities dealt; assumes that entities are independent\n\n\
-Every trial is kept in OUT/trials.jsonl. The same command goes on where it was interrupted, and comes to\n\
-the same result; more --trials go on from fewer.")]
+The space is `tune.space` of params.yaml. A trial learns from some of the training days and is judged by others, \
+as `tune.folds` parts them; days from split.test_from on are not looked at.\n\n\
+rolling (default): learn from all days before those judged by; assumes nothing more\n\
+random, stratified: rows dealt at random; assumes that they are independent, so it flatters dated rows\n\
+group: whole entities dealt; assumes that these are independent, and that days don't matter\n\n\
+Every trial is kept in OUT/trials.jsonl. The same command goes on where it was interrupted and comes to the same result; \
+more --trials go on from fewer.")]
 pub(crate) struct TuneArguments {
     /// The table: CSV or Parquet; without, `data.file` of params.yaml
     #[arg(value_hint = ValueHint::FilePath)]
@@ -96,7 +96,7 @@ pub(super) fn run<P: Project>(
             .with(point)
             .map_err(|failure| LearningError::Data(failure.message()))?;
         let rows = data.fold(fold, &params.features.without)?;
-        let predictor = learner(&params.model)?.fit(&rows.train, params.seed)?;
+        let predictor = learner(project, &params)?.fit(&rows.train, params.seed)?;
         search.score.of(
             &rows.test.labels,
             &predictor.probabilities(&rows.test.features),
@@ -294,6 +294,12 @@ fn header(
             "space": space,
         },
     }))
+}
+
+/// The learner that a trial asks for, the project's own ones among them.
+fn learner<P: Project>(project: &P, params: &Params) -> mlops_learning::Result<Box<dyn Learner>> {
+    crate::project::learner(project, &params.model)
+        .map_err(|failure| LearningError::Data(failure.message()))
 }
 
 /// Shown on a terminal only.
