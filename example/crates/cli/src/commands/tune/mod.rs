@@ -108,7 +108,7 @@ pub(super) fn run<P: Project>(
         Some(baseline) => Some(baseline),
         None if arguments.grid => None,
         None => {
-            let baseline = search.attempt(0, Point::new(), &[], &evaluate);
+            let baseline = search.attempt(0, Point::new(), &[], evaluate);
             log.append(&baseline)?;
             Some(baseline)
         }
@@ -116,7 +116,7 @@ pub(super) fn run<P: Project>(
     let started = Instant::now();
     let time = arguments.seconds.map(Duration::from_secs_f64);
     let go_on = |_: &[Trial]| time.is_none_or(|time| started.elapsed() < time);
-    let done = search.run(known, trials, go_on, &evaluate, record);
+    let done = search.run(known, trials, go_on, evaluate, record);
     bar.finish_and_clear();
     let done = done.map_err(|error| match error {
         SearchError::OfAnother { .. } => log.of_another(&error.to_string()),
