@@ -191,7 +191,15 @@ pub fn live(shell: &mut Shell, data: Option<&Path>) -> Result<Story> {
     )?;
     shell.step(
         "Look for better parameters: a few trials, judged on the training period alone",
-        &["tune", "--trials", "4", "--set", "tune.folds.count=2"],
+        &[
+            "tune",
+            "--trials",
+            "4",
+            "--set",
+            "tune.folds.count=2",
+            "--out",
+            "out/few_trials",
+        ],
     )?;
     let answers = serve::serve(shell)?;
     let (drift, quality) = break_and_mend(shell, TABLE)?;

@@ -347,7 +347,7 @@ fn a_knob_that_is_none_is_refused_by_its_name() {
     insta::assert_snapshot!(errors.join("\n---\n"), @r#"
     error: params.yaml: with --set model.boosting.treees=3: unknown field `treees`, expected one of `trees`, `learning_rate`, `depth`, `l2`, `min_gain`, `min_leaf_weight`, `subsample`, `colsample`, `bins`, `monotone`
     ---
-    error: params.yaml: with --set colour=red: unknown field `colour`, expected one of `seed`, `bucket`, `data`, `features`, `online`, `split`, `model`, `calibration`, `costs`, `threshold`, `evaluate`
+    error: params.yaml: with --set colour=red: unknown field `colour`, expected one of `seed`, `bucket`, `data`, `features`, `online`, `split`, `model`, `calibration`, `costs`, `threshold`, `evaluate`, `tune`
     ---
     error: params.yaml: with --set seed=1 --set threshold=high: expected a number or from_costs
     ---
@@ -363,7 +363,7 @@ fn a_knob_that_is_none_is_refused_by_its_name() {
     ---
     error: --set stands before and after the command's name: give all of them on one side
     ---
-    error: params.yaml: line 2 column 1: unknown field `sead`, expected one of seed, bucket, data, features, online, split, model, calibration, costs, threshold, evaluate
+    error: params.yaml: line 2 column 1: unknown field `sead`, expected one of seed, bucket, data, features, online, split, model, calibration, costs, threshold, evaluate, tune
     "#);
 }
 

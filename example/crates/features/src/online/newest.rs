@@ -307,12 +307,14 @@ mod tests {
 
     fn newest(parts: &[&[Given]], period: RangeInclusive<Day>, keep: u16) -> Newest<'static, Sale> {
         let mut newest = Newest::new("shop", "day", period, keep);
-        let mut first = 0;
-        for part in parts {
-            newest
-                .add(first, &table(part), |row, _| part[row].2)
-                .unwrap();
-            first += part.len();
+        let mut first: usize = parts.iter().map(|part| part.len()).sum();
+        for part in parts.iter().rev() {
+            first -= part.len();
+            let table = table(part);
+            let keys = table.select(&["shop", "day"]);
+            if !newest.passes_over(first, &keys).unwrap() {
+                newest.add(first, &table, |row, _| part[row].2).unwrap();
+            }
         }
         newest
     }
