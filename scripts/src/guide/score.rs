@@ -80,7 +80,7 @@ pub fn expand(directive: &Directive, sources: &Sources) -> Result<String, String
         // Writing to a string can't fail.
         let _ = writeln!(
             shown,
-            "### {}: {sum} of {}\n\n| Id | Test | Score | How it is done here, and its proof |\n|---|---|---:|---|",
+            "### {}: {sum} of {}\n\n| Id | Test | Score | How it is done here, and its proof |\n|---|---|:-:|---|",
             group.name,
             group.tests.len()
         );
@@ -199,14 +199,14 @@ readings:
         ### Data: 1 of 2
 
         | Id | Test | Score | How it is done here, and its proof |
-        |---|---|---:|---|
+        |---|---|:-:|---|
         | D1 | There is a schema | 1 | A contract<br><a href="https://example.org/guide/blob/main/a.rs#L2"><code>it_holds</code></a> |
         | D2 | Features help | 0 | Not measured |
 
         ### Model: 0.5 of 1
 
         | Id | Test | Score | How it is done here, and its proof |
-        |---|---|---:|---|
+        |---|---|:-:|---|
         | M1 | It is checked in | 0.5 | By hand<br><a href="https://example.org/guide/blob/main/a.rs"><code>a.rs</code></a>, <a href="https://example.org/guide/blob/main/a.rs#L3"><code>a.rs</code></a> |
 
         **The final score is the least of the 2: 0.5**, for Model. Its authors read that as *first steps*.
