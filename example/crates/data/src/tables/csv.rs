@@ -184,7 +184,6 @@ fn fill(
     }
     let blocks = blocks
         .into_par_iter()
-        .with_min_len(source::least(text.blocks.len()))
         .map_init(Room::new, |room, (block, slots)| {
             let columns = wanted.iter().zip(slots).map(|(column, slots)| {
                 cells::Column::new(column.name, column.place, slots, missing)

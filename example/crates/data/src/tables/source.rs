@@ -158,21 +158,13 @@ pub(super) fn open(path: &Path, source: &Source<'_>) -> Result<Text> {
     })
 }
 
-/// How many pieces of work a thread takes at least: each time it needs room for them, and the system
-/// takes longer to give that than to fill it.
-pub(super) fn least(pieces: usize) -> usize {
-    pieces.div_ceil(4 * rayon::current_num_threads())
-}
-
 /// Cuts at a line end near every [`BLOCK`] bytes; `closed` says whether the last
 /// line has its end. Gives the number of lines too.
 fn cut(source: &Source<'_>, body: Range<usize>, closed: bool) -> io::Result<(Vec<Block>, usize)> {
     let pieces: Vec<usize> = body.clone().step_by(BLOCK).collect();
     // Of each piece the place of its first line end, and how many it has.
-    let least = least(pieces.len());
     let ends: Vec<(Option<usize>, usize)> = pieces
         .into_par_iter()
-        .with_min_len(least)
         .map_init(Vec::new, |room, start| {
             let bytes = source.get(start..body.end.min(start + BLOCK), room)?;
             let first = memchr::memchr(b'\n', bytes).map(|at| start + at);
