@@ -94,7 +94,7 @@ def ours(options, folder, names, share, train, test, runs, threads):
 
     model = {"kind": "boosting", "boosting": {
         "trees": options.trees, "learning_rate": RATE, "depth": DEPTH, "min_leaf_weight": LEAST_WEIGHT, "l2": 1.0,
-        "colsample": share, "bins": BINS + 1}}
+        "colsample": share, "bins": BINS}}
     (folder / "shape.json").write_text(json.dumps({"names": names, "model": model, "seed": 42}))
     for name, rows in {"train": train[0], "test": test[0], "one": test[0][:ONE_BY_ONE], "explain": test[0][:EXPLAINED]}.items():
         rows.astype("<f4").tofile(folder / f"{name}.f32")

@@ -54,6 +54,10 @@ fn exp_negative(x: f64) -> f64 {
     let c = r - series;
     let mut power = 1.0 + (high + (low + r * c / (2.0 - c)));
     let mut left = k as u32;
+    if left < 1000 {
+        // 2⁻ᵏ, written down; the result is a normal number, so that nothing is rounded.
+        return power * f64::from_bits(u64::from(1023 - left) << 52);
+    }
     for halving in HALVINGS {
         if left % 2 == 1 {
             power *= halving;

@@ -1,5 +1,6 @@
 //! The kinds of model, all behind one small trait.
 
+mod bins;
 mod boosting;
 pub mod forest;
 mod impute;
@@ -32,7 +33,7 @@ pub enum ModelKind {
     Tree,
     /// A random forest on histograms, of our own.
     Forest,
-    /// Gradient boosting, by forust.
+    /// Gradient boosting on histograms, of our own.
     #[default]
     Boosting,
     /// One that the project brings in its code, named in the section `own`.
@@ -191,7 +192,7 @@ mod tests {
         insta::assert_snapshot!(refused(r#"{"forest": {"trees": 0}}"#), @"model.forest.trees is 0: it must be from 1 to 10000");
         insta::assert_snapshot!(refused(r#"{"forest": {"depth": 99}}"#), @"model.forest.depth is 99: it must be from 1 to 30");
         insta::assert_snapshot!(refused(r#"{"boosting": {"learning_rate": 0}}"#), @"model.boosting.learning_rate is 0: it must be more than 0, up to 1");
-        insta::assert_snapshot!(refused(r#"{"boosting": {"bins": 1}}"#), @"model.boosting.bins is 1: it must be from 2 to 1024");
+        insta::assert_snapshot!(refused(r#"{"boosting": {"bins": 1}}"#), @"model.boosting.bins is 1: it must be from 2 to 255");
         insta::assert_snapshot!(refused(r#"{"boosting": {"l2": -1}}"#), @"model.boosting.l2 is -1: it must be from 0 to 1000000");
         insta::assert_snapshot!(refused(r#"{"logistic": {"alpha": -0.5}}"#), @"model.logistic.alpha is -0.5: it must be from 0 to 1000000000");
         insta::assert_snapshot!(refused(r#"{"tree": {"min_leaf_rows": 0}}"#), @"model.tree.min_leaf_rows is 0: it must be from 1 to 1000000000");

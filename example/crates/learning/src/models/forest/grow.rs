@@ -5,9 +5,9 @@ use rand_pcg::Pcg64Mcg;
 
 use super::{
     ForestParams,
-    bins::{Binned, MISSING},
     histogram::{self, Count, Histogram},
 };
+use crate::models::bins::{Binned, MISSING};
 use crate::{Node, Tree};
 
 /// What all trees of a forest share.
@@ -309,6 +309,7 @@ mod tests {
             Array2::from_shape_vec((values.len(), 1), values.to_vec())
                 .unwrap()
                 .view(),
+            MISSING,
         );
         let params = ForestParams {
             trees: 1,

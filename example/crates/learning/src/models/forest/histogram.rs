@@ -1,6 +1,7 @@
 //! Rows counted by bin.
 
-use super::{bins::Binned, grow::Sample};
+use super::grow::Sample;
+use crate::models::bins::Binned;
 
 /// Features counted in one pass: while one counter waits for memory, the others go on.
 const TOGETHER: usize = 5;
@@ -130,6 +131,7 @@ fn together<const N: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::bins::MISSING;
     use ndarray::Array2;
 
     #[test]
@@ -142,7 +144,7 @@ mod tests {
                 (row * (feature + 3) % 97) as f32
             }
         });
-        let binned = Binned::new(values.view());
+        let binned = Binned::new(values.view(), MISSING);
         let features: Vec<usize> = (0..width).rev().collect();
         for many in [FEW, FEW + 1] {
             let samples: Vec<Sample> = (0..many as u32)

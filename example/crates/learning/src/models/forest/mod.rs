@@ -6,7 +6,6 @@
 //! go to the side where they lower the Gini impurity more. A leaf says its share of positive rows, and
 //! the forest the mean of its trees.
 
-mod bins;
 mod grow;
 mod histogram;
 
@@ -21,9 +20,12 @@ use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Learner, Predictor, params::within};
+use super::{
+    Learner, Predictor,
+    bins::{Binned, MISSING},
+    params::within,
+};
 use crate::{Dataset, Ensemble, LearningError, Link, Result};
-use bins::Binned;
 use grow::Grower;
 
 /// Parameters of `forest`.
@@ -142,7 +144,7 @@ where
                 labels.len()
             )));
         }
-        let binned = Binned::new(records.view());
+        let binned = Binned::new(records.view(), MISSING);
         let grower = Grower::new(&binned, &labels, &self.params);
         let mut seeds = Pcg64Mcg::seed_from_u64(self.seed);
         let seeds: Vec<u64> = (0..self.params.trees).map(|_| seeds.next_u64()).collect();

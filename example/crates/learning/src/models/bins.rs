@@ -25,10 +25,11 @@ pub(super) struct Column {
 }
 
 impl Binned {
-    pub fn new(records: ArrayView2<'_, f32>) -> Binned {
+    /// Records of shape (rows, features), each feature in at most so many bins besides that of missing values.
+    pub fn new(records: ArrayView2<'_, f32>, most: u8) -> Binned {
         let columns = (0..records.ncols()).into_par_iter().map(|feature| {
             let values: Vec<f32> = records.column(feature).to_vec();
-            Column::new(&values)
+            Column::new(&values, most)
         });
         Binned {
             columns: columns.collect(),
@@ -38,14 +39,14 @@ impl Binned {
 }
 
 impl Column {
-    fn new(values: &[f32]) -> Column {
+    fn new(values: &[f32], most: u8) -> Column {
         let mut sorted: Vec<f32> = values
             .iter()
             .copied()
             .filter(|value| !value.is_nan())
             .collect();
         sorted.sort_unstable_by(f32::total_cmp);
-        let cuts = cuts(&sorted, usize::from(MISSING) - 1);
+        let cuts = cuts(&sorted, usize::from(most) - 1);
         let bin = |value: &f32| {
             if value.is_nan() {
                 MISSING
@@ -93,7 +94,7 @@ mod tests {
 
     #[test]
     fn few_values_have_a_bin_each() {
-        let column = Column::new(&[3.0, 1.0, f32::NAN, 2.0, 1.0]);
+        let column = Column::new(&[3.0, 1.0, f32::NAN, 2.0, 1.0], MISSING);
         assert_eq!(column.cuts, [1.5, 2.5]);
         assert_eq!(column.bins, [2, 0, MISSING, 1, 0]);
     }
@@ -101,7 +102,7 @@ mod tests {
     #[test]
     fn many_values_are_spread_evenly() {
         let values: Vec<f32> = (0..100_000u32).map(|i| (i as f32).sqrt()).collect();
-        let column = Column::new(&values);
+        let column = Column::new(&values, MISSING);
         let mut sizes = [0usize; 256];
         column
             .bins
@@ -118,7 +119,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_cut_parts_bins_as_it_parts_values(values in prop::collection::vec(-1e3f32..1e3, 0..900)) {
-            let column = Column::new(&values);
+            let column = Column::new(&values, MISSING);
             for (cut_at, cut) in column.cuts.iter().enumerate() {
                 for (value, bin) in values.iter().zip(&column.bins) {
                     prop_assert_eq!(value < cut, usize::from(*bin) <= cut_at);
