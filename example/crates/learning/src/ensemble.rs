@@ -156,6 +156,9 @@ impl Tree {
             if !node.value.is_finite() || node.threshold.is_nan() {
                 return wrong("a value or threshold isn't a number");
             }
+            if node.threshold == f32::NEG_INFINITY {
+                return wrong("nothing is below its threshold");
+            }
             if !(node.cover.is_finite() && node.cover >= 0.0) {
                 return wrong("the training weight is negative or not a number");
             }
@@ -181,7 +184,8 @@ impl Tree {
         }
     }
 
-    fn leaf_value(&self, row: &[f32]) -> f32 {
+    /// The value of the leaf that a row falls into.
+    pub(crate) fn leaf_value(&self, row: &[f32]) -> f32 {
         let mut node = &self.nodes[0];
         while !node.is_leaf() {
             node = &self.nodes[node.child(row)];
