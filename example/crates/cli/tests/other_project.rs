@@ -300,6 +300,24 @@ fn own_kind(folder: &Path) {
         assert_eq!(refused, ExitCode::from(2), "{wrong}");
     }
     assert!(!folder.join("none.bin").exists());
+    search_of_own_kind(folder, own);
+}
+
+/// Its parameters are searched like any others: the alarm is to ring at the vibration from which most fail, 25.
+fn search_of_own_kind(folder: &Path, own: &str) {
+    let tune = "tune={trials: 12, folds: {by: rolling, count: 2, days: 15}, space: {model.own.params.above: {from: 5.0, to: 45.0}}}";
+    succeeds(folder, &["tune", "--set", own, "--set", tune]);
+    let trials = std::fs::read_to_string(folder.join("out/tune/trials.csv")).unwrap();
+    let mut lines = trials.lines();
+    let column = |name: &str| {
+        let header = trials.lines().next().unwrap().split(',');
+        header.into_iter().position(|own| own == name).unwrap()
+    };
+    let (above, best) = (column("model.own.params.above"), lines.nth(1).unwrap());
+    let above: f64 = best.split(',').nth(above).unwrap().parse().unwrap();
+    let as_set = 1;
+    assert_eq!(trials.lines().count(), 1 + 12 + as_set);
+    assert!((20.0..30.0).contains(&above), "{trials}");
 }
 
 /// The gates that only other code can break: golden rows that this program computes otherwise, and an order of
