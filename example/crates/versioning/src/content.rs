@@ -14,7 +14,7 @@ use crate::hashing::{Job, Purpose, to_store};
 use crate::manifest::{self, Manifest, ManifestEntry};
 use crate::progress::Report;
 use crate::scan::{ScannedFile, scan};
-use crate::state::{self, Facts, Known, Presence, StateTable};
+use crate::state::{self, Draft, Facts, Known, Presence, StateTable};
 use crate::{Repository, Saved, VersioningError, path};
 
 /// The scope of files that are tracked one by one.
@@ -210,21 +210,26 @@ impl Repository {
             checksum,
             dir: true,
         });
-        let (id, is_new) = match (purpose, known) {
-            (Purpose::Name, Some(id)) => (id, false),
-            (Purpose::Store(cache), Some(id)) if cache.has(&id) => (id, false),
+        let (id, table) = match (purpose, known) {
+            (Purpose::Name, Some(id)) => (id, None),
+            (Purpose::Store(cache), Some(id)) if cache.has(&id) => (id, None),
             _ => {
-                for file in &files {
-                    path::check_inside(&file.path).map_err(|why| {
-                        VersioningError::refused(folder.join(&file.path), format!("its path {why}"))
-                    })?;
-                }
-                let bytes = manifest::encode(entries(&files, &hashed.checksums));
-                let id = Manifest::id_of(&bytes, kind);
+                let checksums = &hashed.checksums;
+                let ((id, bytes), table) = rayon::join(
+                    || {
+                        let bytes = manifest::encode(entries(&files, checksums));
+                        (Manifest::id_of(&bytes, kind), bytes)
+                    },
+                    || -> Result<_, VersioningError> {
+                        check_paths(folder, &files)?;
+                        Ok(Draft::new(now, known_files(&files, checksums)))
+                    },
+                );
+                let table = table?;
                 if let Purpose::Store(_) = purpose {
                     self.store_bytes(&id, &bytes)?;
                 }
-                (id, true)
+                (id, Some(table))
             }
         };
         let content = Content {
@@ -240,8 +245,12 @@ impl Repository {
             presence: hashed.presence,
             seen: now,
         };
-        if is_new {
-            self.remember_folder(&scope, &content, content.certain())?;
+        if let Some(table) = table {
+            let facts = Facts {
+                id: Some(id.checksum),
+                presence: content.certain(),
+            };
+            table.save(&self.state_folder(), &scope, kind, &facts)?;
         }
         Ok(content)
     }
@@ -283,11 +292,16 @@ impl Repository {
         purpose: Purpose<'_>,
         report: Report<'_>,
     ) -> Result<Hashed, VersioningError> {
-        let table = StateTable::load(&self.state_folder(), scope, kind);
-        let mut near = 0;
+        let table = &StateTable::load(&self.state_folder(), scope, kind);
         let mut known: Vec<Option<Checksum>> = files
-            .iter()
-            .map(|file| table.checksum(&file.path, &file.signature, &mut near))
+            .par_chunks(4096)
+            .flat_map_iter(|files| {
+                let mut near = usize::MAX; // the first is searched for
+                let known = move |file: &ScannedFile| {
+                    table.checksum(&file.path, &file.signature, &mut near)
+                };
+                files.iter().map(known)
+            })
             .collect();
         let is_same = table.len() == files.len() && known.iter().all(Option::is_some);
         let facts = table.facts();
@@ -313,7 +327,7 @@ impl Repository {
         }
         let checksums: Vec<Checksum> = known.into_iter().flatten().collect();
         if scope == SINGLE && !work.is_empty() {
-            self.remember_single(kind, now, &table, files, &checksums)?;
+            self.remember_single(kind, now, table, files, &checksums)?;
         }
         Ok(Hashed {
             checksums,
@@ -335,15 +349,8 @@ impl Repository {
             id: id.dir.then_some(id.checksum),
             presence,
         };
-        let told = known(&content.files, &content.checksums);
-        StateTable::save(
-            &self.state_folder(),
-            scope,
-            id.kind,
-            content.seen,
-            &facts,
-            told,
-        )
+        let told = known_files(&content.files, &content.checksums);
+        Draft::new(content.seen, told).save(&self.state_folder(), scope, id.kind, &facts)
     }
 
     /// Writes the table of single files, and keeps what it isn't told of.
@@ -359,17 +366,11 @@ impl Repository {
         let kept = (0..table.len())
             .filter_map(|at| table.get(at))
             .filter(|known| !names.contains(known.path));
-        let mut all: Vec<Known<'_>> = kept.chain(known(files, checksums)).collect();
+        let mut all: Vec<Known<'_>> = kept.chain(known_files(files, checksums)).collect();
         all.sort_unstable_by(|a, b| a.path.cmp(b.path));
         all.dedup_by(|a, b| a.path == b.path);
-        StateTable::save(
-            &self.state_folder(),
-            SINGLE,
-            kind,
-            now,
-            &Facts::default(),
-            all.into_iter(),
-        )
+        let table = Draft::new(now, all.into_iter());
+        table.save(&self.state_folder(), SINGLE, kind, &Facts::default())
     }
 }
 
@@ -383,7 +384,16 @@ fn entries<'a>(
         .map(|(file, checksum)| (file.path.as_str(), *checksum))
 }
 
-fn known<'a>(
+/// Refuses a name that can't stand in a manifest.
+fn check_paths(folder: &Path, files: &[ScannedFile]) -> Result<(), VersioningError> {
+    files.par_iter().with_min_len(4096).try_for_each(|file| {
+        path::check_inside(&file.path).map_err(|why| {
+            VersioningError::refused(folder.join(&file.path), format!("its path {why}"))
+        })
+    })
+}
+
+fn known_files<'a>(
     files: &'a [ScannedFile],
     checksums: &'a [Checksum],
 ) -> impl Iterator<Item = Known<'a>> + Clone {

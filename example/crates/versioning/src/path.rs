@@ -46,8 +46,9 @@ fn check_form(path: &str) -> Result<(), String> {
 
 fn check_name(name: &str) -> Result<(), String> {
     // Windows takes a final dot or space away, and NTFS knows a second name of .git.
-    let plain = name.trim_end_matches(['.', ' ']).to_ascii_lowercase();
-    if [".git", ".dvc", ".hg", "git~1"].contains(&plain.as_str()) {
+    let plain = name.trim_end_matches(['.', ' ']);
+    let own = [".git", ".dvc", ".hg", "git~1"];
+    if own.iter().any(|own| plain.eq_ignore_ascii_case(own)) {
         return Err(format!("leads into {name}"));
     }
     Ok(())

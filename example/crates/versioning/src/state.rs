@@ -203,8 +203,7 @@ impl StateTable {
     }
 
     fn record(&self, at: usize) -> Option<&[u8]> {
-        let start = HEADER + at * RECORD;
-        (at < self.count).then(|| &self.bytes[start..start + RECORD])
+        (at < self.count).then(|| &self.bytes[HEADER + at * RECORD..][..RECORD])
     }
 
     fn path_end(&self, at: usize) -> Option<usize> {
@@ -236,73 +235,85 @@ impl StateTable {
         signature: &Signature,
         near: &mut usize,
     ) -> Option<Checksum> {
-        let next = self.get(*near).filter(|known| known.path == path);
-        let at = match next {
-            Some(_) => *near,
+        let known = match self.get(*near).filter(|known| known.path == path) {
+            Some(known) => known,
             None => match self.search(path) {
-                Ok(at) => at,
+                Ok(at) => {
+                    *near = at;
+                    self.get(at)?
+                }
                 Err(at) => {
                     *near = at;
                     return None;
                 }
             },
         };
-        *near = at + 1;
-        let known = self.get(at)?;
+        *near += 1;
         (known.signature == *signature).then_some(known.checksum)
     }
+}
 
-    /// Writes a table of files in order of their paths, whose hashing began at `now` at the latest.
-    /// What may still change unseen is left out.
-    ///
-    /// # Errors
-    /// If the system refuses.
-    pub fn save<'a>(
-        folder: &Path,
-        scope: &str,
-        kind: HashKind,
-        now: i64,
-        facts: &Facts,
-        files: impl Iterator<Item = Known<'a>> + Clone,
-    ) -> Result<(), VersioningError> {
+/// A table that isn't written yet.
+pub(crate) struct Draft {
+    bytes: Vec<u8>,
+}
+
+impl Draft {
+    /// Of files in order of their paths, whose hashing began at `now` at the latest. What may still change unseen
+    /// is left out.
+    pub fn new<'a>(now: i64, files: impl Iterator<Item = Known<'a>> + Clone) -> Draft {
         let settled = files.filter(|known| known.signature.is_settled(now));
         let (records, paths) = settled.clone().fold((0, 0), |(records, paths), known| {
             (records + RECORD, paths + known.path.len())
         });
+        if u32::try_from(paths).is_err() {
+            // 4 GiB of paths: a table would be no help.
+            return Draft::new(now, std::iter::empty());
+        }
         let mut bytes = Vec::with_capacity(HEADER + records + paths + 8);
         bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&[0; 4]);
-        bytes.extend_from_slice(&facts.id.map_or([0; 16], |id| id.0));
-        for folder in facts.presence.0.iter() {
-            bytes.extend_from_slice(&folder.to_le_bytes());
-        }
+        bytes.resize(HEADER, 0);
         let mut count: u32 = 0;
         let mut end: u32 = 0;
         for known in settled.clone() {
-            let Ok(length) = u32::try_from(known.path.len()) else {
-                continue;
-            };
-            let Some(next) = end.checked_add(length) else {
-                // 4 GiB of paths: the table would be no help anyway.
-                return Ok(());
-            };
-            end = next;
             count += 1;
-            bytes.extend_from_slice(&known.checksum.0);
-            bytes.extend_from_slice(&known.signature.modified.to_le_bytes());
-            bytes.extend_from_slice(&known.signature.changed.to_le_bytes());
-            bytes.extend_from_slice(&known.signature.size.to_le_bytes());
-            bytes.extend_from_slice(&known.signature.inode.to_le_bytes());
-            bytes.extend_from_slice(&end.to_le_bytes());
+            end += known.path.len() as u32; // all of them fit
+            let mut record = [0; RECORD];
+            record[..16].copy_from_slice(&known.checksum.0);
+            record[16..24].copy_from_slice(&known.signature.modified.to_le_bytes());
+            record[24..32].copy_from_slice(&known.signature.changed.to_le_bytes());
+            record[32..40].copy_from_slice(&known.signature.size.to_le_bytes());
+            record[40..48].copy_from_slice(&known.signature.inode.to_le_bytes());
+            record[48..].copy_from_slice(&end.to_le_bytes());
+            bytes.extend_from_slice(&record);
         }
         bytes[8..12].copy_from_slice(&count.to_le_bytes());
         for known in settled {
             bytes.extend_from_slice(known.path.as_bytes());
         }
-        let sum = sum(&bytes);
-        bytes.extend_from_slice(&sum.to_le_bytes());
+        Draft { bytes }
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn save(
+        mut self,
+        folder: &Path,
+        scope: &str,
+        kind: HashKind,
+        facts: &Facts,
+    ) -> Result<(), VersioningError> {
+        self.bytes[12..28].copy_from_slice(&facts.id.map_or([0; 16], |id| id.0));
+        let words = self.bytes[28..HEADER].chunks_exact_mut(8);
+        for (word, folder) in words.zip(facts.presence.0.iter()) {
+            word.copy_from_slice(&folder.to_le_bytes());
+        }
+        let sum = sum(&self.bytes);
+        self.bytes.extend_from_slice(&sum.to_le_bytes());
         disk::create_dir_all(folder)?;
-        Ok(disk::write_whole(&file(folder, scope, kind), &bytes)?)
+        Ok(disk::write_whole(&file(folder, scope, kind), &self.bytes)?)
     }
 }
 
@@ -388,15 +399,10 @@ mod tests {
                 checksum: Checksum::of(path.as_bytes()),
             })
             .collect();
-        StateTable::save(
-            folder.path(),
-            "data",
-            HashKind::Md5,
-            now,
-            &facts(),
-            files.iter().copied(),
-        )
-        .unwrap();
+        let draft = Draft::new(now, files.iter().copied());
+        draft
+            .save(folder.path(), "data", HashKind::Md5, &facts())
+            .unwrap();
         let table = StateTable::load(folder.path(), "data", HashKind::Md5);
         (folder, table)
     }
