@@ -73,6 +73,9 @@ impl Content {
 /// The hashes of a scope's files.
 struct Hashed {
     checksums: Vec<Checksum>,
+    /// The files, by their places, whose hashes the table didn't know. (Of the others it knows that their names
+    /// can stand in a manifest.)
+    fresh: Vec<usize>,
     /// The manifest's name, if the table knew it.
     id: Option<Checksum>,
     /// As of a [`Content`].
@@ -174,7 +177,11 @@ impl Repository {
         for same in single.chunk_by(|a, b| a.1 == b.1) {
             let kind = same[0].1;
             let files: Vec<ScannedFile> = same.iter().map(|(_, _, file, _)| file.clone()).collect();
-            let hashed = self.checksums(self.root(), SINGLE, &files, kind, now, purpose, report)?;
+            let table = StateTable::load(&self.state_folder(), SINGLE, kind);
+            let hashed = self.checksums(self.root(), &table, &files, kind, purpose, report)?;
+            if !hashed.fresh.is_empty() {
+                self.remember_single(kind, now, &table, &files, &hashed.checksums)?;
+            }
             for ((at, _, file, is_exec), checksum) in same.iter().zip(hashed.checksums) {
                 contents[*at] = Some(Content {
                     saved: Saved {
@@ -202,9 +209,13 @@ impl Repository {
         report: Report<'_>,
     ) -> Result<Content, VersioningError> {
         let now = state::now();
-        let files = scan(folder, self.ignore())?;
         let scope = self.inside(folder)?;
-        let hashed = self.checksums(folder, &scope, &files, kind, now, purpose, report)?;
+        let (files, table) = rayon::join(
+            || scan(folder, self.ignore()),
+            || StateTable::load(&self.state_folder(), &scope, kind),
+        );
+        let files = files?;
+        let hashed = self.checksums(folder, &table, &files, kind, purpose, report)?;
         let known = hashed.id.map(|checksum| ObjectId {
             kind,
             checksum,
@@ -221,8 +232,9 @@ impl Repository {
                         (Manifest::id_of(&bytes, kind), bytes)
                     },
                     || -> Result<_, VersioningError> {
-                        check_paths(folder, &files)?;
-                        Ok(Draft::new(now, known_files(&files, checksums)))
+                        check_paths(folder, hashed.fresh.iter().map(|at| &files[*at]))?;
+                        let told = known_files(&files, checksums);
+                        self.draft((&scope, kind), now, told, table.into_bytes())
                     },
                 );
                 let table = table?;
@@ -250,7 +262,7 @@ impl Repository {
                 id: Some(id.checksum),
                 presence: content.certain(),
             };
-            table.save(&self.state_folder(), &scope, kind, &facts)?;
+            table.finish(&facts)?;
         }
         Ok(content)
     }
@@ -281,18 +293,15 @@ impl Repository {
     }
 
     /// The hashes of files in the order of their paths, those known from the table, the others computed.
-    #[allow(clippy::too_many_arguments)]
     fn checksums(
         &self,
         folder: &Path,
-        scope: &str,
+        table: &StateTable,
         files: &[ScannedFile],
         kind: HashKind,
-        now: i64,
         purpose: Purpose<'_>,
         report: Report<'_>,
     ) -> Result<Hashed, VersioningError> {
-        let table = &StateTable::load(&self.state_folder(), scope, kind);
         let mut known: Vec<Option<Checksum>> = files
             .par_chunks(4096)
             .flat_map_iter(|files| {
@@ -312,9 +321,10 @@ impl Repository {
                 None => true,
             })
             .collect();
+        let fresh: Vec<usize> = (0..files.len()).filter(|at| known[*at].is_none()).collect();
         let work = match purpose {
             Purpose::Store(cache) => to_store(&known, &unsure, kind, cache),
-            Purpose::Name => (0..files.len()).filter(|at| known[*at].is_none()).collect(),
+            Purpose::Name => fresh.clone(),
         };
         if !work.is_empty() {
             let job = Job::new(folder, kind, purpose, report);
@@ -326,15 +336,23 @@ impl Repository {
             unsure.clear();
         }
         let checksums: Vec<Checksum> = known.into_iter().flatten().collect();
-        if scope == SINGLE && !work.is_empty() {
-            self.remember_single(kind, now, table, files, &checksums)?;
-        }
         Ok(Hashed {
             checksums,
+            fresh,
             id: facts.id.filter(|_| is_same),
             unsure,
             presence,
         })
+    }
+
+    fn draft<'a>(
+        &self,
+        of: (&str, HashKind),
+        now: i64,
+        files: impl Iterator<Item = Known<'a>> + Clone,
+        memory: Vec<u8>,
+    ) -> Result<Draft, VersioningError> {
+        Draft::write(&self.state_folder(), of, now, files, memory)
     }
 
     /// Writes the table of a folder; `presence` says in which state of the cache all of it was there.
@@ -350,7 +368,8 @@ impl Repository {
             presence,
         };
         let told = known_files(&content.files, &content.checksums);
-        Draft::new(content.seen, told).save(&self.state_folder(), scope, id.kind, &facts)
+        self.draft((scope, id.kind), content.seen, told, Vec::new())?
+            .finish(&facts)
     }
 
     /// Writes the table of single files, and keeps what it isn't told of.
@@ -369,8 +388,8 @@ impl Repository {
         let mut all: Vec<Known<'_>> = kept.chain(known_files(files, checksums)).collect();
         all.sort_unstable_by(|a, b| a.path.cmp(b.path));
         all.dedup_by(|a, b| a.path == b.path);
-        let table = Draft::new(now, all.into_iter());
-        table.save(&self.state_folder(), SINGLE, kind, &Facts::default())
+        self.draft((SINGLE, kind), now, all.into_iter(), Vec::new())?
+            .finish(&Facts::default())
     }
 }
 
@@ -385,8 +404,11 @@ fn entries<'a>(
 }
 
 /// Refuses a name that can't stand in a manifest.
-fn check_paths(folder: &Path, files: &[ScannedFile]) -> Result<(), VersioningError> {
-    files.par_iter().with_min_len(4096).try_for_each(|file| {
+fn check_paths<'a>(
+    folder: &Path,
+    mut files: impl Iterator<Item = &'a ScannedFile>,
+) -> Result<(), VersioningError> {
+    files.try_for_each(|file| {
         path::check_inside(&file.path).map_err(|why| {
             VersioningError::refused(folder.join(&file.path), format!("its path {why}"))
         })

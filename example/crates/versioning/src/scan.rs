@@ -67,7 +67,7 @@ fn scan_folder(
     prefix: &str,
     rules: &Rules,
 ) -> Result<Vec<ScannedFile>, VersioningError> {
-    let mut names = Vec::new();
+    let mut found = Vec::new();
     let mut folders = Vec::new();
     let has_patterns = rules.has_patterns();
     let entries = std::fs::read_dir(folder).map_err(VersioningError::io(folder))?;
@@ -101,14 +101,16 @@ fn scan_folder(
                 "a .dvcignore can't lie in data that is tracked as a whole: move it to a folder above",
             ));
         } else {
-            names.push((name.to_string(), kind.is_symlink()));
+            found.push((format!("{prefix}{name}"), kind.is_symlink()));
         }
     }
     let opened = File::open(folder).map_err(VersioningError::io(folder))?;
-    let mut files: Vec<ScannedFile> = names
+    let mut files: Vec<ScannedFile> = found
         .into_par_iter()
         .with_min_len(AT_ONCE)
-        .filter_map(|(name, is_link)| look_at(&opened, folder, prefix, &name, is_link).transpose())
+        .filter_map(|(path, is_link)| {
+            look_at(&opened, folder, path, prefix.len(), is_link).transpose()
+        })
         .collect::<Result<_, _>>()?;
     let below: Vec<Vec<ScannedFile>> = folders
         .into_par_iter()
@@ -117,18 +119,20 @@ fn scan_folder(
             scan_folder(&folder.join(own), &format!("{name}/"), rules)
         })
         .collect::<Result<_, _>>()?;
+    files.reserve_exact(below.iter().map(Vec::len).sum());
     files.extend(below.into_iter().flatten());
     Ok(files)
 }
 
-/// Looks at a file by its name in a folder that is open, which spares the way there.
+/// Looks at a file by its name, which its path ends with, in a folder that is open: that spares the way there.
 fn look_at(
     opened: &File,
     folder: &Path,
-    prefix: &str,
-    name: &str,
+    path: String,
+    name_at: usize,
     is_link: bool,
 ) -> Result<Option<ScannedFile>, VersioningError> {
+    let name = &path[name_at..];
     let stat = match rustix::fs::statat(opened, name, AtFlags::empty()) {
         Ok(stat) => stat,
         Err(Errno::NOENT) if is_link => {
@@ -143,7 +147,7 @@ fn look_at(
         FileType::Directory => Ok(None),
         #[allow(clippy::unnecessary_cast)] // its type differs between systems
         FileType::RegularFile => Ok(Some(ScannedFile {
-            path: format!("{prefix}{name}"),
+            path,
             signature: Signature::of_stat(&stat),
             is_link,
             names: stat.st_nlink as u64,

@@ -8,14 +8,16 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use mlops_store::disk;
+use mlops_store::disk::{self, Staged};
 
 use crate::VersioningError;
 use crate::hash::{Checksum, HashKind};
 
-const MAGIC: &[u8; 8] = b"hashes 3";
-/// Magic, number of files, name of the manifest, presence.
-const HEADER: usize = 8 + 4 + 16 + 8 * FOLDERS;
+const MAGIC: &[u8; 8] = b"hashes 4";
+/// Magic, number of files.
+const HEADER: usize = 8 + 4;
+/// Name of the manifest, presence. They stand last: all else is written while the name isn't known yet.
+const TRAILER: usize = 16 + 8 * FOLDERS;
 const RECORD: usize = 16 + 8 + 8 + 8 + 8 + 4;
 /// A file system's clock moves in steps of up to 10 ms (the kernel's tick), or 2 s where times have
 /// no fraction: a file changed twice within one step looks unchanged.
@@ -162,6 +164,11 @@ impl StateTable {
         believe(bytes).unwrap_or_default()
     }
 
+    /// Its memory, for another one.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// How many files it has.
     pub fn len(&self) -> usize {
         self.count
@@ -169,15 +176,15 @@ impl StateTable {
 
     /// What is known of the folder as a whole.
     pub fn facts(&self) -> Facts {
-        let Some(header) = self.bytes.get(..HEADER) else {
+        let Some(trailer) = self.bytes.last_chunk::<TRAILER>() else {
             return Facts::default();
         };
         let mut id = [0; 16];
-        id.copy_from_slice(&header[12..28]);
+        id.copy_from_slice(&trailer[..16]);
         Facts {
             id: (id != [0; 16]).then_some(Checksum(id)),
             presence: Presence::of(|folder| {
-                u64::from_le_bytes(word(header, 28 + 8 * usize::from(folder)))
+                u64::from_le_bytes(word(trailer, 16 + 8 * usize::from(folder)))
             }),
         }
     }
@@ -253,68 +260,87 @@ impl StateTable {
     }
 }
 
-/// A table that isn't written yet.
+/// A table of which all is written but what is known of the folder as a whole; dropped, it was never there.
 pub(crate) struct Draft {
-    bytes: Vec<u8>,
+    to: PathBuf,
+    staged: Staged,
+    sum: u64,
 }
 
 impl Draft {
     /// Of files in order of their paths, whose hashing began at `now` at the latest. What may still change unseen
-    /// is left out.
-    pub fn new<'a>(now: i64, files: impl Iterator<Item = Known<'a>> + Clone) -> Draft {
-        let settled = files.filter(|known| known.signature.is_settled(now));
-        let (records, paths) = settled.clone().fold((0, 0), |(records, paths), known| {
-            (records + RECORD, paths + known.path.len())
-        });
-        if u32::try_from(paths).is_err() {
-            // 4 GiB of paths: a table would be no help.
-            return Draft::new(now, std::iter::empty());
-        }
-        let mut bytes = Vec::with_capacity(HEADER + records + paths + 8);
-        bytes.extend_from_slice(MAGIC);
-        bytes.resize(HEADER, 0);
-        let mut count: u32 = 0;
-        let mut end: u32 = 0;
-        for known in settled.clone() {
-            count += 1;
-            end += known.path.len() as u32; // all of them fit
-            let mut record = [0; RECORD];
-            record[..16].copy_from_slice(&known.checksum.0);
-            record[16..24].copy_from_slice(&known.signature.modified.to_le_bytes());
-            record[24..32].copy_from_slice(&known.signature.changed.to_le_bytes());
-            record[32..40].copy_from_slice(&known.signature.size.to_le_bytes());
-            record[40..48].copy_from_slice(&known.signature.inode.to_le_bytes());
-            record[48..].copy_from_slice(&end.to_le_bytes());
-            bytes.extend_from_slice(&record);
-        }
-        bytes[8..12].copy_from_slice(&count.to_le_bytes());
-        for known in settled {
-            bytes.extend_from_slice(known.path.as_bytes());
-        }
-        Draft { bytes }
-    }
-
-    /// Writes it.
+    /// is left out. `memory` is filled anew.
     ///
     /// # Errors
     /// If the system refuses.
-    pub fn save(
-        mut self,
+    pub fn write<'a>(
         folder: &Path,
-        scope: &str,
-        kind: HashKind,
-        facts: &Facts,
-    ) -> Result<(), VersioningError> {
-        self.bytes[12..28].copy_from_slice(&facts.id.map_or([0; 16], |id| id.0));
-        let words = self.bytes[28..HEADER].chunks_exact_mut(8);
-        for (word, folder) in words.zip(facts.presence.0.iter()) {
-            word.copy_from_slice(&folder.to_le_bytes());
-        }
-        let sum = sum(&self.bytes);
-        self.bytes.extend_from_slice(&sum.to_le_bytes());
+        (scope, kind): (&str, HashKind),
+        now: i64,
+        files: impl Iterator<Item = Known<'a>> + Clone,
+        memory: Vec<u8>,
+    ) -> Result<Draft, VersioningError> {
+        let bytes = encode(
+            files.filter(|known| known.signature.is_settled(now)),
+            memory,
+        );
+        let to = file(folder, scope, kind);
         disk::create_dir_all(folder)?;
-        Ok(disk::write_whole(&file(folder, scope, kind), &self.bytes)?)
+        let mut staged = Staged::beside(&to)?;
+        staged.write_bytes(&bytes)?;
+        let sum = sum(0, &bytes);
+        Ok(Draft { to, staged, sum })
     }
+
+    /// Puts it in its place.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn finish(mut self, facts: &Facts) -> Result<(), VersioningError> {
+        let mut trailer = Vec::with_capacity(TRAILER + 8);
+        trailer.extend_from_slice(&facts.id.map_or([0; 16], |id| id.0));
+        for folder in facts.presence.0.iter() {
+            trailer.extend_from_slice(&folder.to_le_bytes());
+        }
+        let sum = sum(self.sum, &trailer);
+        trailer.extend_from_slice(&sum.to_le_bytes());
+        self.staged.write_bytes(&trailer)?;
+        Ok(self.staged.finish(&self.to)?)
+    }
+}
+
+/// All but the trailer.
+fn encode<'a>(files: impl Iterator<Item = Known<'a>> + Clone, memory: Vec<u8>) -> Vec<u8> {
+    let mut bytes = memory;
+    bytes.clear();
+    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(&[0; HEADER - MAGIC.len()]);
+    let sizes = files.clone().map(|known| known.path.len());
+    let (count, paths) = sizes.fold((0u32, 0), |(count, all), size| {
+        (count.saturating_add(1), all + size)
+    });
+    if u32::try_from(paths).is_err() {
+        // 4 GiB of paths: a table would be no help.
+        return bytes;
+    }
+    bytes.reserve(count as usize * RECORD + paths);
+    bytes[8..12].copy_from_slice(&count.to_le_bytes());
+    let mut end: u32 = 0;
+    for known in files.clone() {
+        end += known.path.len() as u32; // all of them fit
+        let mut record = [0; RECORD];
+        record[..16].copy_from_slice(&known.checksum.0);
+        record[16..24].copy_from_slice(&known.signature.modified.to_le_bytes());
+        record[24..32].copy_from_slice(&known.signature.changed.to_le_bytes());
+        record[32..40].copy_from_slice(&known.signature.size.to_le_bytes());
+        record[40..48].copy_from_slice(&known.signature.inode.to_le_bytes());
+        record[48..].copy_from_slice(&end.to_le_bytes());
+        bytes.extend_from_slice(&record);
+    }
+    for known in files {
+        bytes.extend_from_slice(known.path.as_bytes());
+    }
+    bytes
 }
 
 fn word(record: &[u8], at: usize) -> [u8; 8] {
@@ -334,11 +360,13 @@ fn file(folder: &Path, scope: &str, kind: HashKind) -> PathBuf {
 
 /// A table that is whole.
 fn believe(mut bytes: Vec<u8>) -> Option<StateTable> {
-    let body = bytes.len().checked_sub(8).filter(|body| *body >= HEADER)?;
-    if &bytes[..8] != MAGIC || sum(&bytes[..body]).to_le_bytes() != bytes[body..] {
+    let body = bytes.len().checked_sub(TRAILER + 8)?;
+    let (all, told) = bytes.split_last_chunk::<8>()?;
+    let whole = sum(sum(0, &all[..body]), &all[body..]);
+    if body < HEADER || &bytes[..8] != MAGIC || whole.to_le_bytes() != *told {
         return None;
     }
-    bytes.truncate(body);
+    bytes.truncate(body + TRAILER);
     let count = u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]) as usize;
     let paths = count.checked_mul(RECORD)?.checked_add(HEADER)?;
     let table = StateTable { bytes, count };
@@ -356,9 +384,9 @@ fn believe(mut bytes: Vec<u8>) -> Option<StateTable> {
     (paths + last == body).then_some(table)
 }
 
-/// A quick sum against torn and flipped bits, not against an enemy.
-fn sum(bytes: &[u8]) -> u64 {
-    let mut sum = bytes.len() as u64;
+/// A quick sum against torn and flipped bits, not against an enemy; `seed` is that of what stands before.
+fn sum(seed: u64, bytes: &[u8]) -> u64 {
+    let mut sum = seed ^ bytes.len() as u64;
     for chunk in bytes.chunks(8) {
         let mut word = [0; 8];
         word[..chunk.len()].copy_from_slice(chunk);
@@ -399,10 +427,9 @@ mod tests {
                 checksum: Checksum::of(path.as_bytes()),
             })
             .collect();
-        let draft = Draft::new(now, files.iter().copied());
-        draft
-            .save(folder.path(), "data", HashKind::Md5, &facts())
-            .unwrap();
+        let of = ("data", HashKind::Md5);
+        let draft = Draft::write(folder.path(), of, now, files.iter().copied(), Vec::new());
+        draft.unwrap().finish(&facts()).unwrap();
         let table = StateTable::load(folder.path(), "data", HashKind::Md5);
         (folder, table)
     }
