@@ -63,6 +63,7 @@ fn malformed_trees_are_refused() {
     insta::assert_snapshot!(broken(|t| t.nodes[1].left = 0), @"tree 1 node 3: it has no parent");
     insta::assert_snapshot!(broken(|t| t.nodes[0].feature = 2), @"tree 1 node 0: it splits by a feature that isn't there");
     insta::assert_snapshot!(broken(|t| t.nodes[3].value = f32::NAN), @"tree 1 node 3: a value or threshold isn't a number");
+    insta::assert_snapshot!(broken(|t| t.nodes[0].threshold = f32::NEG_INFINITY), @"tree 1 node 0: nothing is below its threshold");
     insta::assert_snapshot!(broken(|t| t.nodes[3].cover = -1.0), @"tree 1 node 3: the training weight is negative or not a number");
     insta::assert_snapshot!(broken(|t| t.nodes.clear()), @"tree 1 has no nodes");
 }
