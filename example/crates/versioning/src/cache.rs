@@ -5,7 +5,7 @@ use std::fs::{File, Metadata};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use mlops_store::disk::{self, Link};
+use mlops_store::disk::{self, Batch, Existing, Link, Staged};
 use rayon::prelude::*;
 
 use crate::VersioningError;
@@ -73,6 +73,25 @@ impl Cache {
         path.push(&name[..2]);
         path.push(&name[2..]);
         path
+    }
+
+    /// Starts an object whose name, and with it its folder, isn't known before it is written.
+    pub(crate) fn start(&self, batch: &Batch, kind: HashKind) -> Result<Staged, VersioningError> {
+        Ok(batch.start(&self.folder(kind).join("new"))?)
+    }
+
+    /// Gives it its name, once the batch is committed.
+    pub(crate) fn adopt(
+        &self,
+        batch: &Batch,
+        mut staged: Staged,
+        id: &ObjectId,
+    ) -> Result<(), VersioningError> {
+        staged.set_mode(PROTECTED)?;
+        let path = self.path(id);
+        disk::create_dir_all(path.parent().unwrap_or(&self.root))?;
+        batch.adopt(staged, &path, Existing::Keep);
+        Ok(())
     }
 
     /// Whether an object is there.

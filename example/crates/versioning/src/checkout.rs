@@ -352,7 +352,7 @@ impl Repository {
         let is_linked = content
             .files
             .iter()
-            .all(|file| !file.is_link && file.names == 1)
+            .all(|file| !file.is_link && !file.is_shared)
             && matches!(
                 self.cache().links().first(),
                 Some(Link::Reflink | Link::Copy)
@@ -404,14 +404,14 @@ fn join(folder: &Path, path: &str) -> PathBuf {
 
 /// Whether a file has another kind of link than the configuration's first that fits.
 fn needs_relink(links: &[Link], object: &Path, path: &Path, file: &ScannedFile) -> bool {
-    let is_copy = !file.is_link && file.names == 1;
+    let is_copy = !file.is_link && !file.is_shared;
     if is_copy && file.signature.size == 0 {
         return false;
     }
     for link in links {
         match link {
             Link::Copy | Link::Reflink if is_copy => return false,
-            Link::Hard if !file.is_link && file.names > 1 => {
+            Link::Hard if !file.is_link && file.is_shared => {
                 let object = std::fs::metadata(object);
                 return object.is_ok_and(|object| object.ino() != file.signature.inode);
             }

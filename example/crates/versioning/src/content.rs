@@ -5,10 +5,9 @@ use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use mlops_store::disk::{Batch, Existing};
+use mlops_store::disk::Batch;
 use rayon::prelude::*;
 
-use crate::cache::PROTECTED;
 use crate::hash::{Checksum, HashKind, ObjectId};
 use crate::hashing::{Job, Purpose, to_store};
 use crate::manifest::{self, Manifest, ManifestEntry};
@@ -226,22 +225,15 @@ impl Repository {
             (Purpose::Store(cache), Some(id)) if cache.has(&id) => (id, None),
             _ => {
                 let checksums = &hashed.checksums;
-                let ((id, bytes), table) = rayon::join(
+                check_paths(folder, hashed.fresh.iter().map(|at| &files[*at]))?;
+                let (id, table) = rayon::join(
+                    || self.name_folder(entries(&files, checksums), kind, purpose),
                     || {
-                        let bytes = manifest::encode(entries(&files, checksums));
-                        (Manifest::id_of(&bytes, kind), bytes)
-                    },
-                    || -> Result<_, VersioningError> {
-                        check_paths(folder, hashed.fresh.iter().map(|at| &files[*at]))?;
                         let told = known_files(&files, checksums);
                         self.draft((&scope, kind), now, told, table.into_bytes())
                     },
                 );
-                let table = table?;
-                if let Purpose::Store(_) = purpose {
-                    self.store_bytes(&id, &bytes)?;
-                }
-                (id, Some(table))
+                (id?, Some(table?))
             }
         };
         let content = Content {
@@ -276,20 +268,25 @@ impl Repository {
         manifest: &Manifest,
         kind: HashKind,
     ) -> Result<ObjectId, VersioningError> {
-        let bytes = manifest.to_bytes();
-        let id = Manifest::id_of(&bytes, kind);
-        self.store_bytes(&id, &bytes)?;
-        Ok(id)
+        self.name_folder(manifest.files(), kind, Purpose::Store(self.cache()))
     }
 
-    fn store_bytes(&self, id: &ObjectId, bytes: &[u8]) -> Result<(), VersioningError> {
-        if !self.cache().has(id) {
-            let batch = Batch::new();
-            let path = self.cache().path(id);
-            batch.stage(&path, bytes, Some(PROTECTED), Existing::Keep)?;
-            batch.commit()?;
-        }
-        Ok(())
+    /// The name of the manifest of files that are in the order of their paths; the manifest is written meanwhile.
+    fn name_folder<'a>(
+        &self,
+        files: impl Iterator<Item = (&'a str, Checksum)>,
+        kind: HashKind,
+        purpose: Purpose<'_>,
+    ) -> Result<ObjectId, VersioningError> {
+        let Purpose::Store(cache) = purpose else {
+            return manifest::encode_named(files, kind, |_| Ok(()));
+        };
+        let batch = Batch::new();
+        let mut staged = cache.start(&batch, kind)?;
+        let id = manifest::encode_named(files, kind, |part| staged.write_bytes(part))?;
+        cache.adopt(&batch, staged, &id)?;
+        batch.commit()?;
+        Ok(id)
     }
 
     /// The hashes of files in the order of their paths, those known from the table, the others computed.
@@ -302,16 +299,14 @@ impl Repository {
         purpose: Purpose<'_>,
         report: Report<'_>,
     ) -> Result<Hashed, VersioningError> {
-        let mut known: Vec<Option<Checksum>> = files
-            .par_chunks(4096)
-            .flat_map_iter(|files| {
-                let mut near = usize::MAX; // the first is searched for
-                let known = move |file: &ScannedFile| {
-                    table.checksum(&file.path, &file.signature, &mut near)
-                };
-                files.iter().map(known)
-            })
-            .collect();
+        let mut known: Vec<Option<Checksum>> = vec![None; files.len()];
+        let parts = known.par_chunks_mut(4096).zip(files.par_chunks(4096));
+        parts.for_each(|(known, files)| {
+            let mut near = usize::MAX; // the first is searched for
+            for (known, file) in known.iter_mut().zip(files) {
+                *known = table.checksum(&file.path, &file.signature, &mut near);
+            }
+        });
         let is_same = table.len() == files.len() && known.iter().all(Option::is_some);
         let facts = table.facts();
         let presence = self.cache().presence(kind);
@@ -381,7 +376,7 @@ impl Repository {
         files: &[ScannedFile],
         checksums: &[Checksum],
     ) -> Result<(), VersioningError> {
-        let names: HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+        let names: HashSet<&str> = files.iter().map(|file| &*file.path).collect();
         let kept = (0..table.len())
             .filter_map(|at| table.get(at))
             .filter(|known| !names.contains(known.path));
@@ -396,11 +391,11 @@ impl Repository {
 fn entries<'a>(
     files: &'a [ScannedFile],
     checksums: &'a [Checksum],
-) -> impl ExactSizeIterator<Item = (&'a str, Checksum)> + Clone {
+) -> impl Iterator<Item = (&'a str, Checksum)> {
     files
         .iter()
         .zip(checksums)
-        .map(|(file, checksum)| (file.path.as_str(), *checksum))
+        .map(|(file, checksum)| (&*file.path, *checksum))
 }
 
 /// Refuses a name that can't stand in a manifest.
@@ -410,7 +405,7 @@ fn check_paths<'a>(
 ) -> Result<(), VersioningError> {
     files.try_for_each(|file| {
         path::check_inside(&file.path).map_err(|why| {
-            VersioningError::refused(folder.join(&file.path), format!("its path {why}"))
+            VersioningError::refused(folder.join(&*file.path), format!("its path {why}"))
         })
     })
 }

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError, mpsc};
 
-use mlops_store::disk::{self, Batch, Existing, Link, Staged};
+use mlops_store::disk::{Batch, Existing, Link, Staged};
 use rayon::prelude::*;
 
 use crate::VersioningError;
@@ -169,7 +169,7 @@ impl<'a> Job<'a> {
                 .with_max_len(64)
                 .map(|at| {
                     let file = &files[*at];
-                    let path = self.folder.join(&file.path);
+                    let path = self.folder.join(&*file.path);
                     let checksum = self.one(&path, &file.signature, known[*at], place)?;
                     (self.report)(Progress::Done { files: 1, bytes: 0 });
                     Ok((*at, checksum))
@@ -272,15 +272,11 @@ impl<'a> Job<'a> {
 
     /// Hashes a large file while it is written into the cache.
     fn copy(&self, path: &Path, place: Place<'_>) -> Result<(Checksum, u64), VersioningError> {
-        // Its folder in the cache isn't known before its hash.
-        let beside = place.cache.folder(self.kind).join("new");
-        let staged = place.batch.start(&beside)?;
-        let (checksum, length, mut staged) = copy_hashed(path, self.kind, staged, self.report)?;
+        let staged = place.cache.start(place.batch, self.kind)?;
+        let (checksum, length, staged) = copy_hashed(path, self.kind, staged, self.report)?;
         if place.is_new(checksum) {
-            staged.set_mode(PROTECTED)?;
-            let to = place.cache.path(&ObjectId::file(self.kind, checksum));
-            disk::create_dir_all(to.parent().unwrap_or(place.cache.root()))?;
-            place.batch.adopt(staged, &to, Existing::Keep);
+            let id = ObjectId::file(self.kind, checksum);
+            place.cache.adopt(place.batch, staged, &id)?;
         }
         Ok((checksum, length))
     }

@@ -1,12 +1,16 @@
 //! A folder's manifest: which file has which content, as `….dir` objects say it.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::hash::{Checksum, HashKind, ObjectId};
+use crate::hash::{Checksum, HashKind, Hasher, ObjectId};
 use crate::{VersioningError, path};
+
+/// So many bytes are handed over at once.
+const PART: usize = 256 << 10;
 
 /// The files of a folder and their contents, sorted by path.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -113,38 +117,61 @@ impl Manifest {
             .map(|at| self.entries[at].checksum)
     }
 
-    /// The object's bytes, as Python's `json.dumps` of DVC writes them.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        encode(
-            self.entries
-                .iter()
-                .map(|entry| (entry.path.as_str(), entry.checksum)),
-        )
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&str, Checksum)> {
+        let entries = self.entries.iter();
+        entries.map(|entry| (entry.path.as_str(), entry.checksum))
     }
 
-    /// The name of the manifest whose bytes these are.
-    pub fn id_of(bytes: &[u8], kind: HashKind) -> ObjectId {
-        ObjectId {
-            kind,
-            checksum: Checksum::of(bytes),
-            dir: true,
-        }
+    /// The object's bytes, as Python's `json.dumps` of DVC writes them.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let all: Result<(), Infallible> = encode(self.files(), |part| {
+            bytes.extend_from_slice(part);
+            Ok(())
+        });
+        all.map_or_else(|never| match never {}, |()| bytes)
     }
 
     /// The manifest's name.
     pub fn id(&self, kind: HashKind) -> ObjectId {
-        Manifest::id_of(&self.to_bytes(), kind)
+        let all: Result<ObjectId, Infallible> = encode_named(self.files(), kind, |_| Ok(()));
+        all.unwrap_or_else(|never| match never {})
     }
 }
 
-/// The bytes of a manifest of files that are in the order of their paths.
-pub(crate) fn encode<'a>(
-    files: impl ExactSizeIterator<Item = (&'a str, Checksum)> + Clone,
-) -> Vec<u8> {
-    let paths: usize = files.clone().map(|(path, _)| path.len()).sum();
-    let mut text = Vec::with_capacity(paths + 63 * files.len() + 2);
+/// Hands over the bytes of a manifest of files that are in the order of their paths, and names it.
+///
+/// # Errors
+/// Those of `write`.
+pub(crate) fn encode_named<'a, E>(
+    files: impl Iterator<Item = (&'a str, Checksum)>,
+    kind: HashKind,
+    mut write: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<ObjectId, E> {
+    let mut hasher = Hasher::new(HashKind::Md5);
+    encode(files, |part| {
+        hasher.update(part);
+        write(part)
+    })?;
+    Ok(ObjectId {
+        kind,
+        checksum: hasher.finish(),
+        dir: true,
+    })
+}
+
+/// The bytes, some at a time: all of them are many megabytes of a folder with many files.
+fn encode<'a, E>(
+    files: impl Iterator<Item = (&'a str, Checksum)>,
+    mut write: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut text = Vec::with_capacity(PART + PART / 8);
     text.push(b'[');
     for (at, (path, checksum)) in files.enumerate() {
+        if text.len() >= PART {
+            write(&text)?;
+            text.clear();
+        }
         if at > 0 {
             text.extend_from_slice(b", ");
         }
@@ -155,7 +182,7 @@ pub(crate) fn encode<'a>(
         text.push(b'}');
     }
     text.push(b']');
-    text
+    write(&text)
 }
 
 /// A path that stands twice, or whose parent is a file. Entries are sorted, but
@@ -193,7 +220,13 @@ fn clash(entries: &[ManifestEntry]) -> Option<&str> {
 
 /// A JSON string in ASCII, as Python writes it.
 fn push_ascii_json(text: &mut Vec<u8>, value: &str) {
+    let is_plain = |byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
     text.push(b'"');
+    if value.bytes().all(is_plain) {
+        text.extend_from_slice(value.as_bytes());
+        text.push(b'"');
+        return;
+    }
     for character in value.chars() {
         match character {
             '"' => text.extend_from_slice(b"\\\""),
@@ -229,6 +262,28 @@ mod tests {
             })
             .collect();
         Manifest::new(entries, Path::new("data"))
+    }
+
+    #[test]
+    fn what_is_handed_over_in_parts_is_the_whole_and_its_name() {
+        let names: Vec<String> = (0..9000).map(|n| format!("{n:06}")).collect();
+        let entries = names.iter().map(|name| ManifestEntry {
+            path: name.clone(),
+            checksum: Checksum::of(name.as_bytes()),
+        });
+        let many = Manifest::new(entries.collect(), Path::new("data")).unwrap();
+        let (mut parts, mut whole) = (0, Vec::new());
+        let id = encode_named(many.files(), HashKind::Md5, |part| {
+            parts += 1;
+            whole.extend_from_slice(part);
+            Ok::<_, Infallible>(())
+        });
+        let id = id.unwrap();
+        assert!(parts > 1);
+        assert_eq!(whole, many.to_bytes());
+        assert_eq!(id.checksum, Checksum::of(&whole));
+        assert_eq!(id, many.id(HashKind::Md5));
+        assert_eq!(Manifest::read(&whole, Path::new("data")).unwrap(), many);
     }
 
     #[test]

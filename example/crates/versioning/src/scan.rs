@@ -20,19 +20,19 @@ const AT_ONCE: usize = 512;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScannedFile {
     /// Seen from the folder, with forward slashes.
-    pub path: String,
+    pub path: Box<str>,
     /// What it looks like, links followed.
     pub signature: Signature,
     /// Whether it is a symbolic link.
     pub is_link: bool,
-    /// How many names (hard links) it has.
-    pub names: u64,
+    /// Whether it has more than one name (hard links).
+    pub is_shared: bool,
 }
 
 impl ScannedFile {
     /// A file whose metadata, links followed, these are.
     pub(crate) fn of(
-        name: String,
+        name: impl Into<Box<str>>,
         path: &Path,
         metadata: &Metadata,
         is_link: bool,
@@ -41,10 +41,10 @@ impl ScannedFile {
             return Err(no_content(path));
         }
         Ok(ScannedFile {
-            path: name,
+            path: name.into(),
             signature: Signature::of(metadata),
             is_link,
-            names: metadata.nlink(),
+            is_shared: metadata.nlink() > 1,
         })
     }
 }
@@ -101,7 +101,7 @@ fn scan_folder(
                 "a .dvcignore can't lie in data that is tracked as a whole: move it to a folder above",
             ));
         } else {
-            found.push((format!("{prefix}{name}"), kind.is_symlink()));
+            found.push(([prefix, name].concat().into_boxed_str(), kind.is_symlink()));
         }
     }
     let opened = File::open(folder).map_err(VersioningError::io(folder))?;
@@ -128,7 +128,7 @@ fn scan_folder(
 fn look_at(
     opened: &File,
     folder: &Path,
-    path: String,
+    path: Box<str>,
     name_at: usize,
     is_link: bool,
 ) -> Result<Option<ScannedFile>, VersioningError> {
@@ -145,12 +145,11 @@ fn look_at(
     };
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::Directory => Ok(None),
-        #[allow(clippy::unnecessary_cast)] // its type differs between systems
         FileType::RegularFile => Ok(Some(ScannedFile {
             path,
             signature: Signature::of_stat(&stat),
             is_link,
-            names: stat.st_nlink as u64,
+            is_shared: stat.st_nlink > 1,
         })),
         _ => Err(no_content(&folder.join(name))),
     }
@@ -170,7 +169,7 @@ mod tests {
 
     use super::*;
 
-    fn paths(folder: &Path, root: &Path) -> Result<Vec<String>, VersioningError> {
+    fn paths(folder: &Path, root: &Path) -> Result<Vec<Box<str>>, VersioningError> {
         let files = scan(folder, &DvcIgnore::new(root))?;
         Ok(files.into_iter().map(|file| file.path).collect())
     }
@@ -186,7 +185,8 @@ mod tests {
             fs::write(data.join(name), name).unwrap();
         }
         fs::write(root.path().join(".dvcignore"), "*.tmp\n").unwrap();
-        assert_eq!(paths(&data, root.path()).unwrap(), ["a-", "a/b/x", "a/c"]);
+        let found = paths(&data, root.path()).unwrap();
+        assert_eq!(found, ["a-", "a/b/x", "a/c"].map(Box::from));
     }
 
     #[test]

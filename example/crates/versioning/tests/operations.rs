@@ -16,8 +16,8 @@ use mlops_versioning::operations::transfer::{self, TransferOptions};
 use mlops_versioning::operations::verify::{self, VerifyOptions};
 use mlops_versioning::operations::{commit, diff, remove};
 use mlops_versioning::{
-    HashKind, Manifest, ManifestEntry, ObjectId, Progress, Remote, Repository, Revisions, Tracked,
-    VersioningError, silent,
+    Checksum, HashKind, Manifest, ManifestEntry, ObjectId, Progress, Remote, Repository, Revisions,
+    Tracked, VersioningError, silent,
 };
 
 struct Place {
@@ -341,7 +341,11 @@ fn a_manifest_that_leads_out_is_refused_and_writes_nothing() {
     ] {
         let md5 = "c4ca4238a0b923820dcc509a6f75849b";
         let text = format!(r#"[{{"md5": "{md5}", "relpath": "{path}"}}]"#);
-        let id = Manifest::id_of(text.as_bytes(), HashKind::Md5);
+        let id = ObjectId {
+            kind: HashKind::Md5,
+            checksum: Checksum::of(text.as_bytes()),
+            dir: true,
+        };
         let object = place.repository.cache().path(&id);
         fs::create_dir_all(object.parent().unwrap()).unwrap();
         fs::write(&object, text).unwrap();

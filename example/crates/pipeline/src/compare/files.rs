@@ -103,7 +103,9 @@ impl<'r> State<'r> {
         match &self.source {
             Source::Workspace { root } if root.join(path).is_dir() => {
                 let found = mlops_versioning::scan(&root.join(path), self.repository.ignore())?;
-                return Ok(inside(found.into_iter().map(|file| file.path).collect()));
+                return Ok(inside(
+                    found.into_iter().map(|file| file.path.into()).collect(),
+                ));
             }
             Source::Revision { files, .. } => {
                 let folder = format!("{path}/");

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use mlops_versioning::yaml::Value;
-use mlops_versioning::{HashKind, Manifest};
+use mlops_versioning::{Checksum, HashKind, Manifest, ObjectId};
 
 use crate::laws::{inside, same, told};
 use crate::run::Target;
@@ -90,7 +90,11 @@ fn check(input: &[u8]) -> Result<String, String> {
     same(
         "the name",
         &manifest.id(HashKind::Md5),
-        &Manifest::id_of(&bytes, HashKind::Md5),
+        &ObjectId {
+            kind: HashKind::Md5,
+            checksum: Checksum::of(&bytes),
+            dir: true,
+        },
     )?;
     Ok(format!(
         "accepted: {} entries, {}",
