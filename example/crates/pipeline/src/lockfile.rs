@@ -73,15 +73,18 @@ impl Lock {
     pub fn parse(file: &str, text: &str) -> Result<Self> {
         let fault =
             |line: usize, key: &str, message: String| PipelineError::file(file, line, key, message);
-        if let Some(line) = text.lines().position(|line| line.starts_with("<<<<<<< ")) {
-            return Err(fault(
-                line + 1,
-                "",
-                "a merge conflict: take either side, then run `repro`, which writes what is so"
-                    .into(),
-            ));
-        }
-        let node = yaml::read(text).map_err(|error| fault(error.line, "", error.message))?;
+        let node = yaml::read(text).map_err(|error| {
+            // Only what can't be read: a name may begin so, too.
+            match text.lines().position(|line| line.starts_with("<<<<<<< ")) {
+                Some(line) => fault(
+                    line + 1,
+                    "",
+                    "a merge conflict: take either side, then run `repro`, which writes what is so"
+                        .into(),
+                ),
+                None => fault(error.line, "", error.message),
+            }
+        })?;
         let mut document = match node.value {
             Value::Map(map) => map,
             Value::Null => Map::new(),
@@ -294,10 +297,13 @@ stages:
             "dvc.lock:1: schema: '2.0' is expected"
         );
         assert!(fault("stages: {}\n").contains("'2.0'"));
-        assert!(
-            fault("schema: '2.0'\nstages:\n<<<<<<< HEAD\n")
-                .starts_with("dvc.lock:3: a merge conflict")
-        );
+        let conflict = "<<<<<<< HEAD\n  a: {cmd: x}\n=======\n  a: {cmd: y}\n>>>>>>> 1d (so: z)\n";
+        for before in ["", "schema: '2.0'\n", "schema: '2.0'\nstages:\n"] {
+            let text = format!("{before}{conflict}");
+            let told = format!("dvc.lock:{}: a merge conflict", before.lines().count() + 1);
+            assert!(fault(&text).starts_with(&told), "{text}");
+        }
+        Lock::parse("dvc.lock", "schema: '2.0'\n<<<<<<< : 1\n").unwrap();
         assert!(
             fault("schema: '2.0'\nstages:\n  s: {outs: []}\n")
                 .contains("stages.s: the entry has no cmd")

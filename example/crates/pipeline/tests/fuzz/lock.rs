@@ -23,6 +23,7 @@ pub fn target() -> Target {
         "schema: '2.0'\nstages:\n  999999999999999? 9999999999999999? 9999999999999999? 9999993.099999999999999|99:\n",
         "schema: '2.0'\nstages: {}\n",
         "schema: '2.0'\nstages:\n<<<<<<< HEAD\n  a: {cmd: x}\n=======\n>>>>>>> b\n",
+        "schema: '2.0'\n? <<<<<<< \"",
         "",
     ];
     Target {
