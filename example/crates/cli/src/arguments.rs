@@ -87,6 +87,33 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// Whether a knob that is set for one run makes a difference.
+    pub(crate) fn reads_knobs(&self) -> bool {
+        match self {
+            Command::Data(DataCommand::Import { .. } | DataCommand::Fetch(_)) => true,
+            Command::Data(_) => false,
+            Command::Features(_)
+            | Command::Train(_)
+            | Command::Tune(_)
+            | Command::Curves(_)
+            | Command::Evaluate(_)
+            | Command::Validate(_)
+            | Command::Serve(_)
+            | Command::Explain(_)
+            | Command::Debug(_) => true,
+            Command::Predict(_)
+            | Command::Export(_)
+            | Command::Drift(_)
+            | Command::Status(_)
+            | Command::Versioning(_)
+            | Command::Pipeline(_)
+            | Command::Report(_)
+            | Command::Completions { .. } => false,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
     /// Copy your file in and say whether it is the one the project is pinned to

@@ -270,7 +270,9 @@ fn with_json_every_command_prints_json_and_nothing_else() {
     ];
     for (command, code) in commands {
         let mut arguments = vec!["--json"];
-        arguments.extend(small);
+        if ["features build", "train", "evaluate"].contains(&command) {
+            arguments.extend(small);
+        }
         arguments.extend(words(command));
         let output = output(path, &arguments, code);
         let text = String::from_utf8(output.stdout).unwrap();
@@ -342,6 +344,12 @@ fn a_knob_that_is_none_is_refused_by_its_name() {
     ];
     let both_sides = ["--set", "seed=1", "train", "--set", "threshold=0.4"];
     errors.push(refused(path, &both_sides));
+    for command in ["repro", "data check x.csv"] {
+        errors.push(refused(
+            path,
+            &[&words(command)[..], &["--set", "seed=2"]].concat(),
+        ));
+    }
     std::fs::write(path.join("params.yaml"), "seed: 1\nsead: 2\n").unwrap();
     errors.push(refused(path, &["train"]));
     insta::assert_snapshot!(errors.join("\n---\n"), @r#"
@@ -362,6 +370,10 @@ fn a_knob_that_is_none_is_refused_by_its_name() {
     error: params.yaml: --set seed={: line 1 column 1: unclosed bracket '{'
     ---
     error: --set stands before and after the command's name: give all of them on one side
+    ---
+    error: --set: `repro` reads no knob of params.yaml; what stages and reports read is the file: change it there
+    ---
+    error: --set: `data check` reads no knob of params.yaml; what stages and reports read is the file: change it there
     ---
     error: params.yaml: line 2 column 1: unknown field `sead`, expected one of seed, bucket, data, features, online, split, model, calibration, costs, threshold, evaluate, tune
     "#);

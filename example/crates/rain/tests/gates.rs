@@ -72,8 +72,10 @@ fn value(report: &Value, gate: &str) -> f64 {
 }
 
 fn run(folder: &Path, command: &str) {
+    let reads_knobs = !command.starts_with("data ");
+    let small = &SMALL[..if reads_knobs { SMALL.len() } else { 0 }];
     let words = command.split(' ');
-    rain(folder).args(SMALL).args(words).assert().success();
+    rain(folder).args(small).args(words).assert().success();
 }
 
 #[test]

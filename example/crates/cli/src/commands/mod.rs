@@ -56,7 +56,16 @@ pub(crate) fn run<P: Project>(project: &P, matches: &ArgMatches) -> Outcome<Exit
     if let Some(data) = own {
         return done(project.run_data(data, &context));
     }
-    match parse::<Arguments>(matches)?.command {
+    let command = parse::<Arguments>(matches)?.command;
+    if !context.set.is_empty() && !command.reads_knobs() {
+        let names = std::iter::successors(matches.subcommand(), |(_, below)| below.subcommand());
+        let names: Vec<&str> = names.map(|(name, _)| name).collect();
+        return Err(Failure::user(anyhow::anyhow!(
+            "--set: `{}` reads no knob of params.yaml; what stages and reports read is the file: change it there",
+            names.join(" ")
+        )));
+    }
+    match command {
         Command::Data(command) => data::run(command, context),
         Command::Features(command) => features::run(project, command, context),
         Command::Train(arguments) => done(train::run(project, arguments, context)),
