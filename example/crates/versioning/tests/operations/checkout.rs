@@ -1,0 +1,206 @@
+//! The workspace becomes what is pinned, and nothing else is touched.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+
+use mlops_versioning::operations::checkout::{self, CheckoutOptions};
+use mlops_versioning::operations::diff;
+use mlops_versioning::{Checksum, HashKind, ObjectId, Repository, VersioningError, silent};
+
+use crate::place::{Place, git};
+
+#[test]
+fn a_checkout_removes_what_is_not_pinned_and_keeps_what_is_ignored() {
+    let place = Place::new();
+    place.write(".dvcignore", "*.tmp\n");
+    place.write("data/a", "1");
+    place.add(&["data"]).unwrap();
+    let pin = place.read("data.dvc");
+    place.write("data/b", "2");
+    place.write("data/sub/c", "3");
+    place.write("data/x.tmp", "mine");
+    place.add(&["data"]).unwrap();
+    place.write("data.dvc", &pin);
+    let changes = place.checkout(false).unwrap();
+    assert_eq!(changes.files, [0, 0, 2]);
+    assert!(place.has("data/a") && !place.has("data/b") && !place.has("data/sub"));
+    assert_eq!(place.read("data/x.tmp"), "mine");
+}
+
+#[test]
+fn a_changed_file_that_is_saved_nowhere_is_overwritten_only_by_force() {
+    let place = Place::new();
+    place.write("data/a", "1");
+    place.write("single", "1");
+    place.add(&["data", "single"]).unwrap();
+    place.write("data/a", "precious");
+    place.write("data/new", "precious too");
+    place.write("single", "as well");
+    let Err(VersioningError::Unsaved { paths }) = place.checkout(false) else {
+        panic!("nothing was refused");
+    };
+    assert_eq!(paths.len(), 3);
+    assert_eq!(place.read("data/a"), "precious");
+    assert_eq!(place.read("data/new"), "precious too");
+    place.checkout(true).unwrap();
+    assert_eq!(place.read("data/a"), "1");
+    assert!(!place.has("data/new"));
+    assert_eq!(place.read("single"), "1");
+}
+
+#[test]
+fn a_file_becomes_a_folder_and_a_folder_a_file() {
+    let place = Place::new();
+    place.write("thing", "file");
+    place.add(&["thing"]).unwrap();
+    let file = place.read("thing.dvc");
+    fs::remove_file(place.root.join("thing")).unwrap();
+    place.write("thing/a", "1");
+    fs::create_dir(place.root.join("thing/empty")).unwrap();
+    place.add(&["thing"]).unwrap();
+    let folder = place.read("thing.dvc");
+    place.write("thing.dvc", &file);
+    place.checkout(false).unwrap();
+    assert_eq!(place.read("thing"), "file");
+    place.write("thing.dvc", &folder);
+    place.checkout(false).unwrap();
+    assert_eq!(place.read("thing/a"), "1");
+    assert!(place.is_clean());
+}
+
+#[test]
+fn a_manifest_that_leads_out_is_refused_and_writes_nothing() {
+    let place = Place::new();
+    place.write("data/a", "1");
+    place.add(&["data"]).unwrap();
+    fs::remove_dir_all(place.root.join("data")).unwrap();
+    for path in [
+        "../evil",
+        "/tmp/evil",
+        "a/../../evil",
+        ".git/hooks/x",
+        "..\\\\evil",
+        "C:/evil",
+    ] {
+        let md5 = "c4ca4238a0b923820dcc509a6f75849b";
+        let text = format!(r#"[{{"md5": "{md5}", "relpath": "{path}"}}]"#);
+        let id = ObjectId {
+            kind: HashKind::Md5,
+            checksum: Checksum::of(text.as_bytes()),
+            dir: true,
+        };
+        let object = place.repository.cache().path(&id);
+        fs::create_dir_all(object.parent().unwrap()).unwrap();
+        fs::write(&object, text).unwrap();
+        place.write(
+            "data.dvc",
+            &format!("outs:\n- md5: {id}\n  hash: md5\n  path: data\n"),
+        );
+        let error = place.checkout(true).unwrap_err().to_string();
+        assert!(error.contains("inside"), "{path}: {error}");
+        assert!(!place.has("data") && !place.has("evil") && !place.has("../evil"));
+    }
+}
+
+#[test]
+fn nothing_is_written_through_a_link_out_of_the_repository() {
+    let outside = tempfile::tempdir().unwrap();
+    let place = Place::new();
+    place.write("data/sub/a", "1");
+    place.write("deep/er/single", "1");
+    place.add(&["data", "deep/er/single"]).unwrap();
+    fs::remove_dir_all(place.root.join("data/sub")).unwrap();
+    symlink(outside.path(), place.root.join("data/sub")).unwrap();
+    place.checkout(true).unwrap_err();
+    fs::remove_dir_all(place.root.join("data")).unwrap();
+    symlink(outside.path(), place.root.join("data")).unwrap();
+    place.checkout(true).unwrap_err();
+    fs::remove_file(place.root.join("data")).unwrap();
+    fs::rename(place.root.join("deep/er"), place.root.join("kept")).unwrap();
+    fs::remove_file(place.root.join("kept/single")).unwrap();
+    symlink(outside.path(), place.root.join("deep/er")).unwrap();
+    fs::copy(
+        place.root.join("kept/single.dvc"),
+        outside.path().join("single.dvc"),
+    )
+    .unwrap();
+    place.checkout(true).unwrap();
+    assert_eq!(
+        fs::read_dir(outside.path()).unwrap().count(),
+        1,
+        "only what was there"
+    );
+}
+
+#[test]
+fn links_are_of_the_configured_kind_and_never_share_what_may_be_executed() {
+    let mut place = Place::new();
+    place.write("data/a", "1");
+    place.write("data/zero", "");
+    place.write("tool", "run");
+    fs::set_permissions(place.root.join("tool"), fs::Permissions::from_mode(0o755)).unwrap();
+    place.set("cache", "type", "hardlink");
+    place.add(&["data", "tool"]).unwrap();
+    let inode = |path: &Path| fs::metadata(path).unwrap().ino();
+    assert_eq!(inode(&place.root.join("data/a")), inode(&place.object("1")));
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&place.object("run")), 0o444);
+    assert_eq!(mode(&place.root.join("tool")) & 0o100, 0o100);
+    fs::write(
+        place.root.join(".dvc/config"),
+        "[core]\n    no_scm = True\n[cache]\n    type = symlink\n",
+    )
+    .unwrap();
+    place.repository = Repository::open(&place.root).unwrap();
+    let options = CheckoutOptions {
+        relink: true,
+        ..CheckoutOptions::default()
+    };
+    checkout::checkout(&place.repository, &place.tracked(), true, options, &silent).unwrap();
+    assert_eq!(
+        fs::read_link(place.root.join("data/a")).unwrap(),
+        place.object("1")
+    );
+    assert!(place.is_clean());
+}
+
+#[test]
+fn a_diff_against_a_commit_tells_what_changed() {
+    let place = Place::with_git();
+    place.write("data/a", "1");
+    place.write("data/b", "2");
+    place.add(&["data"]).unwrap();
+    assert!(
+        diff::diff(&place.repository, "HEAD", None, &silent)
+            .unwrap()
+            .is_empty(),
+        "no commit yet"
+    );
+    git(&place.root, &["add", "."]);
+    git(&place.root, &["commit", "-qm", "1"]);
+    fs::rename(place.root.join("data/a"), place.root.join("data/c")).unwrap();
+    place.write("data/d", "4");
+    let found = diff::diff(&place.repository, "HEAD", None, &silent)
+        .unwrap()
+        .without_hashes();
+    assert_eq!(
+        serde_json::to_string(&found).unwrap(),
+        r#"{"added":[{"path":"data/d"}],"deleted":[],"modified":[{"path":"data/"}],"renamed":[{"path":{"old":"data/a","new":"data/c"}}],"not in cache":[]}"#
+    );
+    diff::diff(&place.repository, "no-such", None, &silent).unwrap_err();
+    diff::diff(&place.repository, "--output=/tmp/x", None, &silent).unwrap_err();
+}
+
+#[test]
+fn what_a_later_commit_forgot_is_taken_away_by_a_checkout_unless_it_changed() {
+    let place = Place::with_git();
+    place.write("a", "1");
+    place.write("b", "2");
+    place.add(&["a", "b"]).unwrap();
+    fs::remove_file(place.root.join("a.dvc")).unwrap();
+    fs::remove_file(place.root.join("b.dvc")).unwrap();
+    place.write("b", "changed, saved nowhere");
+    place.checkout(false).unwrap();
+    assert!(!place.has("a") && place.has("b"));
+}
