@@ -12,7 +12,8 @@ use crate::VersioningError;
 use crate::config::Config;
 use crate::hash::{self, Checksum, HashKind, ObjectId};
 use crate::manifest::Manifest;
-use crate::state::{self, Presence};
+use crate::presence::Presence;
+use crate::state;
 
 /// Objects that are whole and verified have this mode; DVC trusts it, and so do we.
 pub const PROTECTED: u32 = 0o444;

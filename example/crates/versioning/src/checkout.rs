@@ -10,9 +10,10 @@ use rayon::prelude::*;
 use crate::content::{Content, SINGLE};
 use crate::hash::{Checksum, HashKind, ObjectId};
 use crate::manifest::{Manifest, ManifestEntry};
+use crate::presence::Presence;
 use crate::progress::{Progress, Report};
 use crate::scan::{ScannedFile, scan};
-use crate::state::{self, Presence, StateTable};
+use crate::state::{self, StateTable};
 use crate::{Repository, VersioningError, path};
 
 /// So many files become durable together.

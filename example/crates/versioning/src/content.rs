@@ -11,9 +11,10 @@ use rayon::prelude::*;
 use crate::hash::{Checksum, HashKind, ObjectId};
 use crate::hashing::{Job, Purpose, to_store};
 use crate::manifest::{self, Manifest, ManifestEntry};
+use crate::presence::Presence;
 use crate::progress::Report;
 use crate::scan::{ScannedFile, scan};
-use crate::state::{self, Draft, Facts, Known, Presence, StateTable};
+use crate::state::{self, Draft, Facts, Known, StateTable};
 use crate::{Repository, Saved, VersioningError, path};
 
 /// The scope of files that are tracked one by one.

@@ -25,6 +25,7 @@ mod lock_file;
 mod manifest;
 pub mod operations;
 pub mod path;
+mod presence;
 mod progress;
 mod remote;
 mod repository;

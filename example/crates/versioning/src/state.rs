@@ -12,6 +12,7 @@ use mlops_store::disk::{self, Staged};
 
 use crate::VersioningError;
 use crate::hash::{Checksum, HashKind};
+use crate::presence::{FOLDERS, Presence};
 
 const MAGIC: &[u8; 8] = b"hashes 4";
 /// Magic, number of files.
@@ -106,48 +107,6 @@ pub struct Facts {
     pub id: Option<Checksum>,
     /// The state of the cache in which all its files were there.
     pub presence: Presence,
-}
-
-/// Folders of a cache: one for each first byte of a name.
-const FOLDERS: usize = 256;
-
-/// What the folders of a cache look like: of each a number that changes whenever an object comes or goes,
-/// or 0 where that isn't known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Presence(Box<[u64; FOLDERS]>);
-
-impl Default for Presence {
-    /// Nothing is known.
-    fn default() -> Presence {
-        Presence(Box::new([0; FOLDERS]))
-    }
-}
-
-impl Presence {
-    /// Of each folder by its number.
-    pub fn of(folder: impl Fn(u8) -> u64) -> Presence {
-        let mut presence = Presence::default();
-        for (number, place) in (0..=u8::MAX).zip(presence.0.iter_mut()) {
-            *place = folder(number);
-        }
-        presence
-    }
-
-    /// Whether an object's folder looks as it did when this was noted.
-    pub fn holds(&self, now: &Presence, checksum: &Checksum) -> bool {
-        let at = usize::from(checksum.0[0]);
-        self.0[at] != 0 && self.0[at] == now.0[at]
-    }
-
-    /// Whether something is known of an object's folder.
-    pub fn knows(&self, checksum: &Checksum) -> bool {
-        self.0[usize::from(checksum.0[0])] != 0
-    }
-
-    /// Forgets what is known of an object's folder.
-    pub fn forget(&mut self, checksum: &Checksum) {
-        self.0[usize::from(checksum.0[0])] = 0;
-    }
 }
 
 /// The hashes of a folder's files.
@@ -299,7 +258,7 @@ impl Draft {
     pub fn finish(mut self, facts: &Facts) -> Result<(), VersioningError> {
         let mut trailer = Vec::with_capacity(TRAILER + 8);
         trailer.extend_from_slice(&facts.id.map_or([0; 16], |id| id.0));
-        for folder in facts.presence.0.iter() {
+        for folder in facts.presence.folders() {
             trailer.extend_from_slice(&folder.to_le_bytes());
         }
         let sum = sum(self.sum, &trailer);
@@ -452,19 +411,6 @@ mod tests {
             ..signature(OLD)
         };
         assert_eq!(table.checksum("a", &other, &mut 0), None);
-    }
-
-    #[test]
-    fn a_folder_of_the_cache_that_is_not_known_holds_nothing() {
-        let object = Checksum([3; 16]);
-        let known = facts().presence;
-        assert!(known.holds(&known, &object));
-        assert!(!known.holds(&Presence::default(), &object));
-        assert!(!Presence::default().holds(&Presence::default(), &object));
-        let mut less = known.clone();
-        less.forget(&object);
-        assert!(!less.holds(&known, &object) && !less.knows(&object));
-        assert!(less.holds(&known, &Checksum([4; 16])));
     }
 
     #[test]
