@@ -374,7 +374,7 @@ fn into_cache(cache: &Cache, path: &Path) -> &'static [Link] {
 fn shares_blocks(cache: &Cache, folder: &Path) -> bool {
     match cache.links().first() {
         Some(Link::Hard) => true,
-        _ => crate::checkout::may_reflink(folder),
+        _ => crate::plan::may_reflink(folder),
     }
 }
 

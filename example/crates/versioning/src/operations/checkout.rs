@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use mlops_store::disk;
 
 use super::known_outs;
-use crate::checkout::{Plan, Target};
 use crate::hash::{HashKind, ObjectId};
 use crate::lock::PathLock;
 use crate::manifest::{Manifest, ManifestEntry};
+use crate::plan::{Plan, Target};
 use crate::progress::Report;
 use crate::tracked::Tracked;
 use crate::{Repository, VersioningError};
