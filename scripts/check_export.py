@@ -33,7 +33,7 @@ CASES = {
 
 def rain(folder, *arguments, settings=()):
     words = ["rain", *arguments]
-    for setting in [*SMALL, *settings]:
+    for setting in settings:
         words += ["--set", setting]
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
     if done.returncode != 0:
@@ -128,6 +128,7 @@ def main():
     rain(folder, "data", "generate", "--days", "800", "--stations", "6", "--out", "data/weatherAUS.csv")
     for name, settings in CASES.items():
         out = folder / name.replace(", ", "_")
+        settings = [*SMALL, *settings]
         rain(folder, "features", "build", settings=settings)
         rain(folder, "train", "--out", str(out.relative_to(folder) / "model.bin"), settings=settings)
         for form in ["json", "onnx"]:
