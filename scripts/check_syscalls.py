@@ -6,7 +6,7 @@ usage: check_syscalls.py FOLDER     (needs git, strace, and a `rain` built with 
 Each command that writes runs in a scratch repository. Of its own system calls (not those of Git, nor of a
 stage's commands) this must hold:
 
-- Whatever changes a file or folder is done between two crash points, which are passed in `store::disk`
+- Whatever changes a file or folder is done between two crash points, which are passed in `mlops_disk`
   only: the crash matrix kills there, so nothing escapes it. (The log of a stage is no data.)
 - It changes what the command is there to change, and nothing else.
 - What takes a name was flushed before (fsync; syncfs for many at once) and not written to since.

@@ -1,6 +1,7 @@
 use std::process::ExitCode;
 
 use mlops_data::DataError;
+use mlops_disk::DiskError;
 use mlops_features::FeatureError;
 use mlops_features::offline::OfflineError;
 use mlops_features::online::OnlineError;
@@ -87,7 +88,7 @@ impl From<ServingError> for Failure {
     fn from(error: ServingError) -> Self {
         let code = match &error {
             ServingError::Io { source, .. } | ServingError::Log { source, .. } => code_of(source),
-            ServingError::Store(store) if !store.is_users_turn() => 1,
+            ServingError::Store(store) if !store.is_user_error() => 1,
             _ => 2,
         };
         Failure {
@@ -105,7 +106,7 @@ impl From<FeatureError> for Failure {
 
 impl From<OfflineError> for Failure {
     fn from(error: OfflineError) -> Self {
-        let code = if error.is_users_turn() { 2 } else { 1 };
+        let code = if error.is_user_error() { 2 } else { 1 };
         Failure {
             code,
             error: error.into(),
@@ -115,7 +116,7 @@ impl From<OfflineError> for Failure {
 
 impl From<OnlineError> for Failure {
     fn from(error: OnlineError) -> Self {
-        let code = if error.is_users_turn() { 2 } else { 1 };
+        let code = if error.is_user_error() { 2 } else { 1 };
         Failure {
             code,
             error: error.into(),
@@ -137,7 +138,17 @@ impl From<MonitoringError> for Failure {
 
 impl From<VersioningError> for Failure {
     fn from(error: VersioningError) -> Self {
-        let code = if error.is_users_turn() { 2 } else { 1 };
+        let code = if error.is_user_error() { 2 } else { 1 };
+        Failure {
+            code,
+            error: error.into(),
+        }
+    }
+}
+
+impl From<DiskError> for Failure {
+    fn from(error: DiskError) -> Self {
+        let code = if error.is_user_error() { 2 } else { 1 };
         Failure {
             code,
             error: error.into(),
@@ -153,7 +164,7 @@ impl From<StoreError> for Failure {
 
 impl From<PipelineError> for Failure {
     fn from(error: PipelineError) -> Self {
-        let code = if error.is_users_turn() { 2 } else { 1 };
+        let code = if error.is_user_error() { 2 } else { 1 };
         Failure {
             code,
             error: error.into(),

@@ -14,6 +14,10 @@ pub enum DataError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A file can't be written.
+    #[cfg(feature = "tables")]
+    #[error(transparent)]
+    Disk(#[from] mlops_disk::DiskError),
     /// The contract cannot be read or contradicts itself.
     #[error("{path}: {message}", path = path.display())]
     Contract {
@@ -131,3 +135,12 @@ fn list(path: &Path, unit: &str, problems: &[Problem], count: usize, advice: &st
 
 /// A result whose error is a [`DataError`].
 pub type Result<T, E = DataError> = std::result::Result<T, E>;
+
+/// What the operating system said of a file.
+#[cfg(feature = "tables")]
+pub(crate) fn io(path: &Path, source: std::io::Error) -> DataError {
+    DataError::Io {
+        path: path.into(),
+        source,
+    }
+}

@@ -122,7 +122,7 @@ pub fn fetch(
             "gave a table with MD5 {found}, expected is {expected}: it was changed, there or on the way; nothing was kept"
         )));
     }
-    arrived.staged.publish()?;
+    arrived.staged.finish(destination)?;
     Ok(Fetched {
         table: arrived.imported,
         downloaded,

@@ -9,13 +9,11 @@ use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 use zip::ZipArchive;
 
-use crate::{
-    DataError, Result,
-    tables::{
-        hexadecimal,
-        staged::{Staged, io as io_error},
-    },
-};
+use mlops_disk::Staged;
+
+use crate::error::io as io_error;
+use crate::tables::hexadecimal;
+use crate::{DataError, Result};
 
 /// What was brought in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +62,7 @@ pub fn import(file: &Path, destination: &Path, expected_md5: Option<&str>) -> Re
         unpacked_at_most: UNPACKED_AT_MOST,
     }
     .receive(&mut source, destination, expected_md5)?;
-    arrived.staged.publish()?;
+    arrived.staged.finish(destination)?;
     Ok(arrived.imported)
 }
 
@@ -123,7 +121,7 @@ impl Arrival<'_> {
         beginning.read_to_end(&mut head).map_err(self.unreadable)?;
         source.seek(SeekFrom::Start(0)).map_err(self.unreadable)?;
 
-        let staged = Staged::new(destination)?;
+        let staged = Staged::beside(destination)?;
         let (bytes, md5, entry) = match Content::of(&head) {
             Content::Empty => return Err((self.complain)("is empty".into())),
             Content::Page => {
@@ -212,7 +210,7 @@ impl Arrival<'_> {
         destination: &Path,
         at_most: u64,
     ) -> Result<(u64, String)> {
-        let mut target = staged.handle()?;
+        let mut target = staged.try_clone()?;
         let mut hash = Md5::new();
         let mut buffer = vec![0; 1 << 18];
         let mut bytes = 0;

@@ -349,7 +349,7 @@ fn what_cannot_be_written_is_named() {
     ];
     insta::assert_snapshot!(all.join("\n"), @r#"
     folder/t.txt: the name must end in .csv or .parquet, to say how to write it
-    folder/none/t.csv: cannot be written: there is no folder folder/none; make it first
+    folder/none: could not write a file there: there is no such folder. Create it first
     folder/t.csv: cannot be written: row 2, column "Price" is infinite
     folder/t.csv, line 4, column Day: the date isn't in the years 0 to 9999
     Nothing was written.

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use mlops_disk::DiskError;
 use mlops_store::StoreError;
 use mlops_versioning::{VersioningError, screen};
 
@@ -125,7 +126,7 @@ impl PipelineError {
         path: impl Into<PathBuf>,
     ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
-        move |source| StoreError::io(doing, &path, source).into()
+        move |source| DiskError::io(doing, &path, source).into()
     }
 
     pub(crate) fn file(
@@ -144,12 +145,18 @@ impl PipelineError {
 
     /// Whether the user must change something (else the run itself failed).
     #[must_use]
-    pub fn is_users_turn(&self) -> bool {
+    pub fn is_user_error(&self) -> bool {
         match self {
-            Self::Versioning(error) => error.is_users_turn(),
+            Self::Versioning(error) => error.is_user_error(),
             Self::Failed(_) | Self::SeveralFailed { .. } | Self::Interrupted { .. } => false,
             _ => true,
         }
+    }
+}
+
+impl From<DiskError> for PipelineError {
+    fn from(error: DiskError) -> Self {
+        Self::Versioning(error.into())
     }
 }
 

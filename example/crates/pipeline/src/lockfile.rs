@@ -5,7 +5,7 @@ mod stage;
 use std::collections::HashMap;
 use std::path::Path;
 
-use mlops_store::disk;
+use mlops_disk as disk;
 use mlops_versioning::yaml::{self, Map, Node, Value};
 
 use crate::error::{PipelineError, Result};

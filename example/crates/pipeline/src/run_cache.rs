@@ -5,7 +5,7 @@ mod transfer;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use mlops_store::disk;
+use mlops_disk as disk;
 use mlops_versioning::yaml::{self, Map, Node, Value};
 use sha2::{Digest, Sha256};
 

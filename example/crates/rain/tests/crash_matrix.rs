@@ -1,7 +1,7 @@
 //! Pulls the plug at every step of every command that writes, and looks at what is left.
 //!
 //! A debug build passes a crash point before and after each step it takes on the disk
-//! (`mlops_store::crash`). A command is run once to count its points; then, for each point, in a fresh
+//! (`mlops_disk::crash`). A command is run once to count its points; then, for each point, in a fresh
 //! copy of the folder, it is killed there (SIGKILL) and run again. A seventh of the points is tried
 //! unless `CRASH_MATRIX=full`.
 

@@ -1,7 +1,6 @@
 //! What can go wrong, and what to do about it.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use mlops_disk::DiskError;
 
 /// The result of everything in this crate.
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -9,102 +8,9 @@ pub type StoreResult<T> = Result<T, StoreError>;
 /// Why something could not be read or written. Each names the place and says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// No space left, or the quota is used up.
-    #[error(
-        "{}: could not {doing}: the disk is full. Free some space (`rain gc` removes what nothing refers to) and run the same command again",
-        path.display()
-    )]
-    DiskFull {
-        /// What was being done, as a verb.
-        doing: &'static str,
-        /// Where.
-        path: PathBuf,
-        /// The system's own words.
-        source: io::Error,
-    },
-    /// The file system is mounted read-only.
-    #[error(
-        "{}: could not {doing}: the file system is read-only. Mount it writable, or choose another place",
-        path.display()
-    )]
-    ReadOnly {
-        /// What was being done, as a verb.
-        doing: &'static str,
-        /// Where.
-        path: PathBuf,
-        /// The system's own words.
-        source: io::Error,
-    },
-    /// The user may not do this.
-    #[error(
-        "{}: could not {doing}: permission denied. Check the owner and the mode of the file and of its folder",
-        path.display()
-    )]
-    Denied {
-        /// What was being done, as a verb.
-        doing: &'static str,
-        /// Where.
-        path: PathBuf,
-        /// The system's own words.
-        source: io::Error,
-    },
-    /// A file or folder isn't there.
-    #[error("{}: could not {doing}: it doesn't exist", path.display())]
-    Missing {
-        /// What was being done, as a verb.
-        doing: &'static str,
-        /// Where.
-        path: PathBuf,
-        /// The system's own words.
-        source: io::Error,
-    },
-    /// Something is there already.
-    #[error("{}: could not {doing}: something is there already. Move it away first", path.display())]
-    InTheWay {
-        /// What was being done, as a verb.
-        doing: &'static str,
-        /// Where.
-        path: PathBuf,
-        /// The system's own words.
-        source: io::Error,
-    },
-    /// A folder was needed and a file is there, or the other way round.
-    #[error(
-        "{}: could not {doing}: a file stands where a folder is needed, or a folder where a file is. Move it away first",
-        path.display()
-    )]
-    WrongKind {
-        /// What was being done, as a verb.
-        doing: &'static str,
-        /// Where.
-        path: PathBuf,
-        /// The system's own words.
-        source: io::Error,
-    },
-    /// The file system can't do this here: no reflinks, no links across devices, too many links.
-    #[error(
-        "{}: could not {doing}: this file system can't do that here ({source}). Choose another link type (reflink, hardlink, symlink, copy)",
-        path.display()
-    )]
-    Unsupported {
-        /// What was being done, as a verb.
-        doing: &'static str,
-        /// Where.
-        path: PathBuf,
-        /// The system's own words.
-        source: io::Error,
-    },
-    /// Any other failure of the file system.
-    #[error("{}: could not {doing}: {source}", path.display())]
-    Io {
-        /// What was being done, as a verb.
-        doing: &'static str,
-        /// Where.
-        path: PathBuf,
-        /// The system's own words.
-        source: io::Error,
-    },
-
+    /// A file or folder of this machine.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
     /// A URL that no bucket can be made of.
     #[error(
         "'{url}' is no place for a bucket: {why}. Write a folder, file:///folder, or s3://bucket/prefix"
@@ -228,74 +134,19 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Names the place and the action of a failure of the file system.
-    pub fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
-        use io::ErrorKind as K;
-        let path = path.to_path_buf();
-        match source.kind() {
-            K::StorageFull | K::QuotaExceeded | K::FileTooLarge => Self::DiskFull {
-                doing,
-                path,
-                source,
-            },
-            K::ReadOnlyFilesystem => Self::ReadOnly {
-                doing,
-                path,
-                source,
-            },
-            K::PermissionDenied => Self::Denied {
-                doing,
-                path,
-                source,
-            },
-            K::NotFound => Self::Missing {
-                doing,
-                path,
-                source,
-            },
-            K::AlreadyExists | K::DirectoryNotEmpty => Self::InTheWay {
-                doing,
-                path,
-                source,
-            },
-            K::NotADirectory | K::IsADirectory => Self::WrongKind {
-                doing,
-                path,
-                source,
-            },
-            K::Unsupported | K::CrossesDevices | K::TooManyLinks => Self::Unsupported {
-                doing,
-                path,
-                source,
-            },
-            _ => Self::Io {
-                doing,
-                path,
-                source,
-            },
-        }
-    }
-
     /// Whether the user must change something before the same call can succeed (else the run itself failed:
     /// a full disk, a server that doesn't answer).
-    pub fn is_users_turn(&self) -> bool {
+    pub fn is_user_error(&self) -> bool {
         match self {
-            Self::ReadOnly { .. }
-            | Self::Denied { .. }
-            | Self::Missing { .. }
-            | Self::InTheWay { .. }
-            | Self::WrongKind { .. }
-            | Self::Unsupported { .. }
-            | Self::Url { .. }
+            Self::Disk(error) => error.is_user_error(),
+            Self::Url { .. }
             | Self::Setting { .. }
             | Self::NotBuiltIn { .. }
             | Self::Key { .. }
             | Self::NoBucket { .. }
             | Self::NoCredentials { .. }
             | Self::Refused { .. } => true,
-            Self::DiskFull { .. }
-            | Self::Io { .. }
-            | Self::NoObject { .. }
+            Self::NoObject { .. }
             | Self::Unreachable { .. }
             | Self::Busy { .. }
             | Self::Changed { .. }
@@ -306,6 +157,10 @@ impl StoreError {
 
     /// Whether what was asked for isn't there (a file or an object).
     pub fn is_missing(&self) -> bool {
-        matches!(self, Self::Missing { .. } | Self::NoObject { .. })
+        match self {
+            Self::Disk(error) => error.is_missing(),
+            Self::NoObject { .. } => true,
+            _ => false,
+        }
     }
 }

@@ -1,15 +1,13 @@
-//! The bucket: a URL becomes an object store; atomic writes, create-only records, retries.
+//! The bucket: a URL becomes an object store; create-only records, retries, resumable downloads.
 //!
-//! - [`disk`] is the one module through which the toolkit writes to the local file system. What it
-//!   has returned from is on the disk; what it was killed in has left the old content or the new one.
-//! - [`Bucket`] is the same for a place named by a URL: a folder, `s3://bucket/prefix`, or memory.
-//!   It is asynchronous; [`Runtime`] is for callers that are not.
+//! - [`Bucket`] is a place named by a URL: a folder, `s3://bucket/prefix`, or memory. What it has returned from is
+//!   stored; what it was killed in has left the old content or the new one. It is asynchronous; [`Runtime`] is for
+//!   callers that are not.
 //! - [`StoreError`] says what failed, where, and what to do about it.
-//! - [`crash`] and `faults` (with debug assertions only) break all of this on purpose, for tests.
+//! - [`mlops_disk`] writes what lies in folders. `faults` (with debug assertions only) breaks all of this on
+//!   purpose, for tests.
 
 mod bucket;
-pub mod crash;
-pub mod disk;
 mod error;
 #[cfg(debug_assertions)]
 pub mod faults;
@@ -20,8 +18,9 @@ mod retry;
 mod runtime;
 mod settings;
 
-pub use bucket::{Bucket, Created, Entry, Listing, Meta, Sent};
+pub use bucket::{Bucket, Entry, Listing, Meta, Sent};
 pub use error::{StoreError, StoreResult};
+pub use mlops_disk::Created;
 pub use retry::Retry;
 pub use runtime::{DEFAULT_JOBS, Runtime, for_each_bounded};
 pub use settings::Settings;

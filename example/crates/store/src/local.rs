@@ -1,4 +1,4 @@
-//! A folder as an object store: everything is written through [`crate::disk`].
+//! A folder as an object store: everything is written through [`mlops_disk`].
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,8 +15,9 @@ use object_store::{
     PutResult, Result,
 };
 
-use crate::disk::{self, Staged};
-use crate::{Created, StoreError, StoreResult};
+use mlops_disk::{Created, DiskError, DiskResult, Staged};
+
+use crate::StoreError;
 
 const NAME: &str = "folder";
 
@@ -30,9 +31,9 @@ pub(crate) struct Folder {
 
 impl Folder {
     /// The folder is created with its first object.
-    pub(crate) fn new(root: &FsPath) -> StoreResult<Self> {
+    pub(crate) fn new(root: &FsPath) -> DiskResult<Self> {
         let root =
-            std::path::absolute(root).map_err(|source| StoreError::io("find", root, source))?;
+            std::path::absolute(root).map_err(|source| DiskError::io("find", root, source))?;
         Ok(Self { root })
     }
 
@@ -50,7 +51,7 @@ impl Folder {
 /// Failures of the disk keep their own words on the way through object_store's errors.
 fn wrap(location: &Path, error: StoreError) -> Error {
     match error {
-        error @ StoreError::Missing { .. } => Error::NotFound {
+        error if error.is_missing() => Error::NotFound {
             path: location.to_string(),
             source: error.into(),
         },
@@ -63,17 +64,17 @@ fn wrap(location: &Path, error: StoreError) -> Error {
 
 async fn off_thread<T: Send + 'static>(
     location: &Path,
-    act: impl FnOnce() -> StoreResult<T> + Send + 'static,
+    act: impl FnOnce() -> DiskResult<T> + Send + 'static,
 ) -> Result<T> {
     crate::runtime::blocking(act)
         .await
         .map_err(|error| wrap(location, error))
 }
 
-fn stage(dest: &FsPath, payload: &PutPayload) -> StoreResult<Staged> {
+fn stage(dest: &FsPath, payload: &PutPayload) -> DiskResult<Staged> {
     let folder = dest.parent().unwrap_or(dest);
     if !folder.is_dir() {
-        disk::create_dir_all(folder)?;
+        mlops_disk::create_dir_all(folder)?;
     }
     let mut staged = Staged::beside(dest)?;
     for part in payload {
@@ -82,19 +83,19 @@ fn stage(dest: &FsPath, payload: &PutPayload) -> StoreResult<Staged> {
     Ok(staged)
 }
 
-fn open(place: &FsPath) -> StoreResult<(File, Metadata)> {
+fn open(place: &FsPath) -> DiskResult<(File, Metadata)> {
     let opened = File::open(place).and_then(|file| Ok((file.metadata()?, file)));
     match opened {
         Ok((meta, file)) if meta.is_file() => Ok((file, meta)),
         Ok(_) => Err(missing(place)),
         // Below a file there is nothing, as there is nothing below an object.
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(missing(place)),
-        Err(error) => Err(StoreError::io("read", place, error)),
+        Err(error) => Err(DiskError::io("read", place, error)),
     }
 }
 
-fn missing(place: &FsPath) -> StoreError {
-    StoreError::io("read", place, io::ErrorKind::NotFound.into())
+fn missing(place: &FsPath) -> DiskError {
+    DiskError::io("read", place, io::ErrorKind::NotFound.into())
 }
 
 fn describe(location: Path, meta: &Metadata) -> ObjectMeta {
@@ -121,12 +122,12 @@ struct Children {
     folders: Vec<Path>,
 }
 
-fn children(place: &FsPath, location: &Path) -> StoreResult<Children> {
+fn children(place: &FsPath, location: &Path) -> DiskResult<Children> {
     let mut found = Children {
         files: Vec::new(),
         folders: Vec::new(),
     };
-    let failed = |source| StoreError::io("list", place, source);
+    let failed = |source| DiskError::io("list", place, source);
     let entries = match fs::read_dir(place) {
         Ok(entries) => entries,
         Err(gone)
@@ -148,7 +149,7 @@ fn children(place: &FsPath, location: &Path) -> StoreResult<Children> {
             } else {
                 format!("{location}/{name}")
             };
-            (!disk::is_temp(name)).then(|| Path::parse(child).ok())?
+            (!mlops_disk::is_temp(name)).then(|| Path::parse(child).ok())?
         }) else {
             continue;
         };
@@ -246,7 +247,7 @@ impl ObjectStore for Folder {
                 async move {
                     let location = location?;
                     let place = folder.place(&location);
-                    off_thread(&location, move || disk::remove_file(&place)).await?;
+                    off_thread(&location, move || mlops_disk::remove_file(&place)).await?;
                     Ok(location)
                 }
             })
@@ -299,7 +300,7 @@ impl ObjectStore for Folder {
             let (mut file, _) = open(&source)?;
             let mut staged = stage(&dest, &PutPayload::new())?;
             io::copy(&mut file, &mut staged)
-                .map_err(|error| StoreError::io("copy", &dest, error))?;
+                .map_err(|error| DiskError::io("copy", &dest, error))?;
             match options.mode {
                 CopyMode::Overwrite => staged.finish(&dest).map(|()| Created::Yes),
                 CopyMode::Create => staged.finish_new(&dest),

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
+use mlops_disk::DiskError;
+
 use crate::{StoreError, StoreResult};
 
 /// The keys of one profile.
@@ -12,7 +14,7 @@ pub(crate) type Profile = HashMap<String, String>;
 /// Reads the section of a profile; empty if the file or the section isn't there.
 ///
 /// # Errors
-/// [`StoreError::Io`] and its like if the file can't be read, [`StoreError::Setting`] if it isn't text of
+/// [`StoreError::Disk`] if the file can't be read, [`StoreError::Setting`] if it isn't text of
 /// that form.
 pub(crate) fn read(path: &Path, profile: &str) -> StoreResult<Profile> {
     match fs::read_to_string(path) {
@@ -28,7 +30,7 @@ pub(crate) fn read(path: &Path, profile: &str) -> StoreResult<Profile> {
         {
             Ok(Profile::new())
         }
-        Err(error) => Err(StoreError::io("read", path, error)),
+        Err(error) => Err(DiskError::io("read", path, error).into()),
     }
 }
 

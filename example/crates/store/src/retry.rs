@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use object_store::Error;
 
-use crate::crash;
+use mlops_disk::crash;
 
 /// How often and how patiently a failed call is repeated.
 ///

@@ -66,12 +66,16 @@ where
 }
 
 /// Runs what waits for a disk on a thread that may wait.
-pub(crate) async fn blocking<T: Send + 'static>(
-    act: impl FnOnce() -> StoreResult<T> + Send + 'static,
-) -> StoreResult<T> {
-    tokio::task::spawn_blocking(act)
-        .await
-        .map_err(|error| StoreError::Runtime {
-            said: error.to_string(),
-        })?
+pub(crate) async fn blocking<T, E>(
+    act: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> StoreResult<T>
+where
+    T: Send + 'static,
+    E: Into<StoreError> + Send + 'static,
+{
+    let done = tokio::task::spawn_blocking(act).await;
+    done.map_err(|error| StoreError::Runtime {
+        said: error.to_string(),
+    })?
+    .map_err(Into::into)
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
-use mlops_store::disk::{self, Batch, Existing, Link, Staged};
+use mlops_disk::{self as disk, Batch, Existing, Link, Staged};
 use mlops_store::{Bucket, Runtime, Settings};
 
 /// What the child does, in a folder.

@@ -5,7 +5,7 @@ use std::fs::{File, Metadata};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use mlops_store::disk::{self, Batch, Existing, Link, Staged};
+use mlops_disk::{self as disk, Batch, Existing, Link, Staged};
 use rayon::prelude::*;
 
 use crate::VersioningError;

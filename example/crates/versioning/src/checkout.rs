@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use mlops_store::disk::{self, Batch, Existing, Link};
+use mlops_disk::{self as disk, Batch, Existing, Link};
 use rayon::prelude::*;
 
 use crate::content::{Content, SINGLE};

@@ -5,7 +5,7 @@ use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use mlops_store::disk::Batch;
+use mlops_disk::Batch;
 use rayon::prelude::*;
 
 use crate::hash::{Checksum, HashKind, ObjectId};

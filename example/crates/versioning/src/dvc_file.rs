@@ -4,7 +4,7 @@ mod comments;
 
 use std::path::{Path, PathBuf};
 
-use mlops_store::disk;
+use mlops_disk as disk;
 
 use crate::VersioningError;
 use crate::hash::{HashKind, ObjectId};

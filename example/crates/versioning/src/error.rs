@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use mlops_disk::DiskError;
 use mlops_store::StoreError;
 
 /// What can go wrong with versioned data.
@@ -8,7 +9,10 @@ use mlops_store::StoreError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VersioningError {
-    /// A disk or a bucket refused.
+    /// A disk refused.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// A bucket refused.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A file of ours, or of DVC's, doesn't say what it must.
@@ -114,7 +118,7 @@ impl VersioningError {
     /// What the system said when a file or folder was to be read.
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> VersioningError {
         let path = path.into();
-        move |source| StoreError::io("read", &path, source).into()
+        move |source| DiskError::io("read", &path, source).into()
     }
 
     pub(crate) fn file(path: &Path, line: Option<usize>, message: impl Into<String>) -> Self {
@@ -133,9 +137,10 @@ impl VersioningError {
     }
 
     /// Whether the user must change something (else the run itself failed).
-    pub fn is_users_turn(&self) -> bool {
+    pub fn is_user_error(&self) -> bool {
         match self {
-            VersioningError::Store(error) => error.is_users_turn(),
+            VersioningError::Disk(error) => error.is_user_error(),
+            VersioningError::Store(error) => error.is_user_error(),
             VersioningError::Transfer { .. }
             | VersioningError::Corrupt { .. }
             | VersioningError::ChangedMeanwhile { .. }

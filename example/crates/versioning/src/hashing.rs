@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError, mpsc};
 
-use mlops_store::disk::{Batch, Existing, Link, Staged};
+use mlops_disk::{Batch, Existing, Link, Staged};
 use rayon::prelude::*;
 
 use crate::VersioningError;

@@ -2,7 +2,7 @@
 //!
 //! A [`Repository`] is a folder with `.dvc` in it. [`Repository::store`] puts what lies at a path into its
 //! [`Cache`] and names it, [`Repository::apply`] brings it back; [`operations`] are the commands made of these.
-//! All that is written goes through [`mlops_store::disk`], so that a power cut leaves the old or the new.
+//! All that is written goes through [`mlops_disk`], so that a power cut leaves the old or the new.
 //!
 //! Paths in a file may be somebody else's: they are checked by [`path`] before anything is touched.
 //!

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mlops_store::disk;
+use mlops_disk as disk;
 use serde::{Deserialize, Serialize};
 
 use crate::VersioningError;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use mlops_store::disk::Link;
+use mlops_disk::Link;
 
 use crate::content::Content;
 use crate::hash::{Checksum, ObjectId};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use mlops_store::disk;
+use mlops_disk as disk;
 
 use crate::cache::Cache;
 use crate::config::Config;

@@ -87,7 +87,7 @@ fn scan_folder(
         }
         let name = name_text(&name, folder)?;
         // What a checkout was killed in the middle of is nobody's data; `gc` removes it.
-        if mlops_store::disk::is_temp(name) {
+        if mlops_disk::is_temp(name) {
             continue;
         }
         if kind.is_dir() {

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use mlops_store::disk::{self, Staged};
+use mlops_disk::{self as disk, Staged};
 
 use crate::VersioningError;
 use crate::hash::{Checksum, HashKind};

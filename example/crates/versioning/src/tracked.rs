@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use mlops_store::disk;
+use mlops_disk as disk;
 use rayon::prelude::*;
 
 use crate::dvc_file::{DvcFile, OutEntry};

@@ -142,7 +142,7 @@ fn a_cache_that_cannot_be_listed_is_neither_sound_nor_garbage() {
     ];
     for error in errors {
         let error = error.unwrap();
-        assert!(error.is_users_turn());
+        assert!(error.is_user_error());
         let error = error.to_string();
         assert!(error.contains(&odd.display().to_string()), "{error}");
     }

@@ -27,9 +27,9 @@ use anyhow::Context as _;
 use clap::{ArgMatches, CommandFactory};
 use mlops_data::calendar::{self, Day};
 use mlops_data::{Contract, Table, Values, json, tables};
+use mlops_disk as disk;
 use mlops_learning::{Model, model_file};
 use mlops_serving::ServingError;
-use mlops_store::disk;
 
 use crate::arguments::{Arguments, Command};
 use crate::output::print;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use object_store::ObjectMeta;
 use serde::{Deserialize, Serialize};
 
-use crate::{DataError, Result, tables::staged::io as io_error};
+use crate::{DataError, Result, error::io as io_error};
 
 /// What tells one version of a file on a server from another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,10 +13,12 @@ use polars_parquet::read::{
 };
 use rayon::prelude::*;
 
+use mlops_disk::Staged;
+
+use crate::error::io;
 use crate::{DataError, Result, Table};
 
 use super::parquet::{damaged, ends_as_it_begins, guarded, is_consistent, readable};
-use super::staged::{Staged, io};
 use super::{columns, csv, instants, load, writer};
 
 /// A Parquet file of which single row groups and columns are read: no more of it is in memory than was
@@ -260,11 +262,11 @@ pub fn write(path: &Path, frame: &DataFrame) -> Result<()> {
     {
         return writer::write(path, &instants::as_table(path, frame)?);
     }
-    let staged = Staged::new(path)?;
-    let mut file = std::io::BufWriter::with_capacity(1 << 18, staged.handle()?);
+    let staged = Staged::beside(path)?;
+    let mut file = std::io::BufWriter::with_capacity(1 << 18, staged.try_clone()?);
     write_parquet(&mut file, frame).map_err(|error| unwritable(path, &error))?;
     file.flush().map_err(|source| io(path, source))?;
-    staged.publish()
+    Ok(staged.finish(path)?)
 }
 
 /// Writes a frame as Parquet; the same frame gives the same bytes.

@@ -18,7 +18,6 @@ mod parts;
 mod recent;
 mod scan;
 mod source;
-pub(crate) mod staged;
 mod text;
 mod words;
 mod writer;
@@ -163,7 +162,7 @@ pub fn read_any(path: &Path) -> Result<Table> {
 }
 
 fn load(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|source| staged::io(path, source))
+    std::fs::read(path).map_err(|source| crate::error::io(path, source))
 }
 
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {

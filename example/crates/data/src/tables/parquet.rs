@@ -14,8 +14,8 @@ use crate::{Column, DataError, Problem, Result, Table, Values};
 
 use super::columns::{self, REFUSED_DAY};
 use super::header::plan;
-use super::staged::io;
 use super::{Found, PARQUET_MAGIC, ReadOptions};
+use crate::error::io;
 
 pub(super) fn read(
     path: &Path,

@@ -9,9 +9,9 @@ use crate::{Contract, DataError, Result, Table};
 
 use super::frames::ParquetFile;
 use super::header::plan;
-use super::staged::io;
 use super::{PARQUET_MAGIC, ReadOptions, csv, parquet, read};
 use crate::contract::ColumnRule;
+use crate::error::io;
 
 /// Whether to go on to the next part.
 pub(super) type Step = ControlFlow<()>;

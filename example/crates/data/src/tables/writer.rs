@@ -15,9 +15,11 @@ use polars_parquet::write::{
 
 use rayon::prelude::*;
 
+use mlops_disk::Staged;
+
+use crate::error::io;
 use crate::{DataError, Result, Table, Values};
 
-use super::staged::{Staged, io};
 use super::{Format, frames::frame, text};
 
 /// Rows of a Parquet row group: batches are cut and joined to it, so that the
@@ -90,7 +92,7 @@ impl TableWriter {
         Ok(TableWriter {
             path: path.into(),
             format,
-            staged: Staged::new(path)?,
+            staged: Staged::beside(path)?,
             output: None,
             rows: 0,
         })
@@ -165,12 +167,12 @@ impl TableWriter {
                 file.finish().map_err(|e| self.polars(&e))?;
             }
         }
-        self.staged.publish()
+        Ok(self.staged.finish(&self.path)?)
     }
 
     fn begin(&self, batch: &Table) -> Result<Output> {
         let shape = shape_of(batch);
-        let mut file = BufWriter::with_capacity(1 << 18, self.staged.handle()?);
+        let mut file = BufWriter::with_capacity(1 << 18, self.staged.try_clone()?);
         match self.format {
             Format::Csv => {
                 let header = text::header(&self.path, batch)?;

@@ -148,7 +148,7 @@ pub enum OfflineError {
 
 impl OfflineError {
     /// Whether the user has to change something, or the run failed.
-    pub fn is_users_turn(&self) -> bool {
+    pub fn is_user_error(&self) -> bool {
         match self {
             OfflineError::Data(DataError::Io { source, .. }) => matches!(
                 source.kind(),

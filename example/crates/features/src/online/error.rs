@@ -119,7 +119,7 @@ pub enum OnlineError {
 
 impl OnlineError {
     /// Whether the user must change something, rather than that the run failed.
-    pub fn is_users_turn(&self) -> bool {
+    pub fn is_user_error(&self) -> bool {
         use OnlineError::{File, Refused, SourceFailed};
         !matches!(self, File { .. } | Refused { .. } | SourceFailed { .. })
     }

@@ -136,7 +136,7 @@ fn a_table_in_a_bucket_of_its_own_is_guarded() {
         .unwrap();
     let without = definitions("a", None);
     let refused = records.apply(&without, &Uses::default()).unwrap_err();
-    assert!(refused.is_users_turn());
+    assert!(refused.is_user_error());
     insta::assert_snapshot!(refused, @r#"table "repairs" would be out of reach, and memory://applied-tables has 1 rows of it: declare it again; or let go of it with `--allow repairs`"#);
     assert_eq!(records.applied().unwrap().unwrap().0, 1);
     let uses = Uses {

@@ -296,7 +296,7 @@ fn mistakes_are_told_with_table_column_and_row() {
     let mut said = Vec::new();
     let mut say = |rows: &Entities, view: View<'_>| {
         let error = get_historical_features(rows, &[view], SEEN).unwrap_err();
-        assert!(error.is_users_turn());
+        assert!(error.is_user_error());
         said.push(error.to_string());
     };
     say(&good, view(&source, &["lode"]));

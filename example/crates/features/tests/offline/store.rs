@@ -361,7 +361,7 @@ fn what_can_not_be_a_table_is_refused_before_anything_is_there() {
         let error = store
             .write(name, spec, frames.into_iter().map(Ok))
             .unwrap_err();
-        assert!(error.is_users_turn());
+        assert!(error.is_user_error());
         error.to_string()
     };
     let no_key = TableSpec {

@@ -390,7 +390,7 @@ fn an_unknown_base_and_no_metrics_are_told() {
     let repository = Repository::open(&shop.root).unwrap();
     let error = Report::new(&repository, "nope", "workspace").unwrap_err();
     assert!(
-        error.to_string().contains("nope") && error.is_users_turn(),
+        error.to_string().contains("nope") && error.is_user_error(),
         "{error}"
     );
     assert!(
@@ -411,5 +411,5 @@ fn an_unknown_base_and_no_metrics_are_told() {
             .contains("no metrics to compare in main or workspace"),
         "{error}"
     );
-    assert!(error.is_users_turn());
+    assert!(error.is_user_error());
 }

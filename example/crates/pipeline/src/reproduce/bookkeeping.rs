@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use mlops_store::disk;
+use mlops_disk as disk;
 use mlops_versioning::{
     DvcFile, HashKind, PathLock, Repository, RepositoryLock, VersioningError, silent,
 };

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mlops_store::disk;
+use mlops_disk as disk;
 use mlops_versioning::operations::transfer::{self, TransferOptions};
 use mlops_versioning::{DvcFile, HashKind, OutEntry, Tracked, VersioningError, silent};
 

@@ -56,7 +56,9 @@ impl Job {
         on_line: &dyn Fn(&str),
     ) -> Result<Ended> {
         // A log is no data: it is appended to as lines come, and may be cut by a power cut.
-        let mut log = File::create(&self.log).map_err(PipelineError::system("write", &self.log))?;
+        let mut log = mlops_disk::open_read_write(&self.log, 0o666)?;
+        log.set_len(0)
+            .map_err(PipelineError::system("write", &self.log))?;
         let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
         for command in &self.commands {
             if interrupt.count() > 0 {

@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use mlops_store::{disk, for_each_bounded};
+use mlops_disk as disk;
+use mlops_store::for_each_bounded;
 use mlops_versioning::operations::transfer::TransferOptions;
 use mlops_versioning::{Progress, Remote, Report, Repository};
 

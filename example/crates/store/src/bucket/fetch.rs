@@ -9,18 +9,19 @@ use object_store::{Error, GetOptions, GetRange, GetResult, GetResultPayload, Obj
 
 use super::source::Source;
 use super::{Bucket, MIB};
-use crate::crash;
-use crate::disk::{Partial, Staged};
 use crate::retry::{Failed, is_transient, timed_out};
 use crate::runtime::blocking;
 use crate::{StoreError, StoreResult};
+use mlops_disk::crash;
+use mlops_disk::{DiskError, DiskResult};
+use mlops_disk::{Partial, Staged};
 
 /// Smaller downloads that are interrupted start from the beginning.
 const RESUMED: u64 = 8 * MIB;
 
 impl Bucket {
     /// Reads an object into a file beside `dest`, and leaves it to the caller to check it, set its mode and
-    /// move it there ([`Staged::finish`], [`crate::disk::Batch::adopt`]). `seen` is shown all bytes in order, those of
+    /// move it there ([`Staged::finish`], [`mlops_disk::Batch::adopt`]). `seen` is shown all bytes in order, those of
     /// an interrupted download that is taken up again too: for a progress bar, or a hash.
     ///
     /// A large object that was interrupted is taken up where it stopped, by the same call in a later process,
@@ -87,7 +88,7 @@ impl Bucket {
             match got {
                 Ok(()) if sink.at > before => {}
                 Ok(()) => return Err(self.changed(key)),
-                Err(Broken::Disk(error)) => return Err(error),
+                Err(Broken::Own(error)) => return Err(error),
                 Err(Broken::Store(error)) => {
                     if tries >= self.inner.retry.tries || !is_transient(&error) {
                         return Err(self.failure("read", key, Failed { error, tries }));
@@ -151,8 +152,8 @@ impl Bucket {
                 let bytes = source
                     .read(sink.at, MIB.min(range.end - sink.at))
                     .await
-                    .map_err(Broken::Disk)?;
-                sink.take(&bytes, seen).map_err(Broken::Disk)?;
+                    .map_err(Broken::Own)?;
+                sink.take(&bytes, seen)?;
             }
             return Ok(());
         }
@@ -160,7 +161,7 @@ impl Bucket {
         let mut stream = found.into_stream();
         loop {
             match tokio::time::timeout(patience, stream.next()).await {
-                Ok(Some(Ok(bytes))) => sink.take(&bytes, seen).map_err(Broken::Disk)?,
+                Ok(Some(Ok(bytes))) => sink.take(&bytes, seen)?,
                 Ok(Some(Err(error))) => return Err(Broken::Store(error)),
                 Ok(None) => return Ok(()),
                 Err(_) => return Err(Broken::Store(timed_out(patience))),
@@ -171,7 +172,13 @@ impl Bucket {
 
 enum Broken {
     Store(Error),
-    Disk(StoreError),
+    Own(StoreError),
+}
+
+impl From<DiskError> for Broken {
+    fn from(error: DiskError) -> Self {
+        Self::Own(error.into())
+    }
 }
 
 /// Where downloaded bytes go.
@@ -182,7 +189,7 @@ struct Sink {
 
 impl Sink {
     /// Writes to the page cache, which takes microseconds: not worth another thread.
-    fn take(&mut self, bytes: &[u8], seen: &mut impl FnMut(&[u8])) -> StoreResult<()> {
+    fn take(&mut self, bytes: &[u8], seen: &mut impl FnMut(&[u8])) -> DiskResult<()> {
         self.staged.write_bytes(bytes)?;
         self.at += bytes.len() as u64;
         seen(bytes);
@@ -195,7 +202,7 @@ impl Sink {
             return Ok(());
         }
         let name = self.staged.path().to_path_buf();
-        let file = File::open(&name).map_err(|error| StoreError::io("read", &name, error))?;
+        let file = File::open(&name).map_err(|error| DiskError::io("read", &name, error))?;
         let source = Arc::new(Source {
             file,
             name,

@@ -26,10 +26,10 @@ use object_store::{
 use tokio::sync::Semaphore;
 
 use crate::retry::{Failed, is_transient};
-use crate::{Retry, StoreError, StoreResult};
+use crate::{Created, Retry, StoreError, StoreResult};
 
 use types::describe;
-pub use types::{Created, Entry, Listing, Meta, Sent};
+pub use types::{Entry, Listing, Meta, Sent};
 
 /// A place for objects: a folder, a prefix in an S3 bucket, or memory.
 ///
@@ -69,7 +69,7 @@ impl Bucket {
         &self.inner.url
     }
 
-    /// The folder it is, if it is one: whoever moves many files may then use [`crate::disk`] directly.
+    /// The folder it is, if it is one: whoever moves many files may then use [`mlops_disk`] directly.
     pub fn folder(&self) -> Option<&FsPath> {
         self.inner.folder.as_deref()
     }
@@ -342,7 +342,7 @@ impl Bucket {
                 "it must not be empty, or begin or end with a slash".into(),
             ));
         }
-        if key.rsplit('/').next().is_some_and(crate::disk::is_temp) {
+        if key.rsplit('/').next().is_some_and(mlops_disk::is_temp) {
             return Err(refused("that is a name for temporary files".into()));
         }
         self.prefix_path(key)

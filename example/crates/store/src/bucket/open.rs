@@ -61,7 +61,7 @@ impl Bucket {
     /// Opens a folder by its path.
     ///
     /// # Errors
-    /// As [`StoreError::io`] names them.
+    /// As [`DiskError::io`] names them.
     pub fn open_path(path: &FsPath, settings: &Settings) -> StoreResult<Self> {
         Self::open_folder(&path.display().to_string(), path, settings.retry)
     }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::runtime::blocking;
 use crate::{StoreError, StoreResult};
+use mlops_disk::DiskError;
 
 /// A file that is read in pieces, off the asynchronous threads.
 pub(super) struct Source {
@@ -29,7 +30,7 @@ impl Source {
                         url: source.name.display().to_string(),
                     })
                 }
-                Err(error) => Err(StoreError::io("read", &source.name, error)),
+                Err(error) => Err(DiskError::io("read", &source.name, error).into()),
             }
         })
         .await

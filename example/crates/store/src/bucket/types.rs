@@ -4,16 +4,6 @@ use std::time::SystemTime;
 
 use object_store::ObjectMeta;
 
-/// Whether something that must not exist yet was created.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub enum Created {
-    /// It is ours.
-    Yes,
-    /// Something was there already, and stays.
-    Exists,
-}
-
 /// What is known of an object without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meta {

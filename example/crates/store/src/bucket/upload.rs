@@ -11,9 +11,10 @@ use object_store::{Error, ObjectStoreExt};
 
 use super::source::Source;
 use super::{Bucket, MIB, Sent};
-use crate::disk::{self, Staged};
 use crate::runtime::{blocking, for_each_bounded};
 use crate::{StoreError, StoreResult};
+use mlops_disk::DiskError;
+use mlops_disk::{self as disk, Staged};
 
 /// Larger files go up in parts.
 const WHOLE: u64 = 16 * MIB;
@@ -38,10 +39,10 @@ impl Bucket {
         let path = self.path(key)?;
         let from = file.to_path_buf();
         let (opened, size) = blocking(move || {
-            let named = |error| StoreError::io("read", &from, error);
+            let named = |error| DiskError::io("read", &from, error);
             let opened = File::open(&from).map_err(named)?;
             let size = opened.metadata().map_err(named)?.len();
-            Ok((opened, size))
+            Ok::<_, DiskError>((opened, size))
         })
         .await?;
         if let Some(root) = self.folder() {
@@ -176,9 +177,9 @@ async fn copy_in(
             let mut buffer = vec![0; MIB as usize];
             let count = from
                 .read(&mut buffer)
-                .map_err(|error| StoreError::io("read", &named, error))?;
+                .map_err(|error| DiskError::io("read", &named, error))?;
             staged.write_bytes(buffer.get(..count).unwrap_or_default())?;
-            Ok((from, staged, count))
+            Ok::<_, DiskError>((from, staged, count))
         })
         .await?;
         (from, staged) = (source, target);

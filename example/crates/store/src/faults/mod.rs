@@ -1,7 +1,7 @@
 //! An object store that fails on a schedule, for tests of whoever relies on one.
 //!
 //! The schedule is drawn from a seed, the kind of call, the name it is about and how often that call was
-//! made: it doesn't depend on which thread comes first. To kill the process instead, see [`crate::crash`].
+//! made: it doesn't depend on which thread comes first. To kill the process instead, see [`mlops_disk::crash`].
 
 mod schedule;
 

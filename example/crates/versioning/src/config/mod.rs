@@ -6,7 +6,7 @@ mod schema;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use mlops_store::disk;
+use mlops_disk as disk;
 
 pub use ini::{Entry, Ini, Section};
 

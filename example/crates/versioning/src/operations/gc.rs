@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mlops_store::disk;
+use mlops_disk as disk;
 use mlops_store::for_each_bounded;
 
 use super::transfer::{Names, TransferOptions, fetch_objects};

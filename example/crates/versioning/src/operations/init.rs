@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mlops_store::disk;
+use mlops_disk as disk;
 
 use crate::git::Git;
 use crate::{Repository, VersioningError};

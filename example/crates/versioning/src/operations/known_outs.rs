@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use mlops_store::disk;
+use mlops_disk as disk;
 
 use crate::{Repository, VersioningError};
 

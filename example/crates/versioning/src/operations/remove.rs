@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mlops_store::disk;
+use mlops_disk as disk;
 
 use super::known_outs;
 use crate::progress::Report;

@@ -1,6 +1,6 @@
 //! Hashes objects again, whatever their mode promises, and fetches anew what has rotted.
 
-use mlops_store::disk::Existing;
+use mlops_disk::Existing;
 use mlops_store::for_each_bounded;
 use rayon::prelude::*;
 

@@ -1,12 +1,12 @@
 //! The trials of a search in a file: a line for what is searched, then one for each trial.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
+use mlops_disk::{self as disk, DiskError};
 use mlops_learning::search::Trial;
-use mlops_store::{StoreError, disk};
 use serde_json::Value;
 
 use crate::{Failure, Outcome};
@@ -53,7 +53,7 @@ impl TrialLog {
     }
 
     /// Adds a trial; it is on the disk when this returns.
-    pub(super) fn append(&self, trial: &Trial) -> Result<(), StoreError> {
+    pub(super) fn append(&self, trial: &Trial) -> Result<(), DiskError> {
         let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         let line = serde_json::to_string(trial).unwrap_or_default(); // text, numbers and lists only
         text.push_str(&line);
@@ -69,22 +69,13 @@ impl TrialLog {
 /// Two searches in one folder would lose each other's trials.
 fn lock(folder: &Path) -> Outcome<File> {
     let path = folder.join(".lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path);
-    let file = file.with_context(|| path.display().to_string())?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Failure::user(anyhow::anyhow!(
+    let holder = format!("process {}", std::process::id());
+    disk::try_lock(&path, &holder)?.ok_or_else(|| {
+        Failure::user(anyhow::anyhow!(
             "{}: another search runs in this folder: wait for it, or give another --out",
             folder.display()
-        ))),
-        Err(TryLockError::Error(error)) => Err(anyhow::Error::from(error)
-            .context(path.display().to_string())
-            .into()),
-    }
+        ))
+    })
 }
 
 fn line<T: serde::de::DeserializeOwned>(path: &Path, number: usize, text: &str) -> Outcome<T> {

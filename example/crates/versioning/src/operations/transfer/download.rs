@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 
+use mlops_disk::{Batch, Existing};
 use mlops_store::StoreError;
-use mlops_store::disk::{Batch, Existing};
 
 use super::{BATCH_FILES, Names, TransferOptions, by_remote, done, each, needed, split};
 use crate::cache::PROTECTED;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use mlops_store::disk::{Batch, Existing};
+use mlops_disk::{Batch, Existing};
 
 use super::{BATCH_FILES, Names, TransferOptions, by_remote, done, each, needed, split};
 use crate::cache::PROTECTED;

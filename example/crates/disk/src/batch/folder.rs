@@ -13,9 +13,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawMode};
 
 use super::Existing;
-use crate::disk::step::{self, between_points, step};
-use crate::disk::{Link, link, sync_folder, temp};
-use crate::{StoreError, StoreResult};
+use crate::step::{self, between_points, step};
+use crate::{DiskError, DiskErrorKind, DiskResult};
+use crate::{Link, link, sync_folder, temp};
 
 /// A folder that files are meant for.
 ///
@@ -60,18 +60,22 @@ impl Folder {
     }
 
     /// Flushes the names in a folder that is to be moved.
-    pub(super) fn flush(&self) -> StoreResult<()> {
+    pub(super) fn flush(&self) -> DiskResult<()> {
         self.staging.as_deref().map_or(Ok(()), sync_folder)
     }
 
     /// Moves it to its place as a whole, unless something stands there by now.
-    pub(super) fn move_in(&self) -> StoreResult<()> {
+    pub(super) fn move_in(&self) -> DiskResult<()> {
         let Some(staging) = &self.staging else {
             return Ok(());
         };
         match step("rename", &self.path, || fs::rename(staging, &self.path)) {
             Ok(()) => self.moved.store(true, Ordering::Relaxed),
-            Err(StoreError::InTheWay { .. } | StoreError::WrongKind { .. }) => {}
+            Err(error)
+                if matches!(
+                    error.kind,
+                    DiskErrorKind::InTheWay | DiskErrorKind::WrongType
+                ) => {}
             Err(other) => return Err(other),
         }
         Ok(())
@@ -160,7 +164,7 @@ impl Entry {
         name: &OsStr,
         mode: Option<u32>,
         existing: Existing,
-    ) -> StoreResult<Entry> {
+    ) -> DiskResult<Entry> {
         let make = |name: &OsStr| folder.create(name, mode).map(Content::File);
         let entry = Entry::new(folder, name, existing, "create a temporary file", make)?;
         if let (Some(mode), Content::File(file)) = (mode, &entry.content)
@@ -179,7 +183,7 @@ impl Entry {
         folder: &Arc<Folder>,
         name: &OsStr,
         existing: Existing,
-    ) -> StoreResult<Entry> {
+    ) -> DiskResult<Entry> {
         let make = |name: &OsStr| folder.link(kind, from, name).map(|()| Content::None);
         Entry::new(folder, name, existing, link::doing(kind), make).map_err(link::refused_links)
     }
@@ -190,10 +194,10 @@ impl Entry {
         existing: Existing,
         doing: &'static str,
         make: impl FnOnce(&OsStr) -> io::Result<Content>,
-    ) -> StoreResult<Entry> {
+    ) -> DiskResult<Entry> {
         let temporary = (!folder.is_staged()).then(|| OsString::from(temp::fresh_name()));
         let content = between_points(doing, || make(temporary.as_deref().unwrap_or(name)))
-            .map_err(|error| StoreError::io(doing, &folder.path.join(name), error))?;
+            .map_err(|error| DiskError::io(doing, &folder.path.join(name), error))?;
         Ok(Entry {
             folder: Arc::clone(folder),
             name: name.to_os_string(),
@@ -209,15 +213,15 @@ impl Entry {
         &self,
         doing: &'static str,
         act: impl FnOnce(&File) -> io::Result<()>,
-    ) -> StoreResult<()> {
+    ) -> DiskResult<()> {
         match &self.content {
             Content::File(file) => self.said(doing, between_points(doing, || act(file))),
             Content::Closed | Content::None => Ok(()),
         }
     }
 
-    fn said<T>(&self, doing: &'static str, done: io::Result<T>) -> StoreResult<T> {
-        done.map_err(|error| StoreError::io(doing, &self.folder.path.join(&self.name), error))
+    fn said<T>(&self, doing: &'static str, done: io::Result<T>) -> DiskResult<T> {
+        done.map_err(|error| DiskError::io(doing, &self.folder.path.join(&self.name), error))
     }
 
     fn now(&self) -> &OsStr {
@@ -225,7 +229,7 @@ impl Entry {
     }
 
     /// Moves it to its place by itself; `false` if another stands there and stays.
-    pub(super) fn move_in(&mut self) -> StoreResult<bool> {
+    pub(super) fn move_in(&mut self) -> DiskResult<bool> {
         let from = self.folder.place().join(self.now());
         let to = self.folder.path.join(&self.name);
         match self.existing {

@@ -7,7 +7,8 @@ use std::path::Path;
 use super::step::{self, between_points, parent, step};
 use super::sync_folder;
 use super::temp::{self, Temp};
-use crate::{Created, StoreError, StoreResult};
+use crate::in_place;
+use crate::{Created, DiskError, DiskErrorKind, DiskResult};
 
 /// A temporary file in the folder of its destination. Dropped before it is finished, it is removed.
 ///
@@ -31,8 +32,8 @@ impl Staged {
     /// Starts a file in the folder where `dest` stands or will stand.
     ///
     /// # Errors
-    /// As [`StoreError::io`] names them.
-    pub fn beside(dest: &Path) -> StoreResult<Self> {
+    /// As [`DiskError::io`] names them.
+    pub fn beside(dest: &Path) -> DiskResult<Self> {
         let path = temp::fresh(parent(dest));
         let file = step("create a temporary file", &path, || {
             File::options()
@@ -51,8 +52,8 @@ impl Staged {
     /// Starts a file in this folder.
     ///
     /// # Errors
-    /// As [`StoreError::io`] names them.
-    pub fn in_folder(folder: &Path) -> StoreResult<Self> {
+    /// As [`DiskError::io`] names them.
+    pub fn in_folder(folder: &Path) -> DiskResult<Self> {
         Self::beside(&folder.join("file"))
     }
 
@@ -61,16 +62,13 @@ impl Staged {
     /// transfer fails. If another process is at it, a fresh one is started beside it.
     ///
     /// # Errors
-    /// As [`StoreError::io`] names them.
-    pub fn resume(dest: &Path, tag: &str) -> StoreResult<Partial> {
+    /// As [`DiskError::io`] names them.
+    pub fn resume(dest: &Path, tag: &str) -> DiskResult<Partial> {
         let path = temp::partial(dest, tag);
-        let file = step("create a temporary file", &path, || {
-            File::options()
-                .read(true)
-                .append(true)
-                .create(true)
-                .open(&path)
-        });
+        let mut options = File::options();
+        options.read(true).append(true).create(true);
+        // Its name can be guessed: a link that a cloned project put there isn't followed.
+        let file = in_place::open_in_place(&path, &mut options);
         let mut file = file.map_err(|error| named(error, dest))?;
         // The second look is for one who finished between our opening and our locking: his file has
         // another name now, and writing to it would change what is whole.
@@ -82,7 +80,7 @@ impl Staged {
         }
         let bytes = file
             .seek(io::SeekFrom::End(0))
-            .map_err(|source| StoreError::io("read", &path, source))?;
+            .map_err(|source| DiskError::io("read", &path, source))?;
         Ok(Partial {
             staged: Self {
                 file,
@@ -90,6 +88,17 @@ impl Staged {
             },
             bytes,
         })
+    }
+
+    /// Another handle to the same file, for a writer that wants to own one. What it writes must be complete before
+    /// [`Staged::finish`].
+    ///
+    /// # Errors
+    /// As [`DiskError::io`] names them.
+    pub fn try_clone(&self) -> DiskResult<File> {
+        self.file
+            .try_clone()
+            .map_err(|source| DiskError::io("open", &self.temp.path, source))
     }
 
     /// Where the content is until it is finished.
@@ -100,24 +109,24 @@ impl Staged {
     /// Appends bytes.
     ///
     /// # Errors
-    /// As [`StoreError::io`] names them.
-    pub fn write_bytes(&mut self, bytes: &[u8]) -> StoreResult<()> {
+    /// As [`DiskError::io`] names them.
+    pub fn write_bytes(&mut self, bytes: &[u8]) -> DiskResult<()> {
         step("write", &self.temp.path, || self.file.write_all(bytes))
     }
 
     /// Flushes what has been written so far, so that less is left to be done in the end.
     ///
     /// # Errors
-    /// As [`StoreError::io`] names them.
-    pub fn flush_data(&self) -> StoreResult<()> {
+    /// As [`DiskError::io`] names them.
+    pub fn flush_data(&self) -> DiskResult<()> {
         step("flush", &self.temp.path, || self.file.sync_data())
     }
 
     /// Throws away what has been written so far.
     ///
     /// # Errors
-    /// As [`StoreError::io`] names them.
-    pub fn restart(&mut self) -> StoreResult<()> {
+    /// As [`DiskError::io`] names them.
+    pub fn restart(&mut self) -> DiskResult<()> {
         step("truncate", &self.temp.path, || {
             self.file.set_len(0)?;
             self.file.rewind()
@@ -127,8 +136,8 @@ impl Staged {
     /// Sets the permission bits the file will have (0o444, 0o644).
     ///
     /// # Errors
-    /// As [`StoreError::io`] names them.
-    pub fn set_mode(&mut self, mode: u32) -> StoreResult<()> {
+    /// As [`DiskError::io`] names them.
+    pub fn set_mode(&mut self, mode: u32) -> DiskResult<()> {
         use std::os::unix::fs::PermissionsExt;
         step("set the mode", &self.temp.path, || {
             self.file.set_permissions(fs::Permissions::from_mode(mode))
@@ -138,8 +147,8 @@ impl Staged {
     /// Flushes the file and moves it to `dest`, in place of what is there; flushes the folder.
     ///
     /// # Errors
-    /// As [`StoreError::io`] names them; `dest` is then as it was.
-    pub fn finish(mut self, dest: &Path) -> StoreResult<()> {
+    /// As [`DiskError::io`] names them; `dest` is then as it was.
+    pub fn finish(mut self, dest: &Path) -> DiskResult<()> {
         self.flush_to_disk(dest)?;
         step::rename(&self.temp.path, dest)?;
         self.temp.release();
@@ -149,8 +158,8 @@ impl Staged {
     /// Flushes the file and moves it to `dest` unless something is there; flushes the folder.
     ///
     /// # Errors
-    /// As [`StoreError::io`] names them.
-    pub fn finish_new(mut self, dest: &Path) -> StoreResult<Created> {
+    /// As [`DiskError::io`] names them.
+    pub fn finish_new(mut self, dest: &Path) -> DiskResult<Created> {
         self.flush_to_disk(dest)?;
         if !step::rename_new(&self.temp.path, dest)? {
             return Ok(Created::Exists);
@@ -160,7 +169,7 @@ impl Staged {
         Ok(Created::Yes)
     }
 
-    fn flush_to_disk(&self, dest: &Path) -> StoreResult<()> {
+    fn flush_to_disk(&self, dest: &Path) -> DiskResult<()> {
         step("flush", dest, || self.file.sync_all())
     }
 
@@ -198,14 +207,14 @@ fn same_file(file: &File, path: &Path) -> bool {
 }
 
 /// The user knows the file that was to be written, not our name for the way there.
-pub(super) fn named(error: StoreError, dest: &Path) -> StoreError {
-    match error {
-        StoreError::DiskFull { doing, source, .. }
-        | StoreError::ReadOnly { doing, source, .. }
-        | StoreError::Denied { doing, source, .. }
-        | StoreError::WrongKind { doing, source, .. }
-        | StoreError::Io { doing, source, .. } => StoreError::io(doing, dest, source),
-        StoreError::Missing { doing, source, .. } => StoreError::io(doing, parent(dest), source),
-        other => other,
+pub(super) fn named(error: DiskError, dest: &Path) -> DiskError {
+    match error.kind {
+        DiskErrorKind::Missing => DiskError {
+            kind: DiskErrorKind::NoFolder,
+            doing: "write a file there",
+            ..error.at(parent(dest))
+        },
+        DiskErrorKind::InTheWay | DiskErrorKind::SymbolicLink | DiskErrorKind::Unsupported => error,
+        _ => error.at(dest),
     }
 }

@@ -17,7 +17,7 @@ use super::link::{self, first};
 use super::step::{self, parent, step};
 use super::temp::{self, Temp};
 use super::{Link, Staged, create_dirs, sync_folder};
-use crate::{StoreError, StoreResult};
+use crate::{DiskError, DiskErrorKind, DiskResult};
 
 /// Up to so many files, or folders, are flushed one by one; more by one flush of their file system.
 const ONE_BY_ONE: usize = 32;
@@ -43,10 +43,10 @@ pub enum Existing {
 /// rest aren't there. Dropped before it is committed, it leaves nothing.
 ///
 /// ```
-/// # fn main() -> Result<(), mlops_store::StoreError> {
+/// # fn main() -> Result<(), mlops_disk::DiskError> {
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let folder = folder.path();
-/// use mlops_store::disk::{Batch, Existing};
+/// use mlops_disk::{Batch, Existing};
 /// let batch = Batch::new();
 /// for n in 0..3 {
 ///     batch.stage(&folder.join(format!("part/{n}")), b"content", Some(0o444), Existing::Keep)?;
@@ -95,14 +95,14 @@ impl Batch {
     /// Stages a file with this content; creates its folder if need be.
     ///
     /// # Errors
-    /// As [`StoreError::io`] names them.
+    /// As [`DiskError::io`] names them.
     pub fn stage(
         &self,
         dest: &Path,
         bytes: &[u8],
         mode: Option<u32>,
         existing: Existing,
-    ) -> StoreResult<()> {
+    ) -> DiskResult<()> {
         let entry = self.enter(dest, |folder, name| {
             Entry::create(folder, name, mode, existing)
         })?;
@@ -115,8 +115,8 @@ impl Batch {
     /// [`Batch::adopt`].
     ///
     /// # Errors
-    /// As [`StoreError::io`] names them.
-    pub fn start(&self, dest: &Path) -> StoreResult<Staged> {
+    /// As [`DiskError::io`] names them.
+    pub fn start(&self, dest: &Path) -> DiskResult<Staged> {
         self.lock().folder(parent(dest), false)?;
         Staged::beside(dest)
     }
@@ -148,16 +148,16 @@ impl Batch {
         to: &Path,
         mode: Option<u32>,
         existing: Existing,
-    ) -> StoreResult<Link> {
+    ) -> DiskResult<Link> {
         let (kind, entry) = first(kinds, from, |kind| match kind {
             Link::Reflink | Link::Copy => {
-                let source = File::open(from).map_err(|e| StoreError::io("read", from, e))?;
+                let source = File::open(from).map_err(|e| DiskError::io("read", from, e))?;
                 self.duplicate(kind, &source, to, mode, existing)
             }
             Link::Hard | Link::Symbolic => self.enter(to, |folder, name| {
                 let mut entry = Entry::link(kind, from, folder, name, existing)?;
                 if kind == Link::Hard && existing == Existing::Keep {
-                    let file = File::open(from).map_err(|e| StoreError::io("read", from, e))?;
+                    let file = File::open(from).map_err(|e| DiskError::io("read", from, e))?;
                     entry.content = Content::File(file);
                 }
                 Ok(entry)
@@ -170,14 +170,14 @@ impl Batch {
     /// Stages a copy of an open file, read from where it stands.
     ///
     /// # Errors
-    /// As [`StoreError::io`] names them.
+    /// As [`DiskError::io`] names them.
     pub fn copy(
         &self,
         source: &File,
         to: &Path,
         mode: Option<u32>,
         existing: Existing,
-    ) -> StoreResult<()> {
+    ) -> DiskResult<()> {
         let entry = self.duplicate(Link::Copy, source, to, mode, existing)?;
         self.lock().push(entry);
         Ok(())
@@ -190,7 +190,7 @@ impl Batch {
         to: &Path,
         mode: Option<u32>,
         existing: Existing,
-    ) -> StoreResult<Entry> {
+    ) -> DiskResult<Entry> {
         let entry = self.enter(to, |folder, name| {
             Entry::create(folder, name, mode, existing)
         })?;
@@ -213,9 +213,9 @@ impl Batch {
     /// paths; flushes the folders. Says how many files are new in their place.
     ///
     /// # Errors
-    /// As [`StoreError::io`] names them. Files before the failing one are in place and whole, but may not
+    /// As [`DiskError::io`] names them. Files before the failing one are in place and whole, but may not
     /// survive a power cut; the others aren't there.
-    pub fn commit(self) -> StoreResult<usize> {
+    pub fn commit(self) -> DiskResult<usize> {
         let mut held = self
             .held
             .into_inner()
@@ -230,13 +230,13 @@ impl Batch {
     fn enter(
         &self,
         dest: &Path,
-        make: impl Fn(&Arc<Folder>, &OsStr) -> StoreResult<Entry>,
-    ) -> StoreResult<Entry> {
+        make: impl Fn(&Arc<Folder>, &OsStr) -> DiskResult<Entry>,
+    ) -> DiskResult<Entry> {
         let folder = self.lock().folder(parent(dest), true)?;
         let name = dest.file_name().unwrap_or_default();
         match make(&folder, name) {
             // A second file of that name, for the file system at least: it goes there by itself.
-            Err(StoreError::InTheWay { .. }) if folder.is_staged() => {
+            Err(error) if error.kind == DiskErrorKind::InTheWay && folder.is_staged() => {
                 let folder = self.lock().folder(parent(dest), false)?;
                 make(&folder, name)
             }
@@ -256,7 +256,7 @@ fn by_file_system(count: usize) -> bool {
 impl Held {
     /// The folder for new files; makes sure that its file system is watched before it is written to. If
     /// it isn't there, it may be made aside.
-    fn folder(&mut self, path: &Path, aside: bool) -> StoreResult<Arc<Folder>> {
+    fn folder(&mut self, path: &Path, aside: bool) -> DiskResult<Arc<Folder>> {
         let known = self.folders.get(path.as_os_str());
         if let Some(folder) = known.filter(|folder| aside || !folder.is_staged()) {
             return Ok(Arc::clone(folder));
@@ -276,7 +276,7 @@ impl Held {
             None
         };
         let at = staging.as_deref().unwrap_or(path);
-        let named = |source| StoreError::io("open the folder", path, source);
+        let named = |source| DiskError::io("open the folder", path, source);
         let opened = File::open(at).map_err(named)?;
         let device = opened.metadata().map_err(named)?.dev();
         if let Vacant(place) = self.file_systems.entry(device) {
@@ -317,7 +317,7 @@ impl Held {
         Content::Closed
     }
 
-    fn flush_contents(&self) -> StoreResult<()> {
+    fn flush_contents(&self) -> DiskResult<()> {
         if self.closed {
             return self.flush_file_systems();
         }
@@ -332,7 +332,7 @@ impl Held {
         self.staged.iter().try_for_each(|folder| folder.flush())
     }
 
-    fn move_in(&mut self) -> StoreResult<usize> {
+    fn move_in(&mut self) -> DiskResult<usize> {
         self.staged.sort_by(|a, b| a.path.cmp(&b.path));
         self.staged.iter().try_for_each(|folder| folder.move_in())?;
         let mut single: Vec<&mut Entry> = self
@@ -353,7 +353,7 @@ impl Held {
         Ok(self.entries.len() + self.adopted.len() - stayed)
     }
 
-    fn flush_folders(&self) -> StoreResult<()> {
+    fn flush_folders(&self) -> DiskResult<()> {
         let above = self.made.iter().map(|made| parent(made));
         let adopted = self.adopted.iter().map(|adopted| parent(&adopted.dest));
         let staged = self.staged.iter().map(|folder| parent(&folder.path));
@@ -367,7 +367,7 @@ impl Held {
         folders.into_iter().try_for_each(sync_folder)
     }
 
-    fn flush_file_systems(&self) -> StoreResult<()> {
+    fn flush_file_systems(&self) -> DiskResult<()> {
         for (folder, opened) in self.file_systems.values() {
             step("flush the file system", folder, || {
                 flush_file_system(opened)
@@ -379,7 +379,7 @@ impl Held {
 
 impl Adopted {
     /// Moves the file to its place; `false` if another stands there and stays.
-    fn move_in(&mut self) -> StoreResult<bool> {
+    fn move_in(&mut self) -> DiskResult<bool> {
         match self.existing {
             Existing::Replace => step::rename(&self.temp.path, &self.dest)?,
             Existing::Keep if !step::rename_new(&self.temp.path, &self.dest)? => return Ok(false),

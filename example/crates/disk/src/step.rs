@@ -4,16 +4,15 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::crash;
-use crate::{StoreError, StoreResult};
+use crate::{DiskError, DiskErrorKind, DiskResult, crash};
 
 /// Takes a step between two crash points, which it passes also if it fails, and names its failure.
 pub(super) fn step<T>(
     doing: &'static str,
     path: &Path,
     act: impl FnOnce() -> io::Result<T>,
-) -> StoreResult<T> {
-    between_points(doing, act).map_err(|source| StoreError::io(doing, path, source))
+) -> DiskResult<T> {
+    between_points(doing, act).map_err(|source| DiskError::io(doing, path, source))
 }
 
 /// The same for a step whose failure the caller names.
@@ -32,22 +31,23 @@ pub(super) fn parent(path: &Path) -> &Path {
     }
 }
 
-pub(super) fn rename(from: &Path, to: &Path) -> StoreResult<()> {
-    step("rename", to, || fs::rename(from, to)).map_err(|error| match error {
+pub(super) fn rename(from: &Path, to: &Path) -> DiskResult<()> {
+    step("rename", to, || fs::rename(from, to)).map_err(|error| match error.kind {
         // Which of the two is missing isn't said.
-        StoreError::Missing { doing, source, .. } if fs::symlink_metadata(from).is_err() => {
-            StoreError::io(doing, from, source)
-        }
-        StoreError::Missing { doing, source, .. } => StoreError::io(doing, parent(to), source),
-        other => other,
+        DiskErrorKind::Missing if fs::symlink_metadata(from).is_err() => error.at(from),
+        DiskErrorKind::Missing => DiskError {
+            kind: DiskErrorKind::NoFolder,
+            ..error.at(parent(to))
+        },
+        _ => error,
     })
 }
 
 /// Renames only if nothing is there; `false` if something is.
-pub(super) fn rename_new(from: &Path, to: &Path) -> StoreResult<bool> {
+pub(super) fn rename_new(from: &Path, to: &Path) -> DiskResult<bool> {
     match step("create", to, || rename_exclusive(from, to)) {
         Ok(()) => Ok(true),
-        Err(StoreError::InTheWay { .. }) => Ok(false),
+        Err(error) if error.kind == DiskErrorKind::InTheWay => Ok(false),
         Err(other) => Err(other),
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::step::{self, parent, step};
 use super::temp::{self, Temp};
 use super::{Staged, direct, sync_folder};
-use crate::{StoreError, StoreResult};
+use crate::{DiskError, DiskErrorKind, DiskResult};
 
 /// How one content comes to stand under a second name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,9 +25,9 @@ pub enum Link {
 /// Makes `to` (in place of what is there, in one step) from `from`, and flushes the folder.
 ///
 /// # Errors
-/// [`StoreError::Unsupported`] if this kind isn't possible between these two places; otherwise as
-/// [`StoreError::io`] names them.
-pub fn link(kind: Link, from: &Path, to: &Path) -> StoreResult<()> {
+/// [`DiskErrorKind::Unsupported`] if this kind isn't possible between these two places; otherwise as
+/// [`DiskError::io`] names them.
+pub fn link(kind: Link, from: &Path, to: &Path) -> DiskResult<()> {
     match kind {
         Link::Reflink | Link::Copy => {
             let staged = duplicate(kind, from, to)?;
@@ -47,21 +47,21 @@ pub fn link(kind: Link, from: &Path, to: &Path) -> StoreResult<()> {
 /// Tries the kinds in order until one is possible, and says which.
 ///
 /// # Errors
-/// The last kind's [`StoreError::Unsupported`], or the first failure that is of another sort.
-pub fn link_first(kinds: &[Link], from: &Path, to: &Path) -> StoreResult<Link> {
+/// The last kind's [`DiskErrorKind::Unsupported`], or the first failure that is of another sort.
+pub fn link_first(kinds: &[Link], from: &Path, to: &Path) -> DiskResult<Link> {
     first(kinds, from, |kind| link(kind, from, to)).map(|(kind, ())| kind)
 }
 
 pub(super) fn first<T>(
     kinds: &[Link],
     from: &Path,
-    mut make: impl FnMut(Link) -> StoreResult<T>,
-) -> StoreResult<(Link, T)> {
-    let mut last = StoreError::io("link", from, io::ErrorKind::Unsupported.into());
+    mut make: impl FnMut(Link) -> DiskResult<T>,
+) -> DiskResult<(Link, T)> {
+    let mut last = DiskError::io("link", from, io::ErrorKind::Unsupported.into());
     for kind in kinds {
         match make(*kind) {
             Ok(made) => return Ok((*kind, made)),
-            Err(error @ StoreError::Unsupported { .. }) => last = error,
+            Err(error) if error.kind == DiskErrorKind::Unsupported => last = error,
             Err(other) => return Err(other),
         }
     }
@@ -72,7 +72,7 @@ pub(super) fn first<T>(
 ///
 /// # Errors
 /// As [`link`].
-pub fn hard_link(from: &Path, to: &Path) -> StoreResult<()> {
+pub fn hard_link(from: &Path, to: &Path) -> DiskResult<()> {
     link(Link::Hard, from, to)
 }
 
@@ -80,7 +80,7 @@ pub fn hard_link(from: &Path, to: &Path) -> StoreResult<()> {
 ///
 /// # Errors
 /// As [`link`].
-pub fn symlink(target: &Path, to: &Path) -> StoreResult<()> {
+pub fn symlink(target: &Path, to: &Path) -> DiskResult<()> {
     link(Link::Symbolic, target, to)
 }
 
@@ -88,7 +88,7 @@ pub fn symlink(target: &Path, to: &Path) -> StoreResult<()> {
 ///
 /// # Errors
 /// As [`link`].
-pub fn reflink(from: &Path, to: &Path) -> StoreResult<()> {
+pub fn reflink(from: &Path, to: &Path) -> DiskResult<()> {
     link(Link::Reflink, from, to)
 }
 
@@ -96,13 +96,13 @@ pub fn reflink(from: &Path, to: &Path) -> StoreResult<()> {
 ///
 /// # Errors
 /// As [`link`].
-pub fn copy(from: &Path, to: &Path) -> StoreResult<()> {
+pub fn copy(from: &Path, to: &Path) -> DiskResult<()> {
     link(Link::Copy, from, to)
 }
 
 /// A staged file with the content of `from`.
-pub(super) fn duplicate(kind: Link, from: &Path, to: &Path) -> StoreResult<Staged> {
-    let source = File::open(from).map_err(|error| StoreError::io("read", from, error))?;
+pub(super) fn duplicate(kind: Link, from: &Path, to: &Path) -> DiskResult<Staged> {
+    let source = File::open(from).map_err(|error| DiskError::io("read", from, error))?;
     let staged = Staged::beside(to)?;
     step(doing(kind), to, || fill(kind, &source, staged.file()))?;
     Ok(staged)
@@ -126,7 +126,7 @@ pub(super) fn fill(kind: Link, source: &File, target: &File) -> io::Result<()> {
 }
 
 /// A temporary name in the folder of `to` for the file `from`.
-pub(super) fn name_beside(kind: Link, from: &Path, to: &Path) -> StoreResult<Temp> {
+pub(super) fn name_beside(kind: Link, from: &Path, to: &Path) -> DiskResult<Temp> {
     let path = temp::fresh(parent(to));
     step(doing(kind), to, || match kind {
         Link::Hard => fs::hard_link(from, &path),
@@ -138,21 +138,14 @@ pub(super) fn name_beside(kind: Link, from: &Path, to: &Path) -> StoreResult<Tem
 
 /// Linux says "not permitted" (EPERM) where a file system has no hard links, or protects other people's
 /// files from them: another kind of link will do there.
-pub(super) fn refused_links(error: StoreError) -> StoreError {
-    match error {
-        StoreError::Denied {
-            doing,
-            path,
-            source,
-        } if source.raw_os_error() == Some(rustix::io::Errno::PERM.raw_os_error()) => {
-            StoreError::Unsupported {
-                doing,
-                path,
-                source,
-            }
-        }
-        other => other,
+pub(super) fn refused_links(error: DiskError) -> DiskError {
+    if error.source.raw_os_error() == Some(rustix::io::Errno::PERM.raw_os_error()) {
+        return DiskError {
+            kind: DiskErrorKind::Unsupported,
+            ..error
+        };
     }
+    error
 }
 
 #[cfg(target_os = "linux")]

@@ -7,8 +7,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-use mlops_store::disk::{self, Batch, Existing, Link, Staged};
-use mlops_store::{Created, StoreError};
+use mlops_disk::{self as disk, Batch, Existing, Link, Staged};
+use mlops_disk::{Created, DiskError, DiskErrorKind};
 
 fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> = fs::read_dir(folder)
@@ -164,7 +164,7 @@ fn every_kind_of_link_takes_the_place_of_what_is_there() {
         Link::Reflink,
     ] {
         match disk::link(kind, &from, &to) {
-            Err(StoreError::Unsupported { .. }) if kind == Link::Reflink => {
+            Err(error) if kind == Link::Reflink && error.kind == DiskErrorKind::Unsupported => {
                 eprintln!("no reflinks on this file system: not tried")
             }
             other => other.unwrap(),
@@ -352,7 +352,10 @@ fn removing_what_is_not_there_says_so_and_is_no_failure() {
     disk::create_dir_all(&path.join("a")).unwrap();
     assert!(matches!(
         disk::remove_dir(&path),
-        Err(StoreError::InTheWay { .. })
+        Err(DiskError {
+            kind: DiskErrorKind::InTheWay,
+            ..
+        })
     ));
     assert!(disk::remove_tree(&path).unwrap());
 }
@@ -362,7 +365,7 @@ fn errors_name_the_file_and_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     disk::write_whole(&file, b"x").unwrap();
-    let said = |error: StoreError| {
+    let said = |error: DiskError| {
         error
             .to_string()
             .replace(&folder.path().display().to_string(), "")
@@ -370,16 +373,16 @@ fn errors_name_the_file_and_what_to_do() {
     assert_eq!(
         said(disk::write_whole(&file.join("below"), b"x").unwrap_err()),
         "/file/below: could not create a temporary file: a file stands where a folder is needed, \
-         or a folder where a file is. Move it away first"
+         or a folder or a device where a file is. Move it away first"
     );
     assert_eq!(
         said(disk::write_whole(&folder.path().join("none/x"), b"x").unwrap_err()),
-        "/none: could not create a temporary file: it doesn't exist"
+        "/none: could not write a file there: there is no such folder. Create it first"
     );
     assert_eq!(
         said(disk::create_dir_all(&file.join("below")).unwrap_err()),
         "/file: could not create the folder: a file stands where a folder is needed, \
-         or a folder where a file is. Move it away first"
+         or a folder or a device where a file is. Move it away first"
     );
     assert_eq!(
         said(disk::rename(&folder.path().join("none"), &file).unwrap_err()),
@@ -399,6 +402,162 @@ fn a_full_disk_is_named_and_leaves_the_old_content() {
         b"x",
     )
     .unwrap_err();
-    let said = StoreError::io("write", full, error).to_string();
+    let said = DiskError::io("write", full, error).to_string();
     assert!(said.contains("the disk is full. Free some space"), "{said}");
+}
+
+/// Whatever is opened to stay open: the opener, by name.
+type Opener = fn(&Path) -> Result<fs::File, DiskError>;
+const IN_PLACE: [(&str, Opener); 3] = [
+    ("append", |path| disk::open_append(path, 0o600)),
+    ("read and write", |path| disk::open_read_write(path, 0o600)),
+    ("lock", |path| {
+        disk::try_lock(path, "a test").map(|lock| lock.unwrap())
+    }),
+];
+
+#[test]
+fn a_file_that_stays_open_is_created_private_and_appended_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    for line in ["one\n", "two\n"] {
+        let mut file = disk::open_append(&path, 0o600).unwrap();
+        std::io::Write::write_all(&mut file, line.as_bytes()).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\n");
+    assert_eq!(mode(&path), 0o600);
+}
+
+#[test]
+fn no_write_follows_a_link_at_the_end_of_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let victim = folder.path().join("victim");
+    let link = folder.path().join("link");
+    fs::write(&victim, "precious").unwrap();
+    for (name, open) in IN_PLACE {
+        let _ = fs::remove_file(&link);
+        std::os::unix::fs::symlink(&victim, &link).unwrap();
+        let error = open(&link).unwrap_err();
+        assert_eq!(error.kind, DiskErrorKind::SymbolicLink, "{name}");
+        assert!(error.is_user_error());
+    }
+    // A link that leads nowhere would create its target.
+    let target = folder.path().join("created");
+    let _ = fs::remove_file(&link);
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    for (name, open) in IN_PLACE {
+        assert!(open(&link).is_err(), "{name}");
+    }
+    assert!(!target.exists());
+    // Whole files replace the link.
+    for write in [
+        |path: &Path| disk::write_whole(path, b"new"),
+        |path: &Path| Staged::beside(path)?.finish(path),
+    ] {
+        let _ = fs::remove_file(&link);
+        std::os::unix::fs::symlink(&victim, &link).unwrap();
+        write(&link).unwrap();
+        assert!(!link.is_symlink());
+    }
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+}
+
+#[test]
+fn an_interrupted_download_follows_no_link_that_stands_at_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let dest = folder.path().join("large");
+    let victim = folder.path().join("victim");
+    fs::write(&victim, "precious").unwrap();
+    let name = Staged::resume(&dest, "v1")
+        .unwrap()
+        .staged
+        .path()
+        .to_path_buf();
+    fs::remove_file(&name).unwrap();
+    std::os::unix::fs::symlink(&victim, &name).unwrap();
+    let error = Staged::resume(&dest, "v1").map(|_| ()).unwrap_err();
+    assert_eq!(error.kind, DiskErrorKind::SymbolicLink);
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+}
+
+#[test]
+fn a_pipe_and_a_device_are_no_files_to_write_or_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &pipe,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RWXU,
+        0,
+    )
+    .unwrap();
+    for (name, open) in IN_PLACE {
+        assert!(open(&pipe).is_err(), "{name}");
+    }
+    for endless in [pipe.as_path(), Path::new("/dev/zero")] {
+        let error = disk::read_small(endless, 10).unwrap_err();
+        assert_eq!(error.kind, DiskErrorKind::WrongType, "{endless:?}");
+    }
+}
+
+#[test]
+fn a_small_file_is_read_up_to_its_limit_and_not_beyond() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    fs::write(&path, "0123456789").unwrap();
+    assert_eq!(disk::read_small(&path, 10).unwrap(), b"0123456789");
+    let error = disk::read_small(&path, 9).unwrap_err();
+    assert_eq!(error.kind, DiskErrorKind::TooLarge);
+    fs::write(&path, b"ab\xff").unwrap();
+    let error = disk::read_small_text(&path, 9).unwrap_err().to_string();
+    assert!(error.contains("byte 2"), "{error}");
+}
+
+#[test]
+fn what_lies_in_a_project_is_told_from_what_leads_out_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = folder.path().canonicalize().unwrap();
+    let (root, other) = (base.join("project"), base.join("other"));
+    for folder in [&root.join("data"), &other] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    let link = |target: &Path, name: &str| {
+        std::os::unix::fs::symlink(target, root.join(name)).unwrap();
+    };
+    link(&other, "out");
+    link(&root.join("data"), "own");
+    link(&base.join("nowhere"), "dangling");
+    link(&other.join("file"), "file");
+    let inside = |path: &str| disk::inside(&root, path.as_ref());
+    assert_eq!(inside("data/x.csv").unwrap(), root.join("data/x.csv"));
+    assert_eq!(inside("new/deep/x").unwrap(), root.join("new/deep/x"));
+    assert_eq!(inside("own/x").unwrap(), root.join("data/x"));
+    assert_eq!(inside("data/../x").unwrap(), root.join("x"));
+    assert_eq!(
+        inside(root.join("x").to_str().unwrap()).unwrap(),
+        root.join("x")
+    );
+    assert_eq!(
+        inside("file").unwrap(),
+        root.join("file"),
+        "the link itself is replaced, not followed"
+    );
+    for path in [
+        "..",
+        ".",
+        "",
+        "/",
+        "../x",
+        "data/../../x",
+        "/etc/x",
+        "out/x",
+        "out/deep/x",
+        "own/../../x",
+        "../../../../../../../../../../../x",
+    ] {
+        let error = inside(path).unwrap_err();
+        assert_eq!(error.kind, DiskErrorKind::Outside, "{path}");
+    }
+    inside("dangling/x").unwrap_err();
 }

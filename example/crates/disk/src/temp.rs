@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use super::step::between_points;
 use super::{remove_file, remove_tree};
-use crate::{StoreError, StoreResult};
+use crate::{DiskError, DiskResult};
 
 const TOKEN: usize = 22; // 16 bytes in base64, as Python's secrets.token_urlsafe(16)
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -87,21 +87,21 @@ pub fn is_temp(name: &str) -> bool {
 /// Doesn't follow symbolic links. Also removes interrupted downloads, which then start from the beginning.
 ///
 /// # Errors
-/// As [`StoreError::io`] names them. A folder that doesn't exist holds no temporary files.
-pub fn sweep_temps(folder: &Path, older_than: Duration) -> StoreResult<Vec<PathBuf>> {
+/// As [`DiskError::io`] names them. A folder that doesn't exist holds no temporary files.
+pub fn sweep_temps(folder: &Path, older_than: Duration) -> DiskResult<Vec<PathBuf>> {
     let mut removed = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(source) => return Err(StoreError::io("list", &folder, source)),
+            Err(source) => return Err(DiskError::io("list", &folder, source)),
         };
         for entry in entries {
-            let entry = entry.map_err(|source| StoreError::io("list", &folder, source))?;
+            let entry = entry.map_err(|source| DiskError::io("list", &folder, source))?;
             let kind = entry
                 .file_type()
-                .map_err(|source| StoreError::io("look at", &entry.path(), source))?;
+                .map_err(|source| DiskError::io("look at", &entry.path(), source))?;
             let path = entry.path();
             if !entry.file_name().to_str().is_some_and(is_temp) {
                 if kind.is_dir() {

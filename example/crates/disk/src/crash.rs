@@ -1,6 +1,6 @@
 //! Points at which a test may kill the process, to see what a power cut would leave.
 //!
-//! Every step of [`crate::disk`] passes a point before and after it, and so does whatever else calls
+//! Every step of [`crate`] passes a point before and after it, and so does whatever else calls
 //! [`point`]. In a release build a point is nothing. With debug assertions:
 //!
 //! | variable | effect |
