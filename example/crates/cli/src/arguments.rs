@@ -91,7 +91,7 @@ impl Command {
     /// Whether a knob that is set for one run makes a difference.
     pub(crate) fn reads_knobs(&self) -> bool {
         match self {
-            Command::Data(DataCommand::Import { .. } | DataCommand::Fetch(_)) => true,
+            Command::Data(DataCommand::Import(_) | DataCommand::Fetch(_)) => true,
             Command::Data(_) => false,
             Command::Features(_)
             | Command::Train(_)
@@ -116,16 +116,9 @@ impl Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
-    /// Copy your file in and say whether it is the one the project is pinned to
-    Import {
-        /// CSV or Parquet
-        #[arg(value_hint = ValueHint::FilePath)]
-        file: PathBuf,
-        /// Put it in the place of another file that is there
-        #[arg(long)]
-        replace: bool,
-    },
-    /// Download the table (CSV, or a ZIP that holds one); an interrupted download goes on
+    /// Copy your file in, if it is the one that the project pins
+    Import(TableImportArguments),
+    /// Download the pinned table (CSV, or a ZIP that holds one); an interrupted download goes on
     Fetch(FetchArguments),
     /// Hold a table against contract.yaml; exit code 2 if a rule of level error breaks
     Check {
@@ -150,16 +143,29 @@ pub(crate) enum DataCommand {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct TableImportArguments {
+    /// CSV or Parquet, or a ZIP archive that holds one CSV
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Put it in the place of another file that is there
+    #[arg(long)]
+    pub replace: bool,
+    /// Accept another table than the pinned one, and pin it
+    #[arg(long)]
+    pub update_pin: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct FetchArguments {
     /// Where from; without, `data.url` of params.yaml
     #[arg(long)]
     pub url: Option<String>,
-    /// Refuse a file that isn't the pinned one
-    #[arg(long)]
-    pub strict: bool,
     /// Put it in the place of a file that is there
     #[arg(long)]
     pub replace: bool,
+    /// Accept another table than the pinned one, and pin it
+    #[arg(long)]
+    pub update_pin: bool,
     /// Allow http://, which anyone on the way can read and alter
     #[arg(long)]
     pub allow_http: bool,

@@ -8,6 +8,7 @@ mod commands;
 mod failure;
 mod output;
 mod params;
+mod pin;
 mod project;
 
 use std::ffi::OsString;
@@ -20,6 +21,7 @@ pub use commands::write_file;
 pub use failure::{Failure, Outcome};
 pub use output::Output;
 pub use params::Params;
+pub use pin::Pin;
 pub use project::{Context, Project};
 
 /// Parses the arguments, runs the command, prints its outcome.

@@ -74,6 +74,16 @@ pub enum DataError {
         /// What is wrong with it and what to do.
         message: String,
     },
+    /// What came is whole, but isn't the table that was expected.
+    #[error("{from}: the table's MD5 is {found}, expected is {expected}")]
+    OtherContent {
+        /// The file or the address it came from.
+        from: String,
+        /// Its MD5, in hexadecimal.
+        found: String,
+        /// The MD5 that it should have.
+        expected: String,
+    },
     /// A download failed.
     #[error("{url}: {message}")]
     Fetch {

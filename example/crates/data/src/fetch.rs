@@ -23,10 +23,8 @@ use part::{Identity, Part};
 /// How to download.
 #[derive(Debug, Clone)]
 pub struct FetchOptions {
-    /// MD5 of the table (not of the archive it may come in), in hexadecimal.
+    /// MD5 of the table (not of the archive it may come in), in hexadecimal: no other is accepted.
     pub expected_md5: Option<String>,
-    /// Refuse another table than the expected one; otherwise [`Fetched::table`] only says so.
-    pub strict: bool,
     /// Allow `http://`, which anyone on the way can read and alter.
     pub allow_http: bool,
     /// How often a failed request is tried again before giving up.
@@ -39,7 +37,6 @@ impl Default for FetchOptions {
     fn default() -> Self {
         FetchOptions {
             expected_md5: None,
-            strict: false,
             allow_http: false,
             retries: 4,
             at_most: 4 << 30,
@@ -67,8 +64,7 @@ pub struct Fetched {
 ///
 /// # Errors
 /// If the server cannot be reached or hasn't got the file, if what comes is no
-/// table, or, with [`FetchOptions::strict`], not the expected one. Then the destination is as it
-/// was.
+/// table, or, as [`DataError::OtherContent`], not the expected one. Then the destination is as it was.
 pub fn fetch(
     url: &str,
     destination: &Path,
@@ -106,6 +102,7 @@ pub fn fetch(
     let downloaded = part.len();
     let expected = options.expected_md5.as_deref();
     let arrived = Arrival {
+        from: url,
         complain: &complain,
         unreadable: &|error| part.error(error),
         unpacked_at_most: options.at_most,
@@ -114,14 +111,6 @@ pub fn fetch(
     // All of it is here: if it is wrong, going on later wouldn't make it right.
     part.remove()?;
     let arrived = arrived?;
-    if options.strict
-        && let (Some(false), Some(expected)) = (arrived.imported.as_expected, expected)
-    {
-        let found = arrived.imported.md5;
-        return Err(complain(format!(
-            "gave a table with MD5 {found}, expected is {expected}: it was changed, there or on the way; nothing was kept"
-        )));
-    }
     arrived.staged.finish(destination)?;
     Ok(Fetched {
         table: arrived.imported,

@@ -22,8 +22,6 @@ pub struct Imported {
     pub bytes: u64,
     /// MD5 of the file now at the destination, in hexadecimal.
     pub md5: String,
-    /// Whether it is the file that was expected; `None` if none was.
-    pub as_expected: Option<bool>,
     /// The entry used, if what came was a ZIP archive.
     pub entry: Option<String>,
 }
@@ -33,12 +31,13 @@ const UNPACKED_AT_MOST: u64 = 4 << 30;
 
 /// Copies `file`, a table or a ZIP archive that holds one CSV, to `destination`.
 ///
-/// Another file than the expected one (`expected_md5`, in hexadecimal) is
-/// brought in all the same; [`Imported::as_expected`] says so.
+/// With `expected_md5` (in hexadecimal, of the table, not of the archive it may come
+/// in), only that table is brought in.
 ///
 /// # Errors
 /// If a file cannot be read or written, both are the same one, or it is empty, a web
-/// page or an archive without exactly one CSV. Then the destination is as it was.
+/// page or an archive without exactly one CSV; [`DataError::OtherContent`] if it isn't the expected
+/// one. Then the destination is as it was.
 pub fn import(file: &Path, destination: &Path, expected_md5: Option<&str>) -> Result<Imported> {
     let complain = |message: String| DataError::Import {
         path: file.into(),
@@ -57,6 +56,7 @@ pub fn import(file: &Path, destination: &Path, expected_md5: Option<&str>) -> Re
         )));
     }
     let arrived = Arrival {
+        from: &file.display().to_string(),
         complain: &complain,
         unreadable: &unreadable,
         unpacked_at_most: UNPACKED_AT_MOST,
@@ -92,6 +92,8 @@ fn same_inode(_: &Path, _: &Path) -> bool {
 
 /// A file on its way in, wherever it comes from.
 pub(crate) struct Arrival<'a> {
+    /// The file or the address, for people.
+    pub from: &'a str,
     /// Makes an error of what is wrong with the file.
     pub complain: &'a dyn Fn(String) -> DataError,
     /// Makes an error of what the system says about reading it.
@@ -108,7 +110,7 @@ pub(crate) struct Arrived {
 }
 
 impl Arrival<'_> {
-    /// Copies the table in `source` beside `destination`.
+    /// Copies the table in `source` beside `destination`, if it is the expected one.
     pub fn receive(
         &self,
         source: &mut File,
@@ -143,15 +145,17 @@ impl Arrival<'_> {
                 (bytes, md5, None)
             }
         };
-        let as_expected = expected_md5.map(|expected| expected.eq_ignore_ascii_case(&md5));
+        if let Some(expected) = expected_md5.filter(|expected| !expected.eq_ignore_ascii_case(&md5))
+        {
+            return Err(DataError::OtherContent {
+                from: self.from.into(),
+                found: md5,
+                expected: expected.into(),
+            });
+        }
         Ok(Arrived {
             staged,
-            imported: Imported {
-                bytes,
-                md5,
-                as_expected,
-                entry,
-            },
+            imported: Imported { bytes, md5, entry },
         })
     }
 
@@ -189,6 +193,7 @@ impl Arrival<'_> {
         };
         let entry = archive.by_index(index).map_err(damaged)?;
         let inside = Arrival {
+            from: self.from,
             complain: self.complain,
             unreadable: &|error| {
                 (self.complain)(format!(

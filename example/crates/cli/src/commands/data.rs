@@ -13,7 +13,7 @@ use crate::{Context, Outcome};
 
 pub(super) fn run(command: DataCommand, context: Context) -> Outcome<ExitCode> {
     match command {
-        DataCommand::Import { file, replace } => fetch::import(&file, replace, context)?,
+        DataCommand::Import(arguments) => fetch::import(&arguments, context)?,
         DataCommand::Fetch(arguments) => fetch::fetch(arguments, context)?,
         DataCommand::Check {
             file,

@@ -1,33 +1,28 @@
-use std::path::{Path, PathBuf};
+//! `data import` and `data fetch`: a table comes into the project, if it is the pinned one.
+
+use std::path::Path;
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use mlops_data::{FetchOptions, Imported};
-use serde::{Deserialize, Serialize};
+use mlops_data::{DataError, FetchOptions, Imported};
+use mlops_versioning::{HashKind, hash_file};
+use serde::Serialize;
 
-use crate::arguments::FetchArguments;
+use crate::arguments::{FetchArguments, TableImportArguments};
 use crate::output::thousands;
-use crate::params::from_yaml;
-use crate::{Context, Failure, Outcome};
+use crate::{Context, Failure, Outcome, Pin};
 
-/// What DVC keeps of a file that is too large for Git.
-#[derive(Deserialize)]
-struct Pin {
-    outs: Vec<PinnedFile>,
-}
-
-#[derive(Deserialize)]
-struct PinnedFile {
-    md5: String,
-}
-
-pub(super) fn import(file: &Path, replace: bool, context: Context) -> Outcome<()> {
+pub(super) fn import(arguments: &TableImportArguments, context: Context) -> Outcome<()> {
     let destination = context.params()?.data.file;
-    if !replace && destination.exists() && !is_same(file, &destination)? {
+    let pin = Expected::of(&destination, arguments.update_pin)?;
+    let file = &arguments.file;
+    if !arguments.replace && destination.exists() && !is_same(file, &destination)? {
         return Err(occupied(&destination, "another file"));
     }
-    let imported = mlops_data::import(file, &destination, pinned(&destination)?.as_deref())?;
-    show(&imported, &imported, &destination, context)
+    let imported = mlops_data::import(file, &destination, pin.md5().as_deref())
+        .map_err(|error| pin.explain(error))?;
+    let pin = pin.settle(&imported)?;
+    show(imported.clone(), &imported, &destination, pin, context)
 }
 
 pub(super) fn fetch(arguments: FetchArguments, context: Context) -> Outcome<()> {
@@ -37,12 +32,12 @@ pub(super) fn fetch(arguments: FetchArguments, context: Context) -> Outcome<()> 
             "nothing says where to fetch from: give --url, or data.url in params.yaml"
         )));
     };
+    let pin = Expected::of(&params.file, arguments.update_pin)?;
     if !arguments.replace && params.file.exists() {
         return Err(occupied(&params.file, "a file"));
     }
     let options = FetchOptions {
-        expected_md5: pinned(&params.file)?,
-        strict: arguments.strict,
+        expected_md5: pin.md5(),
         allow_http: arguments.allow_http,
         ..FetchOptions::default()
     };
@@ -54,8 +49,79 @@ pub(super) fn fetch(arguments: FetchArguments, context: Context) -> Outcome<()> 
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    let fetched = fetched?;
-    show(&fetched, &fetched.table, &params.file, context)
+    let fetched = fetched.map_err(|error| pin.explain(error))?;
+    let pin = pin.settle(&fetched.table)?;
+    show(fetched.clone(), &fetched.table, &params.file, pin, context)
+}
+
+/// Which table may come.
+struct Expected {
+    pin: Option<Pin>,
+    /// Whether any may, and becomes the pinned one.
+    update: bool,
+}
+
+/// What became of the pin.
+enum Settled {
+    None,
+    Matched,
+    Updated {
+        name: String,
+        before: Option<String>,
+    },
+}
+
+impl Expected {
+    fn of(table: &Path, update: bool) -> Outcome<Expected> {
+        let pin = Pin::of(table)?;
+        if let Some(pin) = pin.as_ref().filter(|_| update) {
+            pin.check_may_change()?;
+        }
+        Ok(Expected { pin, update })
+    }
+
+    /// The only MD5 that may come.
+    fn md5(&self) -> Option<String> {
+        self.pin.as_ref().filter(|_| !self.update)?.md5()
+    }
+
+    /// Says of another table which file pins it, and what to do.
+    fn explain(&self, error: DataError) -> Failure {
+        match (&error, &self.pin) {
+            (
+                DataError::OtherContent {
+                    from,
+                    found,
+                    expected,
+                },
+                Some(pin),
+            ) => Failure::user(anyhow::anyhow!(
+                "{from}: the table's MD5 is {found}, but {} pins {expected}. Nothing was replaced. Get the pinned table, or give --update-pin to pin this one (results then differ from the committed ones)",
+                pin.name()
+            )),
+            _ => error.into(),
+        }
+    }
+
+    /// Pins what came, if that was asked for.
+    fn settle(self, table: &Imported) -> Outcome<Settled> {
+        let Some(mut pin) = self.pin else {
+            return Ok(Settled::None);
+        };
+        let before = pin.md5();
+        if before.as_deref() == Some(&table.md5) {
+            return Ok(Settled::Matched);
+        }
+        if !self.update {
+            // A pin without a hash: nothing was ever saved for it.
+            return Ok(Settled::None);
+        }
+        pin.update(&table.md5, table.bytes)?;
+        Ok(Settled::Updated {
+            name: pin.name().into(),
+            before,
+        })
+    }
 }
 
 /// What is there may be somebody's only copy.
@@ -68,23 +134,43 @@ fn occupied(destination: &Path, what: &str) -> Failure {
 
 fn is_same(file: &Path, destination: &Path) -> Outcome<bool> {
     let [one, other] = [file, destination]
-        .map(|path| std::fs::read(path).with_context(|| path.display().to_string()));
+        .map(|path| hash_file(HashKind::Md5, path).with_context(|| path.display().to_string()));
     Ok(one? == other?)
 }
 
-fn show(result: &impl Serialize, table: &Imported, to: &Path, context: Context) -> Outcome<()> {
-    let which = match table.as_expected {
-        Some(true) => "it is the pinned file",
-        Some(false) => "it is NOT the pinned file: expect other figures than the committed ones",
-        None => "no file is pinned",
+/// For programs: what came, and what became of the pin.
+#[derive(Serialize)]
+struct Shown<T> {
+    #[serde(flatten)]
+    result: T,
+    pin: &'static str,
+}
+
+fn show(
+    result: impl Serialize,
+    table: &Imported,
+    to: &Path,
+    pin: Settled,
+    context: Context,
+) -> Outcome<()> {
+    let (word, text) = match &pin {
+        Settled::None => ("none", "no file is pinned".into()),
+        Settled::Matched => ("matched", "it is the pinned file".into()),
+        Settled::Updated { name, before } => {
+            let before = before.as_deref().unwrap_or("nothing");
+            let text = format!(
+                "{name} pins it now (before: {before}): results will differ from the committed ones"
+            );
+            ("updated", text)
+        }
     };
     let text = format!(
-        "{} bytes → {}\nmd5 {}: {which}",
+        "{} bytes → {}\nmd5 {}: {text}",
         thousands(table.bytes as usize),
         to.display(),
         table.md5
     );
-    Ok(context.output.show(result, text)?)
+    Ok(context.output.show(&Shown { result, pin: word }, text)?)
 }
 
 /// Shown on a terminal only.
@@ -94,17 +180,4 @@ fn progress_bar() -> ProgressBar {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
-}
-
-/// The hash in the `.dvc` file beside the table, if there is one.
-fn pinned(file: &Path) -> Outcome<Option<String>> {
-    let path = PathBuf::from(format!("{}.dvc", file.display()));
-    if !path.exists() {
-        return Ok(None);
-    }
-    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let pin: Pin = from_yaml(&text)
-        .with_context(|| path.display().to_string())
-        .map_err(Failure::user)?;
-    Ok(pin.outs.into_iter().next().map(|out| out.md5))
 }

@@ -53,18 +53,24 @@ fn archive(entries: &[(&str, &str)]) -> Vec<u8> {
 }
 
 #[test]
-fn a_file_arrives_whole_and_is_compared_with_the_one_expected() {
+fn a_file_arrives_whole_or_is_refused_if_it_is_not_the_one_expected() {
     let folder = Folder::new();
     let (from, to) = (folder.with("from.csv", TABLE), folder.path("to.csv"));
     let imported = import(&from, &to, None).unwrap();
-    assert_eq!((imported.bytes, imported.as_expected), (22, None));
+    assert_eq!(imported.bytes, 22);
     assert_eq!(std::fs::read_to_string(&to).unwrap(), TABLE);
     let again = import(&from, &to, Some(&imported.md5.to_uppercase())).unwrap();
-    assert_eq!(again.as_expected, Some(true));
-    let other = import(&from, &to, Some("00000000000000000000000000000000")).unwrap();
-    assert_eq!(other.as_expected, Some(false));
-    assert_eq!(folder.names(), ["from.csv", "to.csv"]);
+    assert_eq!(again, imported);
     assert_eq!(imported.md5, MD5);
+
+    let other = folder.with("other.csv", "day,load\n2024-01-01,4\n");
+    let error = import(&other, &to, Some(MD5)).unwrap_err();
+    assert!(
+        matches!(&error, DataError::OtherContent { expected, .. } if expected == MD5),
+        "{error}"
+    );
+    assert_eq!(std::fs::read_to_string(&to).unwrap(), TABLE);
+    assert_eq!(folder.names(), ["from.csv", "other.csv", "to.csv"]);
 }
 
 #[test]
@@ -82,7 +88,7 @@ fn the_one_csv_of_an_archive_is_unpacked() {
     )
     .unwrap();
     assert_eq!(imported.entry.as_deref(), Some("../a/T.CSV"));
-    assert_eq!(imported.as_expected, Some(true));
+    assert_eq!(imported.md5, MD5);
     assert_eq!(folder.names(), ["a.zip", "in.csv"]);
 }
 
@@ -164,6 +170,7 @@ fn an_archive_that_unpacks_to_too_much_is_stopped() {
         message,
     };
     let arrival = Arrival {
+        from: "bomb.zip",
         complain: &complain,
         unreadable: &|error| io_error(&path, error),
         unpacked_at_most: 100_000,
