@@ -10,6 +10,7 @@ mod output;
 mod params;
 mod pin;
 mod project;
+mod project_copy;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ pub use output::Output;
 pub use params::Params;
 pub use pin::Pin;
 pub use project::{Context, Project};
+pub use project_copy::copy_project;
 
 /// Parses the arguments, runs the command, prints its outcome.
 ///

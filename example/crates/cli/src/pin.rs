@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::Context as _;
-use mlops_versioning::{DvcFile, HashKind, ObjectId, OutEntry, Saved, hash_file};
+use mlops_versioning::{DvcFile, HashKind, ObjectId, OutEntry, Repository, Saved, hash_file};
 
 use crate::{Failure, Outcome};
 
@@ -73,6 +73,51 @@ impl Pin {
         };
         let (checksum, _) = hash_file(id.kind, file).with_context(|| file.display().to_string())?;
         Ok(ObjectId::file(id.kind, checksum) == id)
+    }
+
+    /// Whether the cache has the pinned content, so that `checkout` can bring it back.
+    fn is_cached(&self) -> bool {
+        let (Some(id), Ok(repository)) = (self.entry().id, Repository::find(Path::new("."))) else {
+            return false;
+        };
+        repository.cache().has(&id)
+    }
+
+    /// Refuses to write something else over the pinned table if this may be the only copy.
+    ///
+    /// # Errors
+    /// If the pinned table is there and the cache doesn't have it.
+    pub fn keep(table: &Path) -> Outcome<()> {
+        if let Some(pin) = Pin::of(table)?
+            && table.is_file()
+            && !pin.is_cached()
+            && pin.matches(table)?
+        {
+            return Err(Failure::user(anyhow::anyhow!(
+                "{}: is the table that {} pins, and the cache has no copy of it: write to another file, or move it away first",
+                table.display(),
+                pin.name
+            )));
+        }
+        Ok(())
+    }
+
+    /// Warns of a table that stands where its project pins one that is not at hand.
+    ///
+    /// # Errors
+    /// If a file can't be read.
+    pub fn warn_of_other(table: &Path) -> Outcome<()> {
+        if let Some(pin) = Pin::of(table)?
+            && !pin.is_cached()
+            && !pin.matches(table)?
+        {
+            tracing::warn!(
+                "{}: is another table than {} pins. From here on, `repro` and `add` write this one into the pin, and its results over those in dvc.lock and metrics: don't commit these changes if you only try something",
+                table.display(),
+                pin.name
+            );
+        }
+        Ok(())
     }
 
     /// Refuses a pin that is not ours to change.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Command, FromArgMatches, Subcommand, ValueHint};
-use mlops_cli::{Context, Failure, Outcome, Project, write_file};
+use mlops_cli::{Context, Failure, Outcome, Pin, Project, copy_project, write_file};
 use mlops_data::calendar;
 use mlops_data::tables::{self, LabelNeed, ReadOptions};
 use mlops_features::{Reference, Registry};
@@ -40,8 +40,12 @@ enum WeatherCommand {
         #[arg(long, value_hint = ValueHint::FilePath)]
         climate: Option<PathBuf>,
         /// Where to (.csv or .parquet)
-        #[arg(long, value_hint = ValueHint::FilePath)]
-        out: PathBuf,
+        #[arg(long, value_hint = ValueHint::FilePath, required_unless_present = "into")]
+        out: Option<PathBuf>,
+        /// Make this new folder a project of its own for the weather, with the YAML files of this one: what
+        /// is committed here stays as it is
+        #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with = "out")]
+        into: Option<PathBuf>,
     },
     /// Take the climate of each station, as statistics, from a file of observations
     FitClimate {
@@ -111,6 +115,7 @@ impl Project for Rain {
                 start,
                 climate,
                 out,
+                into,
             } => {
                 let start = calendar::parse_iso(&start).ok_or_else(|| {
                     Failure::user(anyhow::anyhow!(
@@ -118,7 +123,20 @@ impl Project for Rain {
                     ))
                 })?;
                 let options = Options::new(days, stations, seed).and_then(|o| o.starting(start));
-                generate(climate.as_deref(), options.map_err(failure)?, &out, context)
+                let place = match (into, out) {
+                    (Some(folder), _) => Place::Project(folder),
+                    (None, Some(file)) => Place::File(file),
+                    // clap asks for one of both.
+                    (None, None) => {
+                        return Err(Failure::user(anyhow::anyhow!("give --out or --into")));
+                    }
+                };
+                generate(
+                    climate.as_deref(),
+                    options.map_err(failure)?,
+                    &place,
+                    context,
+                )
             }
             WeatherCommand::FitClimate { file, out } => fit_climate(&file, &out, context),
             WeatherCommand::Compare {
@@ -139,10 +157,17 @@ impl Project for Rain {
     }
 }
 
+/// Where generated weather goes.
+enum Place {
+    File(PathBuf),
+    /// A new project in this folder.
+    Project(PathBuf),
+}
+
 fn generate(
     climate: Option<&Path>,
     options: Options,
-    out: &Path,
+    place: &Place,
     context: &Context,
 ) -> Outcome<()> {
     let own;
@@ -155,17 +180,32 @@ fn generate(
         }
         None => climate::embedded().map_err(Failure::run)?,
     };
-    let rows = generator::file(climate, options, out).map_err(failure)?;
+    let out = match place {
+        Place::File(file) => {
+            Pin::keep(file)?;
+            file.clone()
+        }
+        Place::Project(folder) => copy_project(folder, context)?,
+    };
+    let rows = generator::file(climate, options, &out).map_err(failure)?;
+    Pin::warn_of_other(&out)?;
+    let mut text = format!(
+        "{rows} rows: {} days of {} stations from {}, seed {} → {}",
+        options.days,
+        options.stations,
+        calendar::format_iso(options.start),
+        options.seed,
+        out.display()
+    );
+    if let Place::Project(folder) = place {
+        text += &format!(
+            "\na project of its own: `cd {}`, then `rain repro`",
+            folder.display()
+        );
+    }
     Ok(context.output.show(
         &json!({ "rows": rows, "days": options.days, "stations": options.stations, "seed": options.seed, "out": out }),
-        format!(
-            "{rows} rows: {} days of {} stations from {}, seed {} → {}",
-            options.days,
-            options.stations,
-            calendar::format_iso(options.start),
-            options.seed,
-            out.display()
-        ),
+        text,
     )?)
 }
 

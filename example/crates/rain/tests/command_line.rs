@@ -170,6 +170,71 @@ fn nothing_is_imported_over_another_file_without_being_asked() {
 }
 
 #[test]
+fn generated_weather_gets_a_project_of_its_own_and_the_committed_one_stays() {
+    let folder = project();
+    let path = folder.path();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    std::fs::copy(example.join("dvc.yaml"), path.join("dvc.yaml")).unwrap();
+    let generate = words("data generate --days 700 --stations 4 --into out/generated");
+    let text = printed(path, &generate);
+    assert!(
+        text.contains("→ out/generated/data/weatherAUS.csv"),
+        "{text}"
+    );
+    assert!(
+        text.contains("`cd out/generated`, then `rain repro`"),
+        "{text}"
+    );
+    let own = path.join("out/generated");
+    assert!(!own.join("data/weatherAUS.csv.dvc").exists());
+    printed(&own, &["repro", "ingest"]);
+    assert!(own.join("dvc.lock").is_file());
+    for untouched in [TABLE, "dvc.lock", "metrics", ".dvc"] {
+        assert!(!path.join(untouched).exists(), "{untouched}");
+    }
+    let error = refused(path, &generate);
+    assert!(
+        error.contains("out/generated: the folder isn't empty"),
+        "{error}"
+    );
+    std::fs::write(
+        path.join("params.yaml"),
+        "seed: 1\nbucket: .rain\ndata: {file: ../outside.csv}\n",
+    )
+    .unwrap();
+    let error = refused(path, &words("data generate --days 7 --into other"));
+    assert!(error.contains("../outside.csv"), "{error}");
+    assert!(!path.join("other").exists());
+}
+
+#[test]
+fn the_only_copy_of_the_pinned_table_is_not_written_over_and_another_in_its_place_is_warned_of() {
+    let folder = project();
+    let path = folder.path();
+    let generate = words("data generate --days 9 --stations 2 --out data/weatherAUS.csv");
+    let warned = output(path, &generate, 0);
+    let warning = String::from_utf8(warned.stderr).unwrap();
+    assert!(
+        warning.contains("another table than data/weatherAUS.csv.dvc pins"),
+        "{warning}"
+    );
+    let bytes = std::fs::read(path.join(TABLE)).unwrap();
+    std::fs::write(path.join("copy.csv"), &bytes).unwrap();
+    printed(path, &["data", "import", "copy.csv", "--update-pin"]);
+    let other = words("data generate --days 5 --stations 2 --out data/weatherAUS.csv");
+    let error = refused(path, &other);
+    assert!(error.contains("the cache has no copy"), "{error}");
+    let fault = words("data fault copy.csv --out data/weatherAUS.csv missing Rainfall");
+    assert_eq!(refused(path, &fault), error);
+    assert_eq!(std::fs::read(path.join(TABLE)).unwrap(), bytes);
+    // With a copy in the cache nothing is lost, and nobody is surprised.
+    printed(path, &["init", "--no-scm"]);
+    printed(path, &["add", TABLE]);
+    let silent = output(path, &other, 0);
+    assert_eq!(String::from_utf8(silent.stderr).unwrap(), "");
+}
+
+#[test]
 fn a_table_is_fetched_from_a_server_and_failures_name_the_address() {
     let folder = project();
     let path = folder.path();

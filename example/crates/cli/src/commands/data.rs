@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{fetch, parse_day, read_table, write_json, write_table};
 use crate::arguments::{ChangeCommand, DataCommand, FaultArguments};
 use crate::output::thousands;
-use crate::{Context, Outcome};
+use crate::{Context, Outcome, Pin};
 
 pub(super) fn run(command: DataCommand, context: Context) -> Outcome<ExitCode> {
     match command {
@@ -101,6 +101,7 @@ fn thousandths(value: f64) -> f64 {
 }
 
 fn fault(arguments: FaultArguments, context: Context) -> Outcome<()> {
+    Pin::keep(&arguments.out)?;
     let contract = context.contract()?;
     let start = arguments
         .from

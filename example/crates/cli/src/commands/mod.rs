@@ -218,7 +218,7 @@ fn write_table(path: &Path, table: &Table) -> Outcome<()> {
 }
 
 /// Makes the folder of a file that is to be written.
-fn write_folder(path: &Path) -> Outcome<()> {
+pub(crate) fn write_folder(path: &Path) -> Outcome<()> {
     if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
         disk::create_dir_all(folder)?;
     }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// A linear change of unit, *a x + b*.
 ///
-/// As text: `celsius_to_fahrenheit`, `millimetres_to_inches`, or the formula
-/// itself, `1.8*x+32`.
+/// As text: `celsius_to_fahrenheit`, `millimetres_to_inches` (or with hyphens), or the
+/// formula itself, `1.8*x+32`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Conversion {
@@ -44,7 +44,9 @@ impl FromStr for Conversion {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Some((_, conversion)) = NAMED.iter().find(|(name, _)| *name == text) {
+        // With hyphens too, as the names of all commands and options are written.
+        let written = text.replace('-', "_");
+        if let Some((_, conversion)) = NAMED.iter().find(|(name, _)| *name == written) {
             return Ok(*conversion);
         }
         parse_linear(text).ok_or_else(|| {
@@ -103,6 +105,7 @@ mod tests {
         let named: Conversion = "celsius_to_fahrenheit".parse().unwrap();
         assert_eq!(named.convert(100.0), 212.0);
         assert_eq!("1.8*x + 32".parse(), Ok(named));
+        assert_eq!("celsius-to-fahrenheit".parse(), Ok(named));
         let inches: Conversion = "millimetres_to_inches".parse().unwrap();
         assert!((inches.convert(254.0) - 10.0).abs() < 1e-12);
         assert_eq!(
