@@ -15,7 +15,6 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// A file can't be written.
-    #[cfg(feature = "tables")]
     #[error(transparent)]
     Disk(#[from] mlops_disk::DiskError),
     /// The contract cannot be read or contradicts itself.

@@ -6,6 +6,9 @@ use std::process::Command;
 
 use crate::error::{PipelineError, Result};
 
+/// What a file of metrics, plots or parameters may have at most, in bytes: 1 GiB.
+const LARGEST: u64 = 1 << 30;
+
 /// The files of a repository at one state.
 #[derive(Debug, Clone)]
 pub enum Source {
@@ -94,10 +97,10 @@ impl Source {
     /// If the system or Git refuses.
     pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
         match self {
-            Self::Workspace { root } => match std::fs::read(root.join(path)) {
+            Self::Workspace { root } => match mlops_disk::read_small(&root.join(path), LARGEST) {
                 Ok(bytes) => Ok(Some(bytes)),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-                Err(error) => Err(PipelineError::io(root.join(path))(error)),
+                Err(error) if error.is_missing() => Ok(None),
+                Err(error) => Err(error.into()),
             },
             Self::Revision {
                 root,

@@ -126,7 +126,7 @@ impl DvcFile {
     /// # Errors
     /// As [`parse`](DvcFile::parse), or if the system refuses.
     pub fn read(path: &Path, root: &Path) -> Result<DvcFile, VersioningError> {
-        let bytes = std::fs::read(path).map_err(VersioningError::io(path))?;
+        let bytes = disk::read_small(path, disk::MAX_SMALL)?;
         DvcFile::parse(bytes, path, root)
     }
 

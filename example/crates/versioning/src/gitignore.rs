@@ -133,10 +133,10 @@ fn entry(path: &Path) -> Result<(PathBuf, String), VersioningError> {
 }
 
 fn read(file: &Path) -> Result<String, VersioningError> {
-    match std::fs::read_to_string(file) {
+    match disk::read_small_text(file, disk::MAX_SMALL) {
         Ok(text) => Ok(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(VersioningError::io(file)(error)),
+        Err(error) if error.is_missing() => Ok(String::new()),
+        Err(error) => Err(error.into()),
     }
 }
 

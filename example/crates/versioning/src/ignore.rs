@@ -147,10 +147,10 @@ impl Rules {
 /// Reads a file of patterns. Git takes lines as they are and passes over those that are no pattern,
 /// DVC takes white space at both ends away and is `strict`.
 fn read(file: &Path, folder: &Path, strict: bool) -> Result<Option<Gitignore>, VersioningError> {
-    let bytes = match std::fs::read(file) {
+    let bytes = match mlops_disk::read_small(file, mlops_disk::MAX_SMALL) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(VersioningError::io(file)(error)),
+        Err(error) if error.is_missing() => return Ok(None),
+        Err(error) => return Err(error.into()),
     };
     let text = String::from_utf8_lossy(&bytes);
     let mut builder = GitignoreBuilder::new(folder);

@@ -177,7 +177,7 @@ fn edit(
 ) -> Result<(), VersioningError> {
     let path = tmp.join("rwlock");
     let _guard = take(&tmp.join("rwlock.lock"))?;
-    let mut table: Table = match std::fs::read(&path) {
+    let mut table: Table = match disk::read_small(&path, disk::MAX_SMALL) {
         // DVC writes it in place: after a power cut it may be empty.
         Ok(bytes) if bytes.iter().all(u8::is_ascii_whitespace) => Table::default(),
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
@@ -187,8 +187,8 @@ fn edit(
                 format!("{error}: if no command is running, remove the file"),
             )
         })?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Table::default(),
-        Err(error) => return Err(VersioningError::io(&path)(error)),
+        Err(error) if error.is_missing() => Table::default(),
+        Err(error) => return Err(error.into()),
     };
     change(&mut table)?;
     let bytes = serde_json::to_vec(&table)

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use mlops_disk::{MAX_SMALL, read_small};
+
 use crate::dvc_file::OutEntry;
 use crate::hash::{HashKind, ObjectId};
 use crate::yaml::{self, Map, Node, Value};
@@ -33,8 +35,8 @@ impl LockFile {
     /// # Errors
     /// As [`parse`](LockFile::parse), or if the system refuses.
     pub fn read(path: &Path, root: &Path) -> Result<LockFile, VersioningError> {
-        let bytes = std::fs::read(path).map_err(VersioningError::io(path))?;
-        let definition = std::fs::read(path.with_file_name("dvc.yaml")).ok();
+        let bytes = read_small(path, MAX_SMALL)?;
+        let definition = read_small(&path.with_file_name("dvc.yaml"), MAX_SMALL).ok();
         LockFile::parse(bytes, definition, path, root)
     }
 

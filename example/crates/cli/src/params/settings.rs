@@ -23,7 +23,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// Reads params.yaml and puts in what is `set`.
     pub(crate) fn read(path: &Path, set: &[String]) -> Outcome<Settings> {
-        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let text = mlops_disk::read_small_text(path, mlops_disk::MAX_SMALL)?;
         let path = path.display().to_string();
         let values = settled(&text, set)
             .context(path.clone())

@@ -158,10 +158,7 @@ impl Contract {
     /// If the file is missing, isn't YAML of this form, or contradicts itself:
     /// then every contradiction is named, a line each.
     pub fn read(path: &Path) -> Result<Contract> {
-        let text = std::fs::read_to_string(path).map_err(|source| DataError::Io {
-            path: path.into(),
-            source,
-        })?;
+        let text = mlops_disk::read_small_text(path, mlops_disk::MAX_SMALL)?;
         Contract::parse(&text, path)
     }
 

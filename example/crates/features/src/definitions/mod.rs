@@ -193,9 +193,13 @@ impl Definitions {
     /// If the file is missing, isn't YAML of this form or contradicts itself or the
     /// contract: then every contradiction is named with its line.
     pub fn read(path: &Path, contract: &Contract) -> Result<Definitions> {
-        let text = std::fs::read_to_string(path).map_err(|error| FeatureError::Definitions {
+        let text = mlops_disk::read_small_text(path, mlops_disk::MAX_SMALL);
+        let text = text.map_err(|error| FeatureError::Definitions {
             path: path.into(),
-            message: format!("{error}; the project's features stand in this file"),
+            message: format!(
+                "{}; the project's features stand in this file",
+                error.source
+            ),
         })?;
         Definitions::parse(&text, path, contract)
     }

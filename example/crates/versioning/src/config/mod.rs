@@ -252,10 +252,10 @@ pub fn remote_name(section: &str) -> Option<&str> {
 }
 
 fn read(path: &Path) -> Result<Ini, VersioningError> {
-    match std::fs::read_to_string(path) {
+    match disk::read_small_text(path, disk::MAX_SMALL) {
         Ok(text) => Ini::parse(&text, path),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Ini::default()),
-        Err(error) => Err(VersioningError::io(path)(error)),
+        Err(error) if error.is_missing() => Ok(Ini::default()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use mlops_versioning::operations::status::OutState;
 use mlops_versioning::operations::{commit, remove};
-use mlops_versioning::{HashKind, Manifest, ManifestEntry, VersioningError, silent};
+use mlops_versioning::{HashKind, Manifest, ManifestEntry, Repository, VersioningError, silent};
 
 use crate::place::{Place, git};
 
@@ -210,4 +210,28 @@ fn many_equal_files_are_one_object() {
         place.repository.cache().list(HashKind::Md5).unwrap().len(),
         3
     );
+}
+
+#[test]
+fn an_endless_device_in_place_of_a_file_of_dvc_is_refused() {
+    let place = Place::with_git();
+    place.write("data", "1");
+    place.add(&["data"]).unwrap();
+    for name in ["data.dvc", "dvc.lock", ".dvcignore", ".dvc/config"] {
+        let file = place.root.join(name);
+        let kept = std::fs::read(&file).ok();
+        let _ = std::fs::remove_file(&file);
+        symlink("/dev/zero", &file).unwrap();
+        let said = Repository::open(&place.root)
+            .and_then(|repository| repository.pins().map(|_| ()))
+            .unwrap_err();
+        assert!(
+            said.to_string().contains(name) && said.is_user_error(),
+            "{name}: {said}"
+        );
+        std::fs::remove_file(&file).unwrap();
+        if let Some(kept) = kept {
+            std::fs::write(&file, kept).unwrap();
+        }
+    }
 }
