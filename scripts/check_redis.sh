@@ -13,7 +13,7 @@ if ! command -v redis-server > /dev/null; then
   echo "redis-server is not on the PATH: install it (apt-get install redis-server)"
   exit 1
 fi
-if ! MLOPS_REDIS=required MLOPS_ONLINE_KEYS=1000000 cargo test --quiet --test online --test serving -- redis > "$work/test.log" 2>&1; then
+if ! MLOPS_REDIS=required MLOPS_ONLINE_KEYS=1000000 cargo test --locked --quiet --test online --test serving -- redis > "$work/test.log" 2>&1; then
   tail -n 80 "$work/test.log"
   exit 1
 fi

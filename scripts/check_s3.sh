@@ -28,7 +28,7 @@ curl -fsS -o /dev/null -X PUT "$endpoint/bucket"
 
 export MLOPS_S3_ENDPOINT=$endpoint MLOPS_S3_BUCKET=bucket
 export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1
-if ! cargo test --quiet --test conformance --test failures -- other_s3 > "$work/test.log" 2>&1; then
+if ! cargo test --locked --quiet --test conformance --test failures -- other_s3 > "$work/test.log" 2>&1; then
   cat "$work/test.log"
   exit 1
 fi

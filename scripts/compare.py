@@ -84,7 +84,7 @@ def build(*options):
     with tempfile.TemporaryDirectory() as target:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         started = time.perf_counter()
-        subprocess.run(["cargo", "build", "--quiet", *options, "--target-dir", target],
+        subprocess.run(["cargo", "build", "--locked", "--quiet", *options, "--target-dir", target],
                        cwd=HERE.parent, check=True)
         seconds = time.perf_counter() - started
         after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -36,7 +36,7 @@ pub fn build_rain(root: &Path, profile: Profile) -> Result<PathBuf> {
         Profile::Release => (&["--release"], "release"),
     };
     let status = cargo(root)
-        .args(["build", "--bin", "rain"])
+        .args(["build", "--locked", "--bin", "rain"])
         .args(flags)
         .status()
         .context("cargo can't be started")?;

@@ -35,7 +35,13 @@ pub struct PeersArguments {
 pub fn run(root: &Path, arguments: &PeersArguments) -> Result<()> {
     let rain = cargo::build_rain(root, Profile::Release)?;
     let built = cargo::cargo(root)
-        .args(["build", "--release", "--package", "mlops-learning"])
+        .args([
+            "build",
+            "--locked",
+            "--release",
+            "--package",
+            "mlops-learning",
+        ])
         .args(["--example", "speed"])
         .status()
         .context("cargo can't be started")?;

@@ -125,7 +125,7 @@ impl Stress<'_> {
 
     fn test(&self, name: &str, flags: &[&str], environment: &[(&str, String)]) -> Result<()> {
         let mut test = cargo::cargo(self.root);
-        test.args(["test", "--test", name, "--", "--nocapture"])
+        test.args(["test", "--locked", "--test", name, "--", "--nocapture"])
             .args(flags);
         test.envs(environment.iter().map(|(name, value)| (*name, value)));
         ended(&mut test)
