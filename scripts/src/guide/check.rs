@@ -8,6 +8,7 @@ use similar::TextDiff;
 use super::build::Built;
 use super::count;
 use super::finish::files_below;
+use super::page_check;
 use super::recording::{FOLDER, Recording};
 use super::replay::{Outcome, Session, Stage, sessions};
 use super::site_check::check_site;
@@ -34,6 +35,7 @@ pub fn check(root: &Path, built: &Built, replay: bool) -> Result<()> {
     let sessions = sessions(root)?;
     problems.extend(unlisted_pages(root)?);
     problems.extend(unused(&sessions, &built.recordings));
+    problems.extend(page_check::check(root)?);
     if replay {
         problems.extend(replayed(&Stage::new(root)?, &sessions)?);
     } else {

@@ -37,6 +37,16 @@ pub fn expand(directive: &Directive, sources: &Sources) -> Result<String, String
     Ok(figure(&source, &excerpt))
 }
 
+/// The lines that a spec names, for checks of the text around them.
+///
+/// # Errors
+/// As for `expand`.
+pub fn text(root: &Path, spec: &str) -> Result<String, String> {
+    let (path, part) = split(spec);
+    let text = std::fs::read_to_string(root.join(path)).map_err(|error| error.to_string())?;
+    excerpt(&text, part).map(|excerpt| excerpt.text)
+}
+
 /// Splits a spec into its path and its part. `run:` belongs to the path.
 fn split(spec: &str) -> (&str, &str) {
     let start = if spec.starts_with("run:") { 4 } else { 0 };

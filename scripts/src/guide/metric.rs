@@ -1,5 +1,7 @@
 //! `{{#metric file.json path.to.value format}}`: a number in a sentence, taken from where it was
-//! measured.
+//! measured, or from the YAML file where somebody decided it.
+
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -19,8 +21,13 @@ pub fn expand(directive: &Directive, sources: &Sources) -> Result<String, String
     let source = sources.in_example(file)?;
     let text = std::fs::read_to_string(&source.file)
         .map_err(|error| format!("`{}` can't be read: {error}", source.name))?;
-    let json: Value = serde_json::from_str(&text)
-        .map_err(|error| format!("`{}` isn't JSON: {error}", source.name))?;
+    let is_yaml = Path::new(file).extension().is_some_and(|end| end == "yaml");
+    let json: Value = if is_yaml {
+        serde_saphyr::from_str(&text).map_err(|error| format!("`{}`: {error}", source.name))?
+    } else {
+        serde_json::from_str(&text)
+            .map_err(|error| format!("`{}` isn't JSON: {error}", source.name))?
+    };
     let value = look_up(&json, path).map_err(|message| format!("`{}` {message}", source.name))?;
     show(value, format).map_err(|message| format!("`{path}` {message}"))
 }
@@ -134,6 +141,16 @@ mod tests {
         assert_eq!(show(&["rows"]), "145460");
         assert_eq!(grouped("100"), "100");
         assert_eq!(grouped("-100000"), "-100,000");
+    }
+
+    #[test]
+    fn a_decision_comes_from_its_yaml() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "evaluate:\n  bootstrap_rounds: 2000 # enough\n";
+        write(folder.path(), "example/params.yaml", text);
+        let arguments = ["params.yaml", "evaluate.bootstrap_rounds", "thousands"];
+        let shown = expand(&directive("metric", &arguments), &sources(folder.path()));
+        assert_eq!(shown.unwrap(), "2,000");
     }
 
     #[test]

@@ -5,11 +5,16 @@ mod build;
 mod check;
 mod directive;
 mod finish;
+mod graph;
 mod html;
 mod listing;
 mod metric;
+mod numbers;
+mod page_check;
 mod plot;
 mod preprocessor;
+mod prose;
+mod recorded;
 mod recording;
 mod replay;
 mod score;
@@ -20,6 +25,7 @@ mod sources;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod walk;
 mod warnings;
 
 use std::path::{Path, PathBuf};
@@ -52,6 +58,12 @@ pub enum GuideCommand {
         /// Leave the recorded commands alone (they need the example built)
         #[arg(long)]
         no_recordings: bool,
+    },
+    /// Type every command of the pages under "Building it" in a fresh clone, on generated weather
+    Walk {
+        /// Stop after the page whose path contains this
+        #[arg(default_value = "", hide_default_value = true)]
+        page: String,
     },
     /// Run recorded commands and write down what they print
     Record {
@@ -133,6 +145,7 @@ pub fn run(root: &Path, command: &GuideCommand) -> Result<()> {
             let built = build(&arguments.options(root)?)?;
             check::check(root, &built, !no_recordings)
         }
+        GuideCommand::Walk { page } => walk::walk(root, page),
         GuideCommand::Record { name } => check::record(root, name),
     }
 }

@@ -11,7 +11,7 @@ use mdbook_preprocessor::{Preprocessor, PreprocessorContext};
 use super::directive::{self, Directive};
 use super::plot::Plot;
 use super::sources::Sources;
-use super::{listing, metric, plot, recording, score};
+use super::{graph, listing, metric, plot, prose, recorded, recording, score};
 
 /// Carries out directives.
 pub struct Guide {
@@ -46,7 +46,7 @@ impl Guide {
     fn expand(&self, directive: &Directive) -> std::result::Result<String, String> {
         let is_block = matches!(
             directive.name.as_str(),
-            "listing" | "command" | "plot" | "score"
+            "listing" | "command" | "plot" | "score" | "graph"
         );
         if is_block && !directive.is_alone {
             return Err(
@@ -59,6 +59,12 @@ impl Guide {
             "listing" => listing::expand(directive, &self.sources),
             "score" => score::expand(directive, &self.sources),
             "metric" => metric::expand(directive, &self.sources),
+            "graph" => {
+                found.has_diagram = true;
+                graph::expand(directive, &self.sources.root)
+            }
+            "recorded" => recorded::recorded(directive, &self.sources.root),
+            "holds" => recorded::holds(directive, &self.sources.root),
             "command" => {
                 let shown = recording::expand(directive, &self.sources.root)?;
                 found.recordings.extend(directive.arguments.first().cloned());
@@ -75,7 +81,7 @@ impl Guide {
                     .to_owned(),
             ),
             other => Err(format!(
-                "there is no directive `{other}`: use listing, command, metric, plot or score"
+                "there is no directive `{other}`: use listing, command, metric, recorded, holds, plot, graph or score"
             )),
         }
     }
@@ -86,7 +92,7 @@ impl Guide {
             self.found.borrow_mut().has_diagram = true;
         }
         match directive::replace(text, |directive| self.expand(directive)) {
-            Ok(expanded) => *text = expanded,
+            Ok(expanded) => *text = prose::without_notes(&expanded),
             Err(found) => problems.extend(
                 found
                     .into_iter()

@@ -2,12 +2,16 @@
 //!
 //! ```text
 //! command = "rain data check data/weatherAUS.csv"
-//! exit = 0            # the default
-//! needs = ["real"]    # the real data file, or the name of a program
-//! setup = ["mkdir out"]   # run before, not shown, has to end with 0
+//! exit = 2                # the exit code; 0 is the default
+//! expect = ["passed"]     # words the output must contain; required if `exit` isn't 0
+//! announces = "refuses"   # words that the page's text before it must contain; required if it shows an error
+//! needs = ["real"]        # the real data file, or the name of a program
+//! setup = ["mkdir out"]   # run before, shown folded above the command, has to end with 0
 //! ---
 //! what it printed
 //! ```
+//!
+//! A command of several lines stops at the first line that fails, as with `set -e`.
 //!
 //! The recordings of a session run one after another in one folder, in the order of their names.
 //! `{{#command session/name}}` shows one.
@@ -47,9 +51,18 @@ pub struct Header {
     /// `real` for the real data file, which is then `../weatherAUS.csv`; or names of programs.
     #[serde(default)]
     pub needs: Vec<String>,
-    /// Commands to be run before, whose output isn't shown.
+    /// Words that the output must contain. An exit code alone can be right for a wrong reason.
+    #[serde(default)]
+    pub expect: Vec<String>,
+    /// Words by which the page's text, between the heading and the recording, says that an error follows.
+    #[serde(default)]
+    pub announces: Option<String>,
+    /// Commands to be run before; they are shown folded, without their output.
     #[serde(default)]
     pub setup: Vec<String>,
+    /// Why `guide walk` doesn't type it. What names the real file, `../weatherAUS.csv`, needs no reason.
+    #[serde(default)]
+    pub not_typed: Option<String>,
     /// A service: it goes on to the session's end, and its output ends at the first line with
     /// this text.
     #[serde(default)]
@@ -82,11 +95,36 @@ impl Recording {
         for pattern in &header.varies {
             Regex::new(pattern).map_err(|error| format!("varies: {error}"))?;
         }
+        if header.exit != 0 && header.expect.is_empty() {
+            return Err(format!(
+                "exit = {}: give `expect = [\"…\"]`, words that the output must contain, since an \
+                 exit code alone can be right for a wrong reason",
+                header.exit
+            ));
+        }
         Ok(Recording {
             header,
             head: head.to_owned(),
             output: output.to_owned(),
         })
+    }
+
+    /// The first of the expected words that an output doesn't contain.
+    pub fn unmet<'a>(&'a self, output: &str) -> Option<&'a str> {
+        self.header
+            .expect
+            .iter()
+            .map(String::as_str)
+            .find(|words| !output.contains(words))
+    }
+
+    /// Whether it shows an error to the reader, who must have been told before.
+    pub fn shows_an_error(&self) -> bool {
+        let is_error = |line: &str| {
+            let text = line.split_once(" | ").map_or(line, |(_, text)| text);
+            line.starts_with("error:") || text.starts_with("error:") || line.contains("{\"error\":")
+        };
+        self.header.exit != 0 || self.output.lines().any(is_error)
     }
 
     /// The file's text with another output.
@@ -189,9 +227,21 @@ pub fn expand(directive: &Directive, root: &Path) -> Result<String, String> {
         false => fenced("text", &recording.output),
     };
     Ok(format!(
-        "<figure class=\"command\">\n\n{}\n{output}\n{caption}</figure>\n",
+        "<figure class=\"command\">\n\n{}{}\n{output}\n{caption}</figure>\n",
+        setup(header),
         fenced("bash", &header.command)
     ))
+}
+
+/// What was run before, folded.
+fn setup(header: &Header) -> String {
+    if header.setup.is_empty() {
+        return String::new();
+    }
+    format!(
+        "<details class=\"setup\">\n<summary>Run before this</summary>\n\n{}\n</details>\n\n",
+        fenced("bash", &header.setup.join("\n"))
+    )
 }
 
 #[cfg(test)]
@@ -199,7 +249,7 @@ mod tests {
     use super::*;
     use crate::guide::testing::{directive, write};
 
-    const TEXT: &str = "command = \"rain data check a.csv\"\nexit = 2 # on purpose\nneeds = [\"real\"]\n---\nrule broken\n--- in 0.3 s\n";
+    const TEXT: &str = "command = \"rain data check a.csv\"\nexit = 2 # on purpose\nexpect = [\"broken\"]\nneeds = [\"real\"]\n---\nrule broken\n--- in 0.3 s\n";
 
     #[test]
     fn a_recording_is_read_and_written_back_as_it_was() {
@@ -234,6 +284,62 @@ mod tests {
         );
         let error = message("command = \"ls\"\nvaries = [\"(\"]");
         assert!(error.starts_with("varies: "), "{error}");
+    }
+
+    #[test]
+    fn an_exit_code_needs_words_that_the_output_must_contain() {
+        let error = Recording::parse("command = \"x\"\nexit = 2\n---\nx").unwrap_err();
+        assert!(error.starts_with("exit = 2: give `expect"), "{error}");
+        let recording = Recording::parse(TEXT).unwrap();
+        assert_eq!(recording.unmet("the rule is broken"), None);
+        assert_eq!(recording.unmet("usage: rain data check"), Some("broken"));
+    }
+
+    #[test]
+    fn an_error_in_the_output_is_seen_whatever_the_exit_code() {
+        let shows = |output: &str| {
+            Recording::parse(&format!("command = \"x\"\n---\n{output}"))
+                .unwrap()
+                .shows_an_error()
+        };
+        assert!(shows("all well\nerror: no such file\n"));
+        assert!(shows("train | error: no rows\n"));
+        assert!(shows("{\"error\":\"not JSON\"} (400)\n"));
+        assert!(!shows(
+            "passed (0 errors, 13 warnings)\nstandard error: 0.2\n"
+        ));
+        assert!(Recording::parse(TEXT).unwrap().shows_an_error());
+    }
+
+    #[test]
+    fn what_was_run_before_is_shown_folded() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "command = \"ls\"\nsetup = [\"mkdir out\", \"touch out/a\"]\n---\na\n";
+        write(folder.path(), "book/recordings/data/ls.txt", text);
+        let shown = expand(&directive("command", &["data/ls"]), folder.path()).unwrap();
+        insta::assert_snapshot!(shown, @r#"
+        <figure class="command">
+
+        <details class="setup">
+        <summary>Run before this</summary>
+
+        ```bash
+        mkdir out
+        touch out/a
+        ```
+
+        </details>
+
+        ```bash
+        ls
+        ```
+
+        ```text
+        a
+        ```
+
+        </figure>
+        "#);
     }
 
     #[test]

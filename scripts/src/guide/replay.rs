@@ -123,7 +123,7 @@ impl Stage {
         let scratch = tempfile::tempdir()?;
         let home = scratch.path().canonicalize()?;
         self.copy_example(&home)?;
-        let mut services = Services(Vec::new());
+        let mut services = Services::default();
         let mut outcomes = Vec::new();
         for (name, recording) in &session.recordings {
             let outcome = match self.missing(recording) {
@@ -200,6 +200,11 @@ impl Stage {
                 output
             }
         };
+        if let Some(words) = recording.unmet(&output) {
+            return Ok(Outcome::Failed(format!(
+                "printed nothing with `{words}`:\n{output}"
+            )));
+        }
         Ok(Outcome::Ran(output.replace(&*home.to_string_lossy(), "~")))
     }
 
@@ -207,7 +212,7 @@ impl Stage {
     fn shell(&self, command: &str, home: &Path) -> Result<Child> {
         // A service is the shell's last act, so that stopping the child stops it.
         let script = if command.contains('\n') || command.contains([';', '|', '&']) {
-            format!("exec 2>&1\n{command}")
+            format!("exec 2>&1\nset -e\n{command}")
         } else {
             format!("exec 2>&1\nexec {command}")
         };
@@ -238,7 +243,8 @@ impl Stage {
 }
 
 /// Services that are stopped when the session ends, however it ends.
-struct Services(Vec<Child>);
+#[derive(Debug, Default)]
+pub struct Services(pub Vec<Child>);
 
 impl Drop for Services {
     fn drop(&mut self) {
@@ -251,7 +257,10 @@ impl Drop for Services {
 }
 
 /// A command's exit code and output, once it ended.
-fn finished(mut child: Child, command: &str) -> Result<(Option<i32>, String)> {
+///
+/// # Errors
+/// If it doesn't end in time.
+pub fn finished(mut child: Child, command: &str) -> Result<(Option<i32>, String)> {
     let mut stdout = child.stdout.take().context("no output stream")?;
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
@@ -274,7 +283,7 @@ fn finished(mut child: Child, command: &str) -> Result<(Option<i32>, String)> {
 
 /// A service's output up to the line that says it is ready. What it prints later is thrown away,
 /// so that it never waits for a reader.
-fn ready(mut child: Child, text: &str) -> (Child, Result<String, String>) {
+pub fn ready(mut child: Child, text: &str) -> (Child, Result<String, String>) {
     let Some(stdout) = child.stdout.take() else {
         return (child, Err("no output stream".to_owned()));
     };
@@ -296,7 +305,8 @@ fn ready(mut child: Child, text: &str) -> (Child, Result<String, String>) {
     (child, Err(format!("never printed `{text}`:\n{output}")))
 }
 
-fn shown(exit: Option<i32>) -> String {
+/// An exit code in words.
+pub fn shown(exit: Option<i32>) -> String {
     exit.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"))
 }
 
@@ -409,7 +419,7 @@ mod tests {
         let outcomes = play(
             folder.path(),
             &[
-                "command = 'echo no; exit 3'\nexit = 3",
+                "command = 'echo no; exit 3'\nexit = 3\nexpect = ['no']",
                 "command = 'echo no; exit 3'",
                 "command = 'true'\nsetup = ['echo oops; exit 1']",
             ],
@@ -427,6 +437,36 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn a_command_of_several_lines_stops_at_the_first_that_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let outcomes = play(
+            folder.path(),
+            &[
+                "command = \"\"\"echo one\nfalse\necho two\"\"\"",
+                "command = \"\"\"echo one\nfalse\necho two\"\"\"\nexit = 1\nexpect = ['one']",
+            ],
+        );
+        assert!(
+            matches!(&outcomes[0], Outcome::Failed(m) if m == "ended with exit code 1 instead of 0:\none\n"),
+            "{outcomes:?}"
+        );
+        assert_eq!(ran(&outcomes[1]), "one\n");
+    }
+
+    #[test]
+    fn the_right_exit_code_without_the_expected_words_is_a_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        let outcomes = play(
+            folder.path(),
+            &["command = 'echo usage; exit 2'\nexit = 2\nexpect = ['MaxTemp']"],
+        );
+        assert!(
+            matches!(&outcomes[0], Outcome::Failed(m) if m == "printed nothing with `MaxTemp`:\nusage\n"),
+            "{outcomes:?}"
+        );
     }
 
     #[test]

@@ -113,7 +113,7 @@ fn all_mistakes_of_all_pages_are_told_at_once() {
     book/src/index.md:3: {{#metric metrics/scores.json gone}}: `example/metrics/scores.json` has no `gone` in the top; there is auc
     book/src/index.md:3: {{#include a.rs}}: mdBook's includes say nothing about a missing anchor: use {{#listing path:anchor}}
     book/src/index.md:5: {{#listing example/params.yaml}}: has to stand alone on its line, from the first column, with empty lines around
-    book/src/part/two.md:2: {{#shout}}: there is no directive `shout`: use listing, command, metric, plot or score
+    book/src/part/two.md:2: {{#shout}}: there is no directive `shout`: use listing, command, metric, recorded, holds, plot, graph or score
     ");
 }
 
