@@ -114,5 +114,12 @@ fn shown(vector: &OnlineVector, names: &[String]) -> String {
         };
         text.push_str(&format!("  {name:<width$}  {value}\n"));
     }
+    if vector.statuses.contains(&Status::OutsideMaxAge) {
+        let event = format_iso(event);
+        let day = event.get(..10).unwrap_or(&event);
+        text.push_str(&format!(
+            "  too old: older than the view's ttl allows; `--now {day}` asks as of that day's end\n"
+        ));
+    }
     text
 }
