@@ -71,7 +71,7 @@ impl DiskErrorKind {
                 "it is a symbolic link, and writing through it would change a file somewhere else. Remove the link, or name the file that it leads to"
             }
             Self::Outside => {
-                "it lies outside of the project, or a symbolic link on the way leads out of it. Choose a path inside, or give the path on the command line"
+                "it lies outside of the project, or a symbolic link on the way leads out of it. If you mean that place, give its absolute path on the command line"
             }
             Self::TooLarge => {
                 return format!(

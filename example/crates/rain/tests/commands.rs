@@ -156,3 +156,33 @@ fn mistakes_are_told_with_file_and_what_to_do() {
     insta::assert_snapshot!(refused(path, &["data", "check", "short.csv"]));
     insta::assert_snapshot!(refused(&path.join("data"), &["train"]));
 }
+
+/// A cloned project may hold links; what a command writes by itself stays in the project.
+#[test]
+fn no_output_goes_through_a_link_out_of_the_project() {
+    let folder = project();
+    let outside = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let table = "data/small.csv";
+    let generate = ["data", "generate", "--days", "400", "--stations", "8"];
+    rain(path)
+        .args(generate)
+        .args(["--out", table])
+        .assert()
+        .success();
+    std::os::unix::fs::symlink(outside.path(), path.join("linked")).unwrap();
+    let check = |out: &str| refused(path, &["data", "check", table, "--out", out]);
+    for out in ["linked/t.csv", "linked/deep/t.csv", "./linked/t.parquet"] {
+        let said = check(out);
+        assert!(said.contains("outside of the project"), "{said}");
+    }
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+    // Named in full, it is what the user means.
+    let named = outside.path().join("t.csv");
+    rain(path)
+        .args(["data", "check", table, "--out"])
+        .arg(&named)
+        .assert()
+        .success();
+    assert!(named.is_file());
+}

@@ -20,7 +20,7 @@ pub(crate) mod validate;
 pub(crate) mod versioning;
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Component, Path};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -217,8 +217,16 @@ fn write_table(path: &Path, table: &Table) -> Outcome<()> {
     Ok(tables::write(path, table)?)
 }
 
-/// Makes the folder of a file that is to be written.
+/// Makes the folder of a file that is to be written. A relative path must stay in the working folder, links
+/// resolved: a cloned project may hold `metrics` as a link to anywhere. Whoever means a place elsewhere says so, by
+/// an absolute path or by `..` on the command line; paths from a project's files pass [`disk::inside`] where they are
+/// read.
 pub(crate) fn write_folder(path: &Path) -> Outcome<()> {
+    let is_named_elsewhere =
+        path.is_absolute() || path.components().any(|part| part == Component::ParentDir);
+    if !is_named_elsewhere {
+        disk::inside(Path::new("."), path)?;
+    }
     if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
         disk::create_dir_all(folder)?;
     }
