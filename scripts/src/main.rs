@@ -8,6 +8,7 @@ mod metrics;
 mod oracles;
 mod peers;
 mod searched;
+mod seeds;
 mod stress;
 mod tour;
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::ablation::{ablation, believed};
 use crate::cargo::{self, Profile};
 use crate::searched::searched;
+use crate::seeds::seeds;
 use crate::tour::shell::Shell;
 use crate::tour::{self, Story};
 
@@ -96,6 +97,7 @@ pub fn run(root: &Path, arguments: &MetricsArguments) -> Result<()> {
     files.push(("generated/tour.json".into(), pretty(&life(&told))?));
     files.push(("kinds.json".into(), pretty(&kinds(&mut real)?)?));
     files.push(("ablation.json".into(), pretty(&ablation(&mut real)?)?));
+    files.push(("seeds.json".into(), pretty(&seeds(&mut real)?)?));
     let believed = believed(&mut real, RANDOM)?;
     files.push(("believed.json".into(), pretty(&believed)?));
     for (name, svg) in resemblance(&mut real, &generated)? {

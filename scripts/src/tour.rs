@@ -218,7 +218,7 @@ pub fn live(shell: &mut Shell, data: Option<&Path>) -> Result<Story> {
 
 /// Runs the pipeline, changes a parameter, and changes it back: what is run again, and what is not.
 fn pipeline(shell: &mut Shell) -> Result<()> {
-    const KNOB: [&str; 2] = ["bootstrap_rounds: 200", "bootstrap_rounds: 100"];
+    const KNOB: [&str; 2] = ["bootstrap_rounds: 2000", "bootstrap_rounds: 1000"];
     let [before, after] = KNOB;
     shell.step(
         "Run the pipeline: ingest, features, train, evaluate, validate",

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use mlops_data::calendar::{self, Day};
 use mlops_features::definitions::Source;
 use mlops_features::online::OnlineSettings;
-use mlops_learning::evaluation::Costs;
+use mlops_learning::evaluation::{Bootstrap, Costs};
 use mlops_learning::{CalibrationMethod, ModelParams};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -148,6 +148,13 @@ pub enum Chosen {
 pub struct EvaluateParams {
     /// How often the test days are drawn again for the confidence intervals.
     pub bootstrap_rounds: usize,
+    /// Days of a block that is drawn as a whole; a week if the file doesn't say.
+    #[serde(default = "week")]
+    pub bootstrap_block_days: u32,
+}
+
+fn week() -> u32 {
+    7
 }
 
 impl Params {
@@ -167,6 +174,15 @@ impl Params {
             .and_then(|params| params.check().map(|()| params))
             .with_context(|| path.display().to_string())
             .map_err(Failure::user)
+    }
+
+    /// How confidence intervals are drawn.
+    pub(crate) fn bootstrap(&self) -> Bootstrap {
+        Bootstrap {
+            rounds: self.evaluate.bootstrap_rounds,
+            block_days: self.evaluate.bootstrap_block_days,
+            seed: self.seed,
+        }
     }
 
     /// Where the observations of a source stand.

@@ -9,7 +9,7 @@ use rand_pcg::Pcg64Mcg;
 
 const DAYS: usize = 700;
 const ROWS_A_DAY: usize = 50;
-const ROUNDS: usize = 200;
+const ROUNDS: usize = 2000;
 
 fn evaluation(criterion: &mut Criterion) {
     let rows = DAYS * ROWS_A_DAY;
@@ -43,6 +43,7 @@ fn evaluation(criterion: &mut Criterion) {
     };
     let bootstrap = Bootstrap {
         rounds: ROUNDS,
+        block_days: 7,
         seed: 1,
     };
     let mut group = criterion.benchmark_group("evaluation");

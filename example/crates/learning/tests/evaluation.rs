@@ -48,6 +48,7 @@ fn machines(days: i32, machines: usize, seed: u64) -> Machines {
 
 const ROUNDS: Bootstrap = Bootstrap {
     rounds: 200,
+    block_days: 1,
     seed: 7,
 };
 
@@ -90,13 +91,77 @@ fn any_number_of_threads_gives_the_same_report() {
 #[test]
 fn intervals_of_days_are_wider_than_of_rows() {
     let rows = machines(80, 30, 2);
-    let width = |clusters: &[i32]| {
-        let (_, metrics) =
-            intervals(&rows.failed, &rows.probabilities, clusters, 0.4, ROUNDS).unwrap();
+    let width = |days: &[i32]| {
+        let (_, metrics) = intervals(&rows.failed, &rows.probabilities, days, 0.4, ROUNDS).unwrap();
         metrics.brier.high - metrics.brier.low
     };
     let each: Vec<i32> = (0..rows.failed.len() as i32).collect();
     assert!(width(&rows.days) > 1.3 * width(&each));
+}
+
+/// Days whose badness persists: half of a day's badness is the day before's, on the scale of the deviations.
+fn persistent(days: i32, seed: u64) -> (Vec<bool>, Vec<f64>, Vec<i32>) {
+    let mut rng = Pcg64Mcg::seed_from_u64(seed);
+    let mut normal = || (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0;
+    let mut badness = normal();
+    let (mut failed, mut probabilities, mut of_row) = (Vec::new(), Vec::new(), Vec::new());
+    for day in 0..days {
+        badness = 0.6 * badness + 0.8 * normal();
+        for _ in 0..10 {
+            failed.push(normal() + 1.5 * badness > 0.0);
+            probabilities.push(0.5);
+            of_row.push(day);
+        }
+    }
+    probabilities[0] = 0.6; // a ranking takes two
+    (failed, probabilities, of_row)
+}
+
+#[test]
+fn intervals_of_weeks_are_as_wide_as_persistent_days_make_the_score_vary() {
+    // The score's real spread: that of many test periods of the same kind.
+    let accuracy = |seed| {
+        let (failed, probabilities, _) = persistent(364, seed);
+        scores(&failed, &probabilities, 0.5)
+            .unwrap()
+            .metrics
+            .accuracy
+    };
+    let values: Vec<f64> = (0..400).map(accuracy).collect();
+    let mean = values.iter().sum::<f64>() / 400.0;
+    let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 399.0;
+    let truth = 2.0 * 1.96 * variance.sqrt();
+    let width = |block_days| {
+        let widths = (0..20).map(|seed| {
+            let (failed, probabilities, days) = persistent(364, 10_000 + seed);
+            let bootstrap = Bootstrap {
+                block_days,
+                ..ROUNDS
+            };
+            let (_, found) = intervals(&failed, &probabilities, &days, 0.5, bootstrap).unwrap();
+            found.accuracy.high - found.accuracy.low
+        });
+        widths.sum::<f64>() / 20.0 / truth
+    };
+    let (days, weeks) = (width(1), width(7));
+    assert!(days < 0.65, "days alone: {days} of the true width");
+    assert!(
+        (0.8..1.05).contains(&weeks),
+        "weeks: {weeks} of the true width"
+    );
+}
+
+#[test]
+fn blocks_begin_with_the_first_day_and_skip_what_has_no_rows() {
+    let week = Bootstrap {
+        block_days: 7,
+        ..ROUNDS
+    };
+    // The 3rd to the 9th, the 10th to the 16th, and the week of the 100th.
+    let blocks = week.blocks(&[10, 3, 9, 100, 16, 3]).unwrap();
+    assert_eq!(blocks, [1, 0, 0, 2, 1, 0]);
+    let extreme = week.blocks(&[i32::MIN, i32::MAX]).unwrap();
+    assert_eq!(extreme, [0, 1]);
 }
 
 #[test]
@@ -144,29 +209,35 @@ fn a_clearly_better_model_wins_the_paired_comparison_and_an_equal_one_does_not()
 #[test]
 fn bootstrap_of_a_large_test_set_is_quick() {
     let rows = machines(725, 49, 5);
+    let weeks = Bootstrap {
+        rounds: 2000,
+        block_days: 7,
+        seed: 7,
+    };
     let start = std::time::Instant::now();
-    intervals(&rows.failed, &rows.probabilities, &rows.days, 0.4, ROUNDS).unwrap();
+    intervals(&rows.failed, &rows.probabilities, &rows.days, 0.4, weeks).unwrap();
     let took = start.elapsed();
-    println!("{} rows × 200 rounds: {took:?}", rows.failed.len());
-    // A second leaves room for a busy machine; sorting in each round would take several.
-    assert!(took.as_secs_f64() < 1.0, "{took:?}");
+    println!("{} rows × 2000 rounds: {took:?}", rows.failed.len());
+    // Room for a busy machine; sorting in each round would take many times as long.
+    assert!(took.as_secs_f64() < 3.0, "{took:?}");
 }
 
 #[test]
 fn the_report_reads_well() {
     insta::assert_snapshot!(evaluated(&machines(365, 12, 6)), @r#"
-    4,380 rows of 365 days, 30.1 % "fails"; in brackets the middle 95 % of 200 draws of days
+    4,380 rows of 365 days, 30.1 % "fails"
+    in brackets: the middle 95 % of 200 draws of 365 blocks of 1 day
 
                        boosting                 commoner class        as today      usual rate
-    ROC AUC            0.7462 [0.7268 0.7664]           0.5000          0.5875          0.6147
-    PR AUC             0.5405 [0.5054 0.5790]           0.3014          0.3560          0.3826
-    Brier score        0.1774 [0.1692 0.1847]           0.2105          0.2052          0.2032
-    Log loss           0.5305 [0.5112 0.5473]           0.6120          0.5997          0.5941
-    Calibration error  0.0158 [0.0115 0.0288]           0.0000          0.0000          0.0025
-    Accuracy           0.7176 [0.6977 0.7372]           0.6986          0.6550          0.6927
-    Precision          0.5304 [0.4977 0.5655]           0.0000          0.4162          0.4606
-    Recall             0.5485 [0.4958 0.6054]           0.0000          0.3591          0.1152
-    F1                 0.5393 [0.5017 0.5767]           0.0000          0.3855          0.1842
+    ROC AUC            0.746 [0.727 0.766]               0.500           0.588           0.615
+    PR AUC             0.54 [0.51 0.58]                   0.30            0.36            0.38
+    Brier score        0.177 [0.169 0.185]               0.211           0.205           0.203
+    Log loss           0.530 [0.511 0.547]               0.612           0.600           0.594
+    Calibration error  0.016 [0.011 0.029]               0.000           0.000           0.003
+    Accuracy           0.718 [0.698 0.737]               0.699           0.655           0.693
+    Precision          0.530 [0.498 0.566]               0.000           0.416           0.461
+    Recall             0.55 [0.50 0.61]                   0.00            0.36            0.12
+    F1                 0.54 [0.50 0.58]                   0.00            0.39            0.18
 
     Rows are what came, columns what was predicted (from 0.4):
              works   fails
@@ -191,12 +262,14 @@ fn the_json_reads_back_and_has_six_decimals() {
       "rows": 150,
       "positives": 51,
       "days": 30,
+      "blocks": 30,
       "classes": [
         "works",
         "fails"
       ],
       "bootstrap": {
         "rounds": 200,
+        "block_days": 1,
         "seed": 7
       },
       "model": {
@@ -205,8 +278,6 @@ fn the_json_reads_back_and_has_six_decimals() {
         "roc_auc": {
           "value": 0.819964,
           "low": 0.743407,
-          "high": 0.885038
-        },
     "#);
 }
 
@@ -332,13 +403,18 @@ fn errors_say_what_is_wrong_and_what_to_do() {
     insta::assert_snapshot!(error(&[true, true], &[0.5, 0.1], 0.5), @"all 2 rows are of the positive class: to score a ranking takes rows of both, so widen the test period");
     insta::assert_snapshot!(error(&failed, &[0.5; 3], 1.5), @"threshold is 1.5: give a probability between 0 and 1");
     let drawn = |days: &[i32], rounds| {
-        intervals(&failed, &[0.5; 3], days, 0.5, Bootstrap { rounds, seed: 1 })
+        let bootstrap = Bootstrap {
+            rounds,
+            block_days: 7,
+            seed: 1,
+        };
+        intervals(&failed, &[0.5; 3], days, 0.5, bootstrap)
             .unwrap_err()
             .to_string()
     };
-    insta::assert_snapshot!(drawn(&[1, 2], 100), @"3 labels but 2 days or other clusters: give one for each row");
-    insta::assert_snapshot!(drawn(&[1, 1, 1], 100), @"all rows are of one day (or cluster): an interval takes several to draw from, so widen the test period");
-    insta::assert_snapshot!(drawn(&[1, 2, 3], 5), @"evaluate.bootstrap_rounds is 5: an interval takes 20 rounds or more");
+    insta::assert_snapshot!(drawn(&[1, 20], 100), @"3 labels but 2 days: give one for each row");
+    insta::assert_snapshot!(drawn(&[1, 1, 7], 100), @"all rows lie within one block of 7 days: an interval takes several to draw from, so widen the test period, or shorten evaluate.bootstrap_block_days");
+    insta::assert_snapshot!(drawn(&[i32::MIN, 0, i32::MAX], 5), @"evaluate.bootstrap_rounds is 5: an interval takes 20 rounds or more");
 }
 
 #[test]

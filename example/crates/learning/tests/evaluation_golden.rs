@@ -117,6 +117,7 @@ fn calibration_bins_equal_scikit_learns() {
             &none,
             Bootstrap {
                 rounds: 20,
+                block_days: 1,
                 seed: 1,
             },
         )

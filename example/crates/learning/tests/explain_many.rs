@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use mlops_learning::evaluation::Bootstrap;
 use mlops_learning::explain::{
     Computation, Dependence, Parts, Permutation, Repeats, Summary, beeswarm, contributions,
 };
@@ -74,9 +75,18 @@ fn model(kind: ModelKind, data: &Dataset) -> Model {
 }
 
 fn permuted(model: &Model, data: &Dataset, count: usize, seed: u64) -> Permutation {
-    let days: Vec<usize> = (0..ROWS).map(|row| row / 30).collect();
+    let days: Vec<i32> = (0..ROWS as i32).map(|row| row / 30).collect();
     let repeats = Repeats { count, seed };
-    Permutation::new(model, &data.features, &data.labels, &days, repeats).unwrap()
+    let (features, labels) = (&data.features, &data.labels);
+    Permutation::new(model, features, labels, &days, repeats, drawn(seed)).unwrap()
+}
+
+fn drawn(seed: u64) -> Bootstrap {
+    Bootstrap {
+        rounds: 200,
+        block_days: 1,
+        seed,
+    }
 }
 
 #[test]
@@ -241,15 +251,15 @@ fn a_feature_that_no_tree_asks_for_is_worth_exactly_nothing() {
 fn permutation_needs_days_labels_and_repeats() {
     let data = data();
     let model = model(ModelKind::Tree, &data);
-    let refused = |labels: &[bool], days: &[u8], count| {
+    let refused = |labels: &[bool], days: &[i32], count| {
         let repeats = Repeats { count, seed: 1 };
         let rows = &data.features[..40];
-        Permutation::new(&model, rows, labels, days, repeats)
+        Permutation::new(&model, rows, labels, days, repeats, drawn(1))
             .unwrap_err()
             .to_string()
     };
     let mixed: Vec<bool> = (0..10).map(|row| row % 2 == 0).collect();
-    insta::assert_snapshot!(refused(&mixed, &[1; 10], 1), @"all rows are of one day (or cluster): an interval takes several to draw from");
+    insta::assert_snapshot!(refused(&mixed, &[1; 10], 1), @"all rows lie within one block of 1 day: an interval takes several to draw from, so widen the test period, or shorten evaluate.bootstrap_block_days");
     insta::assert_snapshot!(refused(&mixed, &[1; 9], 1), @"40 values and 9 days for 10 labels: give 4 and one for each");
     insta::assert_snapshot!(refused(&mixed, &[1; 10], 0), @"repeats is 0: it takes one or more");
 }

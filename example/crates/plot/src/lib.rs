@@ -23,4 +23,4 @@ pub use parallel::{Parallel, ParallelAxis};
 pub use reliability::{Reliability, ReliabilityBin};
 pub use scale::Axis;
 pub use swarm::Swarm;
-pub use text::short_number;
+pub use text::{decimals, short_number};

@@ -51,6 +51,20 @@ pub fn short_number(value: f64) -> String {
     }
 }
 
+/// Digits after the point for a number with an interval, by the rule of the Particle Data Group (*Review of Particle
+/// Physics*, introduction): of half the interval's width, two digits if they are 35 or less, else one. Finer
+/// digits are noise. None without an interval that has a width.
+pub fn decimals(low: f64, high: f64) -> Option<usize> {
+    let half = (high - low) / 2.0;
+    if !half.is_normal() || half < 0.0 {
+        return None;
+    }
+    // Of a normal number, the power lies between -308 and 308.
+    let power = half.log10().floor() as i32;
+    let two_digits = i32::from(half / 10f64.powi(power) < 3.55);
+    Some((two_digits - power).clamp(0, 9) as usize)
+}
+
 /// `value` with so many decimals, thousands grouped by commas.
 pub(crate) fn fixed(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
@@ -132,6 +146,23 @@ mod tests {
             "0.0123", "4.5", "34,691", "−0.5", "1.00e-9", "2.00e9", "0", "–", "1,000",
         ];
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn decimals_are_no_finer_than_the_interval() {
+        let digits = |value: f64, low, high| match decimals(low, high) {
+            Some(digits) => format!("{value:.digits$}"),
+            None => "none".to_owned(),
+        };
+        assert_eq!(digits(0.907004, 0.901726, 0.912443), "0.907");
+        assert_eq!(digits(0.303097, 0.292563, 0.313568), "0.303");
+        assert_eq!(digits(0.588044, 0.56297, 0.611907), "0.588");
+        assert_eq!(digits(0.588044, 0.54, 0.64), "0.59");
+        assert_eq!(digits(1234.5678, 1200.0, 1270.0), "1235");
+        assert_eq!(digits(0.5, 0.5, 0.5), "none");
+        assert_eq!(digits(0.5, f64::NAN, 0.6), "none");
+        assert_eq!(digits(0.5, f64::NEG_INFINITY, 0.6), "none");
+        assert_eq!(digits(0.5, 0.5, 0.5 + 1e-300), "none");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use mlops_data::calendar::{self, Day};
 use mlops_features::FeatureState;
 use mlops_learning::Model;
 use mlops_learning::evaluation::{
-    self, BaselineInputs, Bootstrap, CostReport, Evaluation, TestRows, TrainTest,
+    self, BaselineInputs, CostReport, Evaluation, TestRows, TrainTest,
 };
 use serde::Serialize;
 
@@ -139,15 +139,11 @@ fn evaluate(
         days: &FeatureTable::pick(&table.days, &parted.test),
         threshold: model.metadata.threshold,
     };
-    let bootstrap = Bootstrap {
-        rounds: params.evaluate.bootstrap_rounds,
-        seed: params.seed,
-    };
     let costs = params
         .costs
         .map(|costs| CostReport::new(costs, rows.labels, rows.probabilities, rows.threshold));
     Ok((
-        evaluation::evaluate(&rows, &baselines.inputs(), bootstrap)?,
+        evaluation::evaluate(&rows, &baselines.inputs(), params.bootstrap())?,
         costs.transpose()?,
     ))
 }

@@ -1,8 +1,10 @@
-//! Confidence intervals by drawing whole clusters of rows again.
+//! Confidence intervals from the block bootstrap: whole blocks of consecutive days are drawn again.
 //!
-//! Rows of one day share their circumstances: drawing rows one by one would take them for
-//! independent and make intervals too narrow. Drawing days keeps together what belongs together
-//! (Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993; percentile intervals).
+//! Rows of one day share their circumstances, and so do days that follow each other. Drawing rows one
+//! by one, or days one by one, would take them for independent and make intervals too narrow. Drawing
+//! blocks keeps together what depends on each other (Carlstein, *The use of subseries values for
+//! estimating the variance of a general statistic from a stationary sequence*, 1986; percentile intervals as in
+//! Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993).
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -17,16 +19,65 @@ use super::{
 };
 use crate::{LearningError, Result};
 
-/// Clusters a bin needs for an interval.
+/// Blocks a bin needs for an interval.
 const FEW: usize = 10;
 
-/// How often clusters are drawn again, and from which seed.
+/// Rounds that are scored in one pass over the rows.
+const AT_ONCE: usize = 8;
+
+/// How often blocks of days are drawn again, how long they are, and from which seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bootstrap {
-    /// Number of rounds, 20 or more; a few hundred give steady intervals.
+    /// Number of rounds, 20 or more; with 2,000, chance moves an end by some 2 % of the width.
     pub rounds: usize,
-    /// Seed. The same seed gives the same draws for any model on the same clusters.
+    /// Days of a block, 1 or more: as long as days depend on each other.
+    pub block_days: u32,
+    /// Seed. The same seed gives the same draws for any model on the same days.
     pub seed: u64,
+}
+
+impl Bootstrap {
+    /// The seed of each round.
+    pub(crate) fn seeds(self) -> Vec<u64> {
+        let mut seeds = Pcg64Mcg::seed_from_u64(self.seed);
+        (0..self.rounds).map(|_| seeds.next_u64()).collect()
+    }
+
+    /// The block of each row, numbered from 0 in order of time. The first block begins with the first day; a
+    /// block without rows doesn't exist.
+    ///
+    /// # Errors
+    /// If a block has no days, there are fewer than 20 rounds, or all rows lie within one block.
+    pub fn blocks(self, days: &[i32]) -> Result<Vec<u32>> {
+        let parameter = |name: &str, value: String, expected: &str| LearningError::Parameter {
+            name: format!("evaluate.{name}"),
+            value,
+            expected: expected.to_owned(),
+        };
+        if self.rounds < 20 {
+            let expected = "an interval takes 20 rounds or more";
+            return Err(parameter(
+                "bootstrap_rounds",
+                self.rounds.to_string(),
+                expected,
+            ));
+        }
+        if self.block_days == 0 {
+            let expected = "a block takes 1 day or more";
+            return Err(parameter("bootstrap_block_days", "0".to_owned(), expected));
+        }
+        let first = days.iter().min().copied().unwrap_or_default();
+        let of_day = |day: &i32| (i64::from(*day) - i64::from(first)) / i64::from(self.block_days);
+        let blocks = numbered(&days.iter().map(of_day).collect::<Vec<i64>>());
+        if blocks.iter().any(|block| *block > 0) {
+            return Ok(blocks);
+        }
+        Err(LearningError::Data(format!(
+            "all rows lie within one block of {} {}: an interval takes several to draw from, so widen the test period, or shorten evaluate.bootstrap_block_days",
+            self.block_days,
+            if self.block_days == 1 { "day" } else { "days" }
+        )))
+    }
 }
 
 /// A number and the interval that holds the middle 95 % of its bootstrap values.
@@ -44,24 +95,27 @@ pub struct Estimate {
     pub high: f64,
 }
 
-/// Scores with 95 % intervals, drawing whole clusters (such as days) again.
+impl Estimate {
+    /// Digits after the point that its interval justifies, by the rule of the Particle Data Group: of half its width,
+    /// two digits if they are 35 or less, else one. Four if it has no interval.
+    pub fn decimals(&self) -> usize {
+        mlops_plot::decimals(self.low, self.high).unwrap_or(4)
+    }
+}
+
+/// Scores with 95 % intervals, drawing blocks of days again.
 ///
 /// # Errors
-/// As [`scores`](super::scores), and if there are fewer than 2 clusters or 20 rounds.
-pub fn intervals<K: Ord>(
+/// As [`scores`](super::scores) and [`Bootstrap::blocks`].
+pub fn intervals(
     labels: &[bool],
     probabilities: &[f64],
-    clusters: &[K],
+    days: &[i32],
     threshold: f64,
     bootstrap: Bootstrap,
 ) -> Result<(Scores, Metrics<Estimate>)> {
-    let resampled = Resampled::new(
-        labels,
-        probabilities,
-        &numbered(clusters),
-        threshold,
-        bootstrap,
-    )?;
+    let blocks = bootstrap.blocks(days)?;
+    let resampled = Resampled::new(labels, probabilities, &blocks, threshold, bootstrap)?;
     Ok((resampled.scores, resampled.estimates()))
 }
 
@@ -71,16 +125,16 @@ pub fn intervals<K: Ord>(
 ///
 /// # Errors
 /// As [`intervals`], for either model.
-pub fn paired<K: Ord>(
+pub fn paired(
     labels: &[bool],
     a: (&[f64], f64),
     b: (&[f64], f64),
-    clusters: &[K],
+    days: &[i32],
     bootstrap: Bootstrap,
 ) -> Result<Metrics<Estimate>> {
-    let clusters = numbered(clusters);
-    let a = Resampled::new(labels, a.0, &clusters, a.1, bootstrap)?;
-    let b = Resampled::new(labels, b.0, &clusters, b.1, bootstrap)?;
+    let blocks = bootstrap.blocks(days)?;
+    let a = Resampled::new(labels, a.0, &blocks, a.1, bootstrap)?;
+    let b = Resampled::new(labels, b.0, &blocks, b.1, bootstrap)?;
     Ok(a.less(&b))
 }
 
@@ -89,16 +143,16 @@ pub fn paired<K: Ord>(
 ///
 /// # Errors
 /// As [`intervals`], for any of them.
-pub fn paired_with<K: Ord>(
+pub fn paired_with(
     labels: &[bool],
     model: (&[f64], f64),
     others: &[(&[f64], f64)],
-    clusters: &[K],
+    days: &[i32],
     bootstrap: Bootstrap,
 ) -> Result<(Metrics<Estimate>, Vec<Metrics<Estimate>>)> {
-    let clusters = numbered(clusters);
+    let blocks = bootstrap.blocks(days)?;
     let resampled = |(probabilities, threshold): (&[f64], f64)| {
-        Resampled::new(labels, probabilities, &clusters, threshold, bootstrap)
+        Resampled::new(labels, probabilities, &blocks, threshold, bootstrap)
     };
     let model = resampled(model)?;
     let differences = others
@@ -108,7 +162,7 @@ pub fn paired_with<K: Ord>(
 }
 
 /// Clusters numbered from 0 in their order.
-pub(crate) fn numbered<K: Ord>(clusters: &[K]) -> Vec<u32> {
+pub(super) fn numbered<K: Ord>(clusters: &[K]) -> Vec<u32> {
     let mut order: Vec<usize> = (0..clusters.len()).collect();
     order.sort_by(|a, b| clusters[*a].cmp(&clusters[*b]));
     let mut numbers = vec![0; clusters.len()];
@@ -133,46 +187,33 @@ struct Round {
 pub(super) struct Resampled {
     pub(super) scores: Scores,
     bins: [Bin; BINS],
-    /// Of each bin, the clusters with rows in it.
-    clusters: [usize; BINS],
+    /// Of each bin, the blocks with rows in it.
+    blocks: [usize; BINS],
     rounds: Vec<Round>,
 }
 
 impl Resampled {
+    /// `blocks` are those of [`Bootstrap::blocks`].
     pub(super) fn new(
         labels: &[bool],
         probabilities: &[f64],
-        clusters: &[u32],
+        blocks: &[u32],
         threshold: f64,
         bootstrap: Bootstrap,
     ) -> Result<Resampled> {
-        if bootstrap.rounds < 20 {
-            return Err(LearningError::Parameter {
-                name: "evaluate.bootstrap_rounds".to_owned(),
-                value: bootstrap.rounds.to_string(),
-                expected: "an interval takes 20 rounds or more".to_owned(),
-            });
-        }
-        same_length("days or other clusters", clusters.len(), labels.len())?;
-        let tally = Tally::new(labels, probabilities, clusters, threshold)?;
-        if tally.clusters() < 2 {
-            return Err(LearningError::Data(
-                "all rows are of one day (or cluster): an interval takes several to draw from, so widen the test period"
-                    .to_owned(),
-            ));
-        }
+        same_length("days", blocks.len(), labels.len())?;
+        let tally = Tally::new(labels, probabilities, blocks, threshold)?;
         let (metrics, confusion, bins) = tally.count(&vec![1; tally.clusters()]);
-        let mut seeds = Pcg64Mcg::seed_from_u64(bootstrap.seed);
-        let seeds: Vec<u64> = (0..bootstrap.rounds).map(|_| seeds.next_u64()).collect();
         // Each round has its own seed and place: any number of threads gives the same.
-        let rounds = seeds
-            .into_par_iter()
-            .map(|seed| round(&tally, seed))
+        let rounds = bootstrap
+            .seeds()
+            .par_chunks(AT_ONCE)
+            .flat_map_iter(|seeds| rounds(&tally, seeds))
             .collect();
         Ok(Resampled {
             scores: Scores { confusion, metrics },
             bins,
-            clusters: std::array::from_fn(|bin| tally.clusters_in(bin)),
+            blocks: std::array::from_fn(|bin| tally.clusters_in(bin)),
             rounds,
         })
     }
@@ -203,8 +244,8 @@ impl Resampled {
         let bins = self.bins.iter().enumerate().filter(|(_, bin)| bin.rows > 0);
         bins.map(|(i, bin)| {
             let observed = bin.positives as f64 / bin.rows as f64;
-            // Few clusters give a narrow interval that means nothing.
-            let known = self.rounds.iter().filter(|_| self.clusters[i] >= FEW);
+            // Few blocks give a narrow interval that means nothing.
+            let known = self.rounds.iter().filter(|_| self.blocks[i] >= FEW);
             let known = known.map(|round| round.observed[i]);
             let Estimate { value, low, high } = estimate(observed, known.collect());
             CalibrationBin {
@@ -219,19 +260,32 @@ impl Resampled {
     }
 }
 
-/// Draws as many clusters as there are, with replacement, and scores them.
-fn round(tally: &Tally, seed: u64) -> Round {
+// ANCHOR: blocks
+/// Draws as many blocks as there are, with replacement: how often each is drawn.
+pub(crate) fn draw(blocks: usize, seed: u64) -> Vec<u32> {
     let mut rng = Pcg64Mcg::seed_from_u64(seed);
-    let clusters = tally.clusters();
-    let mut weights = vec![0u32; clusters];
-    for _ in 0..clusters {
-        weights[rng.random_range(0..clusters as u64) as usize] += 1;
+    let mut times = vec![0u32; blocks];
+    for _ in 0..blocks {
+        times[rng.random_range(0..blocks as u64) as usize] += 1;
     }
-    let (metrics, _, bins) = tally.count(&weights);
-    Round {
+    times
+}
+// ANCHOR_END: blocks
+
+/// Scores a draw of blocks for each of at most [`AT_ONCE`] seeds.
+fn rounds(tally: &Tally, seeds: &[u64]) -> impl Iterator<Item = Round> {
+    let blocks = tally.clusters();
+    // The last seeds may be fewer: the rest draw nothing, and are left out again.
+    let draws: [Vec<u32>; AT_ONCE] = std::array::from_fn(|at| {
+        let seed = seeds.get(at);
+        seed.map_or_else(|| vec![0; blocks], |seed| draw(blocks, *seed))
+    });
+    let counted = tally.count_each(draws.each_ref().map(Vec::as_slice));
+    let rounds = counted.map(|(metrics, _, bins)| Round {
         metrics: metrics.values().map(|value| *value),
         observed: bins.map(|bin| bin.positives as f64 / bin.rows as f64),
-    }
+    });
+    rounds.into_iter().take(seeds.len())
 }
 
 /// A value with the 2.5 % and 97.5 % quantiles of its rounds, between which values are interpolated.

@@ -16,7 +16,7 @@ mod tally;
 
 pub use baselines::{BaselineInputs, TrainTest};
 pub use bootstrap::{Bootstrap, Estimate, intervals, paired, paired_with};
-pub(crate) use bootstrap::{estimate, numbered};
+pub(crate) use bootstrap::{draw, estimate};
 pub use costs::{CostReport, Costs};
 pub use metric::Metric;
 pub use metrics::{Confusion, Metrics, Scores, by_group, scores};

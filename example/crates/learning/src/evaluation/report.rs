@@ -36,7 +36,7 @@ pub struct TestRows<'a> {
     pub labels: &'a [bool],
     /// What the model gave each row.
     pub probabilities: &'a [f64],
-    /// The day of each row; days are drawn as a whole for the intervals.
+    /// The day of each row; blocks of days are drawn for the intervals.
     pub days: &'a [i32],
     /// From this probability on, a row is called positive.
     pub threshold: f64,
@@ -96,6 +96,8 @@ pub struct Evaluation {
     pub positives: u64,
     /// Different days among them.
     pub days: u64,
+    /// Blocks of days that the intervals draw from.
+    pub blocks: u64,
     /// Names of the negative and the positive class.
     pub classes: [String; 2],
     /// How the intervals were drawn.
@@ -108,10 +110,10 @@ pub struct Evaluation {
     pub calibration: Vec<CalibrationBin>,
 }
 
-/// Scores a model and the baselines on test rows, with 95 % intervals by drawing days again.
+/// Scores a model and the baselines on test rows, with 95 % intervals by drawing blocks of days again.
 ///
 /// # Errors
-/// If there are no rows, rows of one class only or of one day only, if lengths differ, if a
+/// If there are no rows, rows of one class only or of one block only, if lengths differ, if a
 /// probability or the threshold is not between 0 and 1, or if there are fewer than 20 rounds.
 pub fn evaluate<K: Ord + Sync>(
     test: &TestRows<'_>,
@@ -119,9 +121,9 @@ pub fn evaluate<K: Ord + Sync>(
     bootstrap: Bootstrap,
 ) -> Result<Evaluation> {
     same_length("days", test.days.len(), test.labels.len())?;
-    let days = numbered(test.days);
+    let blocks = bootstrap.blocks(test.days)?;
     let score = |name: &str, probabilities: &[f64], threshold: f64| {
-        let resampled = Resampled::new(test.labels, probabilities, &days, threshold, bootstrap)?;
+        let resampled = Resampled::new(test.labels, probabilities, &blocks, threshold, bootstrap)?;
         let curve = thin(&operating_points(test.labels, probabilities)?, POINTS);
         let scored = Scored {
             name: name.to_owned(),
@@ -167,13 +169,19 @@ pub fn evaluate<K: Ord + Sync>(
     Ok(Evaluation {
         rows: model.confusion.rows(),
         positives: model.confusion.positives(),
-        days: days.iter().max().map_or(0, |last| u64::from(*last) + 1),
+        days: count(&numbered(test.days)),
+        blocks: count(&blocks),
         classes: test.classes.map(str::to_owned),
         bootstrap,
         model,
         baselines: made,
         calibration,
     })
+}
+
+/// How many there are of what is numbered from 0.
+fn count(numbers: &[u32]) -> u64 {
+    numbers.iter().max().map_or(0, |last| u64::from(*last) + 1)
 }
 
 impl Evaluation {
@@ -328,12 +336,17 @@ impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} rows of {} days, {:.1} % {:?}; in brackets the middle 95 % of {} draws of days\n",
+            "{} rows of {} days, {:.1} % {:?}\nin brackets: the middle 95 % of {} draws of {} blocks of {}\n",
             grouped(self.rows),
             grouped(self.days),
             100.0 * self.positives as f64 / self.rows as f64,
             self.classes[1],
             grouped(self.bootstrap.rounds as u64),
+            grouped(self.blocks),
+            match self.bootstrap.block_days {
+                1 => "1 day".to_owned(),
+                days => format!("{days} days"),
+            },
         )?;
         let model_width = self.model.name.chars().count().max(23);
         write!(f, "{:<18} {:<model_width$}", "", self.model.name)?;
@@ -342,11 +355,12 @@ impl fmt::Display for Evaluation {
         }
         writeln!(f)?;
         for (m, title) in Metrics::<Estimate>::TITLES.into_iter().enumerate() {
-            let Estimate { value, low, high } = self.model.metrics.values()[m];
-            let cell = format!("{value:.4} [{low:.4} {high:.4}]");
+            let estimate = self.model.metrics.values()[m];
+            let (Estimate { value, low, high }, digits) = (estimate, estimate.decimals());
+            let cell = format!("{value:.digits$} [{low:.digits$} {high:.digits$}]");
             write!(f, "{title:<18} {cell:<model_width$}")?;
             for baseline in self.baselines.iter() {
-                write!(f, "  {:>14.4}", baseline.metrics.values()[m].value)?;
+                write!(f, "  {:>14.digits$}", baseline.metrics.values()[m].value)?;
             }
             writeln!(f)?;
         }

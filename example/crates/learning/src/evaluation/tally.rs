@@ -34,6 +34,9 @@ struct Sums {
     bins: [Bin; BINS],
 }
 
+/// What a weighting gives: the metrics, the confusion matrix, the bins of probabilities.
+pub(super) type Counted = (Metrics<f64>, Confusion, [Bin; BINS]);
+
 /// Labels and probabilities, ready to be counted with a weight for each cluster.
 #[derive(Debug)]
 pub(super) struct Tally {
@@ -82,44 +85,73 @@ impl Tally {
 
     /// The metrics when each row counts as often as its cluster's weight says. The ranking's are
     /// NaN if only one class has weight.
-    pub(super) fn count(&self, weights: &[u32]) -> (Metrics<f64>, Confusion, [Bin; BINS]) {
-        let mut all = Sums::default();
-        for (sums, weight) in self.clusters.iter().zip(weights) {
-            all.add_all(sums, *weight);
-        }
-        let (roc_auc, pr_auc) = self.areas(weights, &all.confusion);
-        let metrics = all.metrics(roc_auc, pr_auc);
-        (metrics, all.confusion, all.bins)
+    pub(super) fn count(&self, weights: &[u32]) -> Counted {
+        let [counted] = self.count_each([weights]);
+        counted
     }
 
-    /// Area under the ROC curve and average precision.
-    fn areas(&self, weights: &[u32], all: &Confusion) -> (f64, f64) {
-        let positives = all.positives();
-        let negatives = all.rows() - positives;
-        let (mut true_so_far, mut false_so_far) = (0u64, 0u64);
-        let (mut true_tied, mut false_tied) = (0u64, 0u64);
+    /// The same for several weightings: one pass over the rows serves all of them.
+    pub(super) fn count_each<const L: usize>(&self, weights: [&[u32]; L]) -> [Counted; L] {
+        let areas = self.areas(weights);
+        std::array::from_fn(|lane| {
+            let mut all = Sums::default();
+            for (sums, weight) in self.clusters.iter().zip(weights[lane]) {
+                all.add_all(sums, *weight);
+            }
+            let (roc_auc, pr_auc) = areas[lane];
+            (all.metrics(roc_auc, pr_auc), all.confusion, all.bins)
+        })
+    }
+
+    /// Area under the ROC curve and average precision. Counts are whole numbers, held as floats because
+    /// processors multiply several of those at once; up to 2⁵³ nothing is lost.
+    fn areas<const L: usize>(&self, weights: [&[u32]; L]) -> [(f64, f64); L] {
+        let of_cluster = |cluster: usize| weights.map(|weights| f64::from(weights[cluster]));
+        let weights: Vec<[f64; L]> = (0..self.clusters.len()).map(of_cluster).collect();
+        let zero = [0.0; L];
+        let (mut true_so_far, mut false_so_far) = (zero, zero);
+        let (mut true_tied, mut false_tied) = (zero, zero);
         // Twice the pairs in the right order, so that half a pair is a whole number.
-        let mut pairs = 0u64;
-        let mut precision = 0.0;
+        let (mut pairs, mut precision) = (zero, zero);
+        let (mut any_true, mut any_false) = (false, false);
         for entry in &self.entries {
-            let weight = u64::from(weights[entry.cluster as usize]);
-            true_tied += weight * u64::from(entry.positives);
-            false_tied += weight * u64::from(entry.negatives);
-            if entry.ends_tie {
-                pairs += false_tied * (2 * true_so_far + true_tied);
-                true_so_far += true_tied;
-                false_so_far += false_tied;
-                if true_tied > 0 {
-                    precision += true_tied as f64
-                        * (true_so_far as f64 / (true_so_far + false_so_far) as f64);
+            let weight = &weights[entry.cluster as usize];
+            let (positives, negatives) = (f64::from(entry.positives), f64::from(entry.negatives));
+            if entry.positives > 0 {
+                any_true = true;
+                (0..L).for_each(|lane| true_tied[lane] += weight[lane] * positives);
+            }
+            if entry.negatives > 0 {
+                any_false = true;
+                (0..L).for_each(|lane| false_tied[lane] += weight[lane] * negatives);
+            }
+            if !entry.ends_tie {
+                continue;
+            }
+            if any_false {
+                for lane in 0..L {
+                    pairs[lane] += false_tied[lane] * (2.0 * true_so_far[lane] + true_tied[lane]);
+                    false_so_far[lane] += false_tied[lane];
                 }
-                (true_tied, false_tied) = (0, 0);
+                (any_false, false_tied) = (false, zero);
+            }
+            if any_true {
+                for lane in 0..L {
+                    true_so_far[lane] += true_tied[lane];
+                    // Without weight so far there is nothing tied either: 0 × 0.
+                    let called = (true_so_far[lane] + false_so_far[lane]).max(1.0);
+                    precision[lane] += true_tied[lane] * (true_so_far[lane] / called);
+                }
+                (any_true, true_tied) = (false, zero);
             }
         }
-        (
-            pairs as f64 / (2.0 * positives as f64 * negatives as f64),
-            precision / positives as f64,
-        )
+        std::array::from_fn(|lane| {
+            let (positives, negatives) = (true_so_far[lane], false_so_far[lane]);
+            (
+                pairs[lane] / (2.0 * positives * negatives),
+                precision[lane] / positives,
+            )
+        })
     }
 }
 

@@ -8,15 +8,12 @@
 use std::fmt;
 
 use mlops_plot::{Bar, Bars};
-use rand::{Rng, RngExt, SeedableRng, seq::SliceRandom};
+use rand::{Rng, SeedableRng, seq::SliceRandom};
 use rand_pcg::Pcg64Mcg;
 use serde::Serialize;
 
-use crate::evaluation::{Estimate, scores};
+use crate::evaluation::{Bootstrap, Estimate, draw, scores};
 use crate::{LearningError, Model, Result};
-
-/// Draws of days for an interval.
-const ROUNDS: usize = 200;
 
 /// How often values are dealt out, and from which seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,31 +44,31 @@ pub struct Permutation {
 pub struct Worth {
     /// Its name.
     pub feature: String,
-    /// How much the log loss rises, mean of the repeats; with the middle 95 % of 200 draws of days.
+    /// How much the log loss rises, mean of the repeats; with the middle 95 % of draws of blocks of days.
     pub log_loss: Estimate,
     /// How much ROC AUC falls, mean of the repeats.
     pub roc_auc: f64,
 }
 
 impl Permutation {
-    /// Asks labelled rows, standing one after the other in `rows`; `clusters` says what belongs together,
-    /// such as the rows of a day.
+    /// Asks labelled rows, standing one after the other in `rows`, with the day of each.
     ///
     /// # Errors
-    /// If lengths differ, there are rows of one class or cluster only, or no repeats.
-    pub fn new<K: Ord>(
+    /// If lengths differ, there are rows of one class or of one block of days only, or no repeats.
+    pub fn new(
         model: &Model,
         rows: &[f32],
         labels: &[bool],
-        clusters: &[K],
+        days: &[i32],
         repeats: Repeats,
+        bootstrap: Bootstrap,
     ) -> Result<Permutation> {
         let width = model.predictor.width();
-        if rows.len() != labels.len() * width || clusters.len() != labels.len() {
+        if rows.len() != labels.len() * width || days.len() != labels.len() {
             return Err(LearningError::Data(format!(
                 "{} values and {} days for {} labels: give {width} and one for each",
                 rows.len(),
-                clusters.len(),
+                days.len(),
                 labels.len()
             )));
         }
@@ -84,7 +81,7 @@ impl Permutation {
         }
         let asked = Asked {
             labels,
-            days: Days::new(clusters, repeats.seed)?,
+            blocks: Blocks::new(days, bootstrap)?,
         };
         let threshold = model.metadata.threshold;
         let before = model.probabilities(rows);
@@ -119,7 +116,7 @@ impl Permutation {
             rises.iter_mut().for_each(|rise| *rise /= count);
             features.push(Worth {
                 feature: feature.name.clone(),
-                log_loss: asked.days.mean(&rises),
+                log_loss: asked.blocks.mean(&rises),
                 roc_auc: falls / count,
             });
         }
@@ -174,7 +171,7 @@ impl Permutation {
 /// Rows whose answers are judged.
 struct Asked<'a> {
     labels: &'a [bool],
-    days: Days,
+    blocks: Blocks,
 }
 
 impl Asked<'_> {
@@ -193,35 +190,22 @@ impl Asked<'_> {
     }
 }
 
-/// Rows by day, and which days each round draws.
-struct Days {
+/// Rows by block of days, and which blocks each round draws.
+struct Blocks {
     of_row: Vec<u32>,
     rows: Vec<f64>,
-    /// How often each round draws each day.
+    /// How often each round draws each block.
     rounds: Vec<Vec<u32>>,
 }
 
-impl Days {
-    fn new<K: Ord>(clusters: &[K], seed: u64) -> Result<Days> {
-        let of_row = crate::evaluation::numbered(clusters);
-        let days = of_row.iter().max().map_or(0, |last| *last as usize + 1);
-        if days < 2 {
-            return Err(LearningError::Data(
-                "all rows are of one day (or cluster): an interval takes several to draw from"
-                    .into(),
-            ));
-        }
-        let mut rows = vec![0.0; days];
-        of_row.iter().for_each(|day| rows[*day as usize] += 1.0);
-        let mut rng = Pcg64Mcg::seed_from_u64(seed);
-        let rounds = (0..ROUNDS).map(|_| {
-            let mut times = vec![0; days];
-            for _ in 0..days {
-                times[rng.random_range(0..days as u64) as usize] += 1;
-            }
-            times
-        });
-        Ok(Days {
+impl Blocks {
+    fn new(days: &[i32], bootstrap: Bootstrap) -> Result<Blocks> {
+        let of_row = bootstrap.blocks(days)?;
+        let blocks = of_row.iter().max().map_or(0, |last| *last as usize + 1);
+        let mut rows = vec![0.0; blocks];
+        of_row.iter().for_each(|block| rows[*block as usize] += 1.0);
+        let rounds = bootstrap.seeds().into_iter().map(|seed| draw(blocks, seed));
+        Ok(Blocks {
             rounds: rounds.collect(),
             of_row,
             rows,
@@ -231,14 +215,14 @@ impl Days {
     /// The mean of a value of each row, with its interval.
     fn mean(&self, values: &[f64]) -> Estimate {
         let mut sums = vec![0.0; self.rows.len()];
-        for (day, value) in self.of_row.iter().zip(values) {
-            sums[*day as usize] += value;
+        for (block, value) in self.of_row.iter().zip(values) {
+            sums[*block as usize] += value;
         }
         let mean = |times: &mut dyn Iterator<Item = f64>| {
             let (mut sum, mut rows) = (0.0, 0.0);
-            for (day, times) in times.enumerate() {
-                sum += times * sums[day];
-                rows += times * self.rows[day];
+            for (block, times) in times.enumerate() {
+                sum += times * sums[block];
+                rows += times * self.rows[block];
             }
             sum / rows
         };
@@ -296,15 +280,16 @@ impl fmt::Display for Permutation {
         )?;
         write!(
             f,
-            "{:wide$}  log loss rises by    in 95 % of draws of days  ROC AUC falls by",
+            "{:wide$}  log loss rises by  in 95 % of draws of blocks  ROC AUC falls by",
             "feature"
         )?;
         for worth in &self.features {
             let Estimate { value, low, high } = worth.log_loss;
-            let interval = format!("[{low:.4} {high:.4}]");
+            let digits = worth.log_loss.decimals();
+            let interval = format!("[{low:.digits$} {high:.digits$}]");
             write!(
                 f,
-                "\n{:wide$}  {value:>17.4}  {interval:>26}  {:>16.4}",
+                "\n{:wide$}  {value:>17.digits$}  {interval:>26}  {:>16.4}",
                 worth.feature, worth.roc_auc
             )?;
         }

@@ -4,6 +4,7 @@ use anyhow::anyhow;
 use mlops_data::Values;
 use mlops_data::calendar::{self, Day};
 use mlops_features::Observation;
+use mlops_learning::evaluation::Bootstrap;
 use mlops_learning::explain::{Dependence, Permutation, Repeats, Summary, beeswarm, sample};
 
 use super::{ExplainArguments, write};
@@ -73,6 +74,10 @@ pub(super) fn permutation<O: Observation>(
         count: arguments.repeats,
         seed,
     };
+    let bootstrap = Bootstrap {
+        seed,
+        ..context.params()?.bootstrap()
+    };
     let mut permutation = Permutation::new(
         model,
         &of_chosen.flatten().copied().collect::<Vec<f32>>(),
@@ -82,6 +87,7 @@ pub(super) fn permutation<O: Observation>(
             .collect::<Vec<_>>(),
         &chosen.iter().map(|at| judged.days[*at]).collect::<Vec<_>>(),
         repeats,
+        bootstrap,
     )?;
     write(arguments.csv.as_deref(), || Ok(permutation.csv()))?;
     permutation.truncate(arguments.top);

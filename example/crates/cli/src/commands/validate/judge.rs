@@ -80,7 +80,11 @@ impl<P: Project> Exam<'_, P> {
         for gate in &self.gates.scores {
             let metric = gate.metric.value;
             let estimate = metric.of(&self.compared.metrics);
-            let detail = format!("the worse end of the interval around {:.4}", estimate.value);
+            let detail = format!(
+                "the worse end of the interval around {:.*}",
+                estimate.decimals(),
+                estimate.value
+            );
             let value = metric.worse_end(estimate);
             report.add(
                 Judged::new(metric.name(), value, gate.limit(), &gate.reason.value).detail(detail),

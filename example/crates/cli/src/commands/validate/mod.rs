@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueHint};
 use mlops_data::calendar;
 use mlops_data::tables::LabelNeed;
-use mlops_learning::evaluation::{Bootstrap, paired_with};
+use mlops_learning::evaluation::paired_with;
 use mlops_learning::gates::{Report, Verdict};
 use mlops_serving::Inference;
 use serde::Serialize;
@@ -101,10 +101,6 @@ pub(super) fn run<P: Project>(
     let days = FeatureTable::pick(&table.days, &parted.test);
     let probabilities = model.probabilities(&test.features);
     let threshold = model.metadata.threshold;
-    let bootstrap = Bootstrap {
-        rounds: params.evaluate.bootstrap_rounds,
-        seed: params.seed,
-    };
     let baselines = BaselineRows::new(&table, &parted);
     let baselines = baselines.inputs().predictions(test.rows(), threshold)?;
     let of_champion = champion.as_ref().map(|champion| {
@@ -127,7 +123,7 @@ pub(super) fn run<P: Project>(
         (&probabilities, threshold),
         &others,
         &days,
-        bootstrap,
+        params.bootstrap(),
     )?;
     let beside_champion = champion.as_ref().and_then(|_| differences.pop());
     let names = baselines.iter().map(|(name, _)| *name);
