@@ -109,15 +109,11 @@ impl Curve {
 
 impl fmt::Display for Curve {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let way = if self.score.more_is_better() {
-            "more"
-        } else {
-            "less"
-        };
         writeln!(
             f,
-            "{}, mean ± deviation over the folds; {way} is better\n",
-            self.score.title()
+            "{}, mean ± deviation over the folds; {}\n",
+            self.score.title(),
+            self.score.direction()
         )?;
         let wide = self.of.chars().count().max(7);
         writeln!(f, "{:>wide$}  learned from       judged by", self.of)?;
@@ -150,7 +146,7 @@ mod tests {
             ],
         };
         insta::assert_snapshot!(curve, @r"
-        log loss, mean ± deviation over the folds; less is better
+        log loss, mean ± deviation over the folds; lower is better
 
            rows  learned from       judged by
            1000  0.2500 ± 0.0707    0.5000 ± 0.0000

@@ -1,4 +1,4 @@
-//! What came of a search: a table, a drawing, and the line that takes the best over.
+//! What came of a search: a table, a drawing, and whether the best is worth taking.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use mlops_plot::{Parallel, ParallelAxis, short_number};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Domain, Outcome, Point, Score, Search, Trial, deviation, mean};
+use super::{Domain, Outcome, Point, Score, Search, Space, Trial, deviation, mean};
 
 /// Trials that people are shown.
 const SHOWN: usize = 10;
@@ -26,10 +26,16 @@ pub struct Leaderboard {
     pub baseline: Option<Trial>,
     /// How much better the best is than that, if both are known.
     pub gain: Option<Gain>,
-    /// Arguments that take the best over for a run; empty without one.
+    /// Whether to use the best instead of what stands in the params; none if that wasn't tried.
+    pub recommended: Option<bool>,
+    /// Arguments that set the best's values for a run; empty without one.
     pub set: Vec<String>,
+    /// Parameters of which the best has a value at the end of what was searched, with that value.
+    pub at_edge: Point,
     /// Best first; those given up by how far they got, those that failed last.
     pub trials: Vec<Trial>,
+    #[serde(skip)]
+    in_params: Point,
     #[serde(skip)]
     axes: Vec<(String, Domain)>,
 }
@@ -42,11 +48,19 @@ pub struct Gain {
     /// Its standard error: the deviation of the folds' differences over the root of their number. Folds
     /// share training rows, so it is rather too small.
     pub standard_error: f64,
+    /// From this mean on it is beyond the noise: Student's one-sided 95 % limit. None of one fold, which says
+    /// nothing of noise.
+    pub noise: Option<f64>,
 }
 
 impl Leaderboard {
-    /// Ranks the trials of a search.
-    pub fn new(search: &Search, baseline: Option<Trial>, trials: &[Trial]) -> Leaderboard {
+    /// Ranks the trials of a search. `in_params` are the values that the params have for what is searched.
+    pub fn new(
+        search: &Search,
+        baseline: Option<Trial>,
+        in_params: Point,
+        trials: &[Trial],
+    ) -> Leaderboard {
         let count = |outcome: fn(&Outcome) -> bool| {
             trials
                 .iter()
@@ -58,14 +72,23 @@ impl Leaderboard {
             .first()
             .filter(|trial| trial.outcome == Outcome::Complete);
         let complete = |trial: &&Trial| trial.outcome == Outcome::Complete;
+        let gain = best
+            .zip(baseline.as_ref().filter(complete))
+            .map(|(best, baseline)| Gain::new(search.score, best, baseline));
         Leaderboard {
             score: search.score,
             folds: search.folds,
             stopped: count(|outcome| *outcome == Outcome::Stopped),
             failed: count(|outcome| matches!(outcome, Outcome::Failed(_))),
-            gain: best
-                .zip(baseline.as_ref().filter(complete))
-                .map(|(best, baseline)| Gain::new(search.score, best, baseline)),
+            // Params that give no model are no alternative.
+            recommended: match (&baseline, gain) {
+                (None, _) => None,
+                (Some(_), Some(gain)) => Some(gain.is_beyond_noise()),
+                (Some(_), None) => Some(best.is_some()),
+            },
+            gain,
+            at_edge: best.map_or_else(Point::new, |best| at_edge(&search.space, &best.values)),
+            in_params,
             set: best.map_or_else(Vec::new, |best| settings(&best.values)),
             axes: search
                 .space
@@ -118,7 +141,11 @@ impl Leaderboard {
                 ));
             }
             for (key, _) in &self.axes {
-                let value = trial.values.get(key).map(plain).unwrap_or_default();
+                let values = match trial.trial {
+                    0 => &self.in_params,
+                    _ => &trial.values,
+                };
+                let value = values.get(key).map(plain).unwrap_or_default();
                 let quoted = if value.contains(',') {
                     format!("\"{value}\"")
                 } else {
@@ -185,25 +212,66 @@ impl Gain {
             .map(|(best, base)| score.loss(*base) - score.loss(*best))
             .collect();
         let rounded = |value: f64| (value * 1e9).round() / 1e9;
+        let standard_error = deviation(&better) / (better.len().max(1) as f64).sqrt();
         Gain {
             mean: rounded(mean(&better)),
-            standard_error: rounded(deviation(&better) / (better.len().max(1) as f64).sqrt()),
+            standard_error: rounded(standard_error),
+            noise: student(better.len()).map(|times| rounded(times * standard_error)),
         }
     }
+
+    /// Whether it is one, and more than the folds' disagreement explains.
+    pub fn is_beyond_noise(&self) -> bool {
+        self.mean > 0.0 && self.noise.is_some_and(|noise| self.mean > noise)
+    }
+}
+
+/// So many standard errors a mean of so many differences exceeds by chance once in twenty times: the 95 % quantile of
+/// Student's t with one degree of freedom less.
+fn student(folds: usize) -> Option<f64> {
+    const QUANTILES: [f64; 10] = [
+        6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812,
+    ];
+    let freedom = folds.checked_sub(1).filter(|freedom| *freedom > 0)?;
+    // Beyond the table the last is a little too strict, never too lax.
+    let last = QUANTILES.len() - 1;
+    QUANTILES.get((freedom - 1).min(last)).copied()
+}
+
+/// The values that lie at the end of what was searched. Of two choices each is an end, and so says nothing.
+fn at_edge(space: &Space, values: &Point) -> Point {
+    /// Share of a range that counts as its end.
+    const EDGE: f64 = 0.02;
+    let is_at_edge = |domain: &Domain, value: &Value| match domain {
+        Domain::Choice(choices) => {
+            let numbers: Option<Vec<f64>> = choices.iter().map(Value::as_f64).collect();
+            let (numbers, value) = match (numbers, value.as_f64()) {
+                (Some(numbers), Some(value)) if numbers.len() > 2 => (numbers, value),
+                _ => return false,
+            };
+            numbers.iter().all(|other| value <= *other)
+                || numbers.iter().all(|other| value >= *other)
+        }
+        Domain::Integer { from, to, .. } if [*from, *to].iter().any(|end| *value == *end) => true,
+        range => (range.place(value)).is_some_and(|place| !(EDGE..=1.0 - EDGE).contains(&place)),
+    };
+    let parameters = space.parameters().iter();
+    parameters
+        .filter_map(|parameter| {
+            let value = values.get(&parameter.key)?;
+            is_at_edge(&parameter.domain, value).then(|| (parameter.key.clone(), value.clone()))
+        })
+        .collect()
 }
 
 impl fmt::Display for Leaderboard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let way = if self.score.more_is_better() {
-            "more"
-        } else {
-            "less"
-        };
         writeln!(
             f,
-            "{} over {} folds, mean ± deviation; {way} is better\n",
+            "{} over {} folds, mean ± deviation; {}\n",
             self.score.title(),
-            self.folds
+            self.folds,
+            self.score.direction()
         )?;
         let mut rows = vec![vec![
             "rank".to_owned(),
@@ -241,14 +309,52 @@ impl fmt::Display for Leaderboard {
         if let Some(gain) = self.gain {
             writeln!(
                 f,
-                "best against params.yaml, fold by fold: {:+.4} ± {:.4} (+ is better)",
+                "best against params.yaml, fold by fold: {:+.4} ± {:.4} (mean ± standard error; above 0 is better)",
                 gain.mean, gain.standard_error
             )?;
         }
-        if self.set.is_empty() {
-            return writeln!(f, "no trial got to its end");
+        if !self.at_edge.is_empty() {
+            writeln!(
+                f,
+                "the best lies at the edge of the search: {}; a wider range may hold a better one",
+                settings(&self.at_edge).join(", ")
+            )?;
         }
-        write!(f, "take the best over: {}", set_line(&self.set))
+        write!(f, "{}", self.advice())
+    }
+}
+
+impl Leaderboard {
+    /// What to do with the result, in a sentence.
+    fn advice(&self) -> String {
+        if self.set.is_empty() {
+            return "keep params.yaml: no trial was scored on every fold".to_owned();
+        }
+        let line = set_line(&self.set);
+        match (self.recommended, self.gain) {
+            (Some(false), Some(gain)) if gain.mean <= 0.0 => {
+                "keep params.yaml: no trial was better".to_owned()
+            }
+            (Some(false), Some(Gain { noise: None, .. })) => format!(
+                "keep params.yaml: one fold doesn't show whether the best trial ({line}) is more than luck"
+            ),
+            (
+                Some(false),
+                Some(Gain {
+                    noise: Some(noise), ..
+                }),
+            ) => format!(
+                "keep params.yaml: the gain of the best trial is within the noise, which ends at {noise:.4} for {} folds\n(the best trial: {line})",
+                self.folds
+            ),
+            (Some(_), Some(_)) => {
+                format!("the best trial is better beyond the noise; to use its values: {line}")
+            }
+            (Some(_), None) => {
+                format!("params.yaml gave no score on every fold; to use the best trial: {line}")
+            }
+            (None, _) => format!("to use the best trial: {line}"),
+        }
     }
 }
 
@@ -348,7 +454,7 @@ fn ticks(domain: &Domain) -> Vec<(f64, String)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{EarlyStop, Sampler, Space};
+    use super::super::{EarlyStop, Sampler};
     use super::*;
 
     fn board() -> Leaderboard {
@@ -379,19 +485,21 @@ mod tests {
             outcome: Outcome::Complete,
             seconds: 0.0,
         };
+        let in_params = serde_json::json!({"model.boosting.depth": 5, "features.without": []});
+        let in_params = in_params.as_object().unwrap().clone();
         let trials = [
             trial(1, 3, &[], &[0.35, 0.39], Outcome::Complete),
             trial(2, 5, &[], &[0.45], Outcome::Stopped),
             trial(3, 6, &["near", "far"], &[0.32, 0.37], Outcome::Complete),
             trial(4, 9, &[], &[], Outcome::Failed("no solution".into())),
         ];
-        Leaderboard::new(&search, Some(baseline), &trials)
+        Leaderboard::new(&search, Some(baseline), in_params, &trials)
     }
 
     #[test]
     fn people_see_the_best_first_and_what_to_do_with_it() {
         insta::assert_snapshot!(board(), @r"
-        log loss over 2 folds, mean ± deviation; less is better
+        log loss over 2 folds, mean ± deviation; lower is better
 
         rank  trial  log loss                      boosting.depth  features.without
         1     3      0.3450 ± 0.0354               6               [near, far]
@@ -401,8 +509,9 @@ mod tests {
         –     0      0.3600 ± 0.0283               as in params.yaml
 
         4 trials, of which 1 given up early and 1 without a model
-        best against params.yaml, fold by fold: +0.0150 ± 0.0050 (+ is better)
-        take the best over: --set model.boosting.depth=6 --set 'features.without=[near, far]'
+        best against params.yaml, fold by fold: +0.0150 ± 0.0050 (mean ± standard error; above 0 is better)
+        keep params.yaml: the gain of the best trial is within the noise, which ends at 0.0316 for 2 folds
+        (the best trial: --set model.boosting.depth=6 --set 'features.without=[near, far]')
         ");
     }
 
@@ -414,13 +523,106 @@ mod tests {
         2,1,complete,0.370000,0.028284,3,[],0.350000,0.390000
         3,2,stopped,0.450000,0.000000,5,[],0.450000,
         4,4,failed,,,9,[],,
-        ,0,complete,0.360000,0.028284,,,0.340000,0.380000
+        ,0,complete,0.360000,0.028284,5,[],0.340000,0.380000
         "#);
         let json = serde_json::to_value(board()).unwrap();
         assert_eq!(json["trials"][0]["trial"], 3);
         assert_eq!(
             json["gain"],
-            serde_json::json!({"mean": 0.015, "standard_error": 0.005})
+            serde_json::json!({"mean": 0.015, "standard_error": 0.005, "noise": 0.03157})
+        );
+        assert_eq!(json["recommended"], false);
+    }
+
+    /// A search over a range and a list, whose trials have these depths and scores of the folds.
+    fn searched(params: &[f64], trials: &[(i64, &[f64])]) -> Leaderboard {
+        let space = serde_json::json!({
+            "model.boosting.depth": {"from": 3, "to": 9},
+            "model.boosting.l2": {"from": 1.0, "to": 100.0, "scale": "log"},
+            "model.boosting.trees": [20, 40, 80],
+        });
+        let search = Search {
+            space: Space::declared(space.as_object().unwrap()).unwrap(),
+            sampler: Sampler::Random,
+            stop: EarlyStop::None,
+            score: Score::LogLoss,
+            folds: params.len(),
+            at_once: 4,
+            seed: 1,
+        };
+        let trial = |number: usize, depth: i64, scores: &[f64]| {
+            Trial {
+            trial: number,
+            values: serde_json::json!({"model.boosting.depth": depth, "model.boosting.l2": 99.5, "model.boosting.trees": 40})
+                .as_object()
+                .unwrap()
+                .clone(),
+            scores: scores.to_vec(),
+            outcome: Outcome::Complete,
+            seconds: 1.0,
+        }
+        };
+        let tried: Vec<Trial> = (1..)
+            .zip(trials)
+            .map(|(number, (depth, scores))| trial(number, *depth, scores))
+            .collect();
+        let baseline = Trial {
+            values: Point::new(),
+            ..trial(0, 0, params)
+        };
+        Leaderboard::new(&search, Some(baseline), Point::new(), &tried)
+    }
+
+    fn advised(board: &Leaderboard) -> String {
+        board.to_string().lines().last().unwrap().to_owned()
+    }
+
+    #[test]
+    fn params_are_kept_unless_the_best_trial_is_better_beyond_noise() {
+        let params = [0.30, 0.32, 0.34, 0.36];
+        let worse = searched(&params, &[(5, &[0.31, 0.33, 0.35, 0.37])]);
+        assert_eq!(worse.recommended, Some(false));
+        assert_eq!(advised(&worse), "keep params.yaml: no trial was better");
+        // The mean gain is 0.01 in both; in the second the folds disagree about it.
+        let better = searched(&params, &[(5, &[0.29, 0.311, 0.329, 0.35])]);
+        assert_eq!(better.recommended, Some(true));
+        insta::assert_snapshot!(advised(&better), @"the best trial is better beyond the noise; to use its values: --set model.boosting.depth=5 --set model.boosting.l2=99.5 --set model.boosting.trees=40");
+        let lucky = searched(&params, &[(5, &[0.26, 0.33, 0.34, 0.35])]);
+        assert!((lucky.gain.unwrap().mean - 0.01).abs() < 1e-9);
+        assert_eq!(lucky.recommended, Some(false));
+        let once = searched(&[0.3], &[(5, &[0.2])]);
+        assert_eq!(once.recommended, Some(false), "{once}");
+        assert!(advised(&once).starts_with("keep params.yaml: one fold"));
+        let nothing = searched(&params, &[]);
+        assert_eq!(nothing.recommended, Some(false));
+        assert!(advised(&nothing).starts_with("keep params.yaml"));
+    }
+
+    #[test]
+    fn students_limit_is_that_of_the_tables() {
+        assert_eq!(student(1), None);
+        assert_eq!(student(2), Some(6.314));
+        assert_eq!(student(4), Some(2.353));
+        assert_eq!(student(11), Some(1.812));
+        assert_eq!(student(500), Some(1.812));
+    }
+
+    #[test]
+    fn a_best_trial_at_the_edge_of_the_search_is_told() {
+        let edges = |depth| {
+            let board = searched(&[0.3, 0.3], &[(depth, &[0.2, 0.2])]);
+            board.at_edge.keys().cloned().collect::<Vec<_>>()
+        };
+        // 99.5 is next to the end of its range on the logarithmic scale; 40 is between 20 and 80.
+        assert_eq!(edges(5), ["model.boosting.l2"]);
+        assert_eq!(edges(3), ["model.boosting.depth", "model.boosting.l2"]);
+        assert_eq!(edges(9), ["model.boosting.depth", "model.boosting.l2"]);
+        let board = searched(&[0.3, 0.3], &[(9, &[0.2, 0.2])]).to_string();
+        assert!(
+            board.contains(
+                "at the edge of the search: model.boosting.depth=9, model.boosting.l2=99.5;"
+            ),
+            "{board}"
         );
     }
 

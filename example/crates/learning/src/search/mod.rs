@@ -70,6 +70,15 @@ impl Score {
         matches!(self, Score::RocAuc | Score::PrAuc)
     }
 
+    /// Which way is better, for people.
+    pub fn direction(self) -> &'static str {
+        if self.more_is_better() {
+            "higher is better"
+        } else {
+            "lower is better"
+        }
+    }
+
     /// The value turned so that less is better.
     pub fn loss(self, value: f64) -> f64 {
         if self.more_is_better() { -value } else { value }

@@ -123,7 +123,8 @@ pub(super) fn run<P: Project>(
         SearchError::Record(error) => error.into(),
     })?;
 
-    let board = Leaderboard::new(&search, baseline, &done);
+    let in_params = in_params(&search.space, &settings, &params);
+    let board = Leaderboard::new(&search, baseline, in_params, &done);
     write_file(&arguments.out.join("trials.csv"), board.csv().as_bytes())?;
     write_file(&arguments.out.join("trials.svg"), board.svg().as_bytes())?;
     let text = format!(
@@ -244,6 +245,18 @@ fn check_space(
         }
     }
     Ok(())
+}
+
+/// The values of what is searched as the params have them, defaults among them.
+fn in_params(space: &Space, settings: &Settings, params: &Params) -> Point {
+    let defaults = json!({"model": params.model, "features": {"without": params.features.without}});
+    let default = |key: &str| key.split('.').try_fold(&defaults, |at, part| at.get(part));
+    let keys = space.parameters().iter().map(|parameter| &parameter.key);
+    keys.filter_map(|key| {
+        let value = settings.get(key).or_else(|| default(key))?;
+        Some((key.clone(), value.clone()))
+    })
+    .collect()
 }
 
 /// All that the trials depend on: a log of something else isn't gone on with.
