@@ -57,12 +57,13 @@ PAIRS = {
 
 
 def shares(count):
-    return numpy.maximum(count / count.sum(), EPSILON)
+    return numpy.maximum(count / count.sum(), min(EPSILON, 0.5 / count.sum()))
 
 
 def psi_of_counts(reference, current):
-    r, c = shares(numpy.array(reference, float)), shares(numpy.array(current, float))
-    return float(((c - r) * numpy.log(c / r)).sum())
+    reference, current = numpy.array(reference, float), numpy.array(current, float)
+    r, c, occurs = shares(reference), shares(current), reference + current > 0
+    return float(((c - r) * numpy.log(c / r))[occurs].sum())
 
 
 def psi(reference, current, bins=10):
@@ -117,6 +118,54 @@ def chi_square(reference, current):
     )
 
 
+def pooled(reference, current):
+    """All categories with an expected count below 5 in one, with the next rarest if that isn't enough."""
+    cells = sorted(([r, c] for r, c in zip(reference, current) if r + c), key=lambda cell: (sum(cell), cell[0]))
+    totals = numpy.array([sum(reference), sum(current)])
+    least = 5 * totals.sum() / totals.min()
+    rare = [cell for cell in cells if sum(cell) < least]
+    while rare and numpy.sum(rare) < least and len(rare) < len(cells):
+        rare = cells[: len(rare) + 1]
+    kept = cells[len(rare) :]
+    if not rare:
+        return kept, [], least
+    return kept, rare, least
+
+
+def rare_categories(reference, current):
+    """The chi-square test after pooling, the index of the pooled cells, and the test of new words."""
+    kept, rare, least = pooled(reference, current)
+    table = numpy.array(kept + [list(numpy.sum(rare, axis=0))] * bool(rare)).T
+    result = stats.chi2_contingency(table, correction=False)
+    known = [sum(r for r, c in rare if r > 1), sum(c for r, c in rare if r > 0)]
+    new = [sum(r for r, c in rare if r == 1), sum(c for r, c in rare if r == 0)]
+    split = [known, new] if min(sum(known), sum(new)) >= least else [list(numpy.sum(rare, axis=0))] * bool(rare)
+    cells = numpy.array(kept + split).T
+    r, c = numpy.array(reference), numpy.array(current)
+    n, m = r.sum(), c.sum()
+    once, twice = (r == 1).sum(), (r == 2).sum()
+    rows = c[r == 0].sum()
+    share, expected, both = rows / m, once / n, (rows + once) / (n + m)
+    variance = both * (1 - both) * (1 / n + 1 / m) + 2 * twice / n**2
+    return dict(
+        reference=reference,
+        current=current,
+        statistic=float(result.statistic),
+        degrees_of_freedom=int(result.dof),
+        p_value=float(result.pvalue),
+        psi=psi_of_counts(cells[0], cells[1]),
+        unseen_share=float(share),
+        unseen_expected=float(expected),
+        unseen_p_value=float(stats.norm.sf((share - expected) / math.sqrt(variance))) if variance else 0.5,
+    )
+
+
+def zipf(seed, rows, words):
+    """Counts of words that occur as 1/k; part of the golden file, so any generator will do."""
+    weights = 1 / numpy.arange(1, words + 1)
+    return [int(k) for k in numpy.random.default_rng(seed).multinomial(rows, weights / weights.sum())]
+
+
 P_VALUES = [0.01, 0.04, 0.03, 0.005, 0.9, 0.04, 1.0, 1e-12, 0.2, 0.051]
 
 golden = dict(
@@ -131,6 +180,16 @@ golden = dict(
         chi_square([1000, 1000, 0], [900, 950, 40]),
         chi_square([5000, 400], [3000, 3000]),
         chi_square([12, 18, 25, 31, 22, 9, 14], [22, 11, 31, 20, 29, 14, 8]),
+    ],
+    rare_categories=[
+        rare_categories([9000] + [10] * 100, [90] + [1] * 10 + [0] * 90),
+        rare_categories([1000, 500, 3, 1], [990, 510, 0, 4]),
+        rare_categories([1000, 500, 9, 4], [990, 510, 1, 8]),
+        rare_categories([400, 300, 6, 5, 4, 3, 2, 1], [90, 95, 9, 0, 3, 0, 2, 8]),
+        rare_categories(zipf(1, 2000, 150), zipf(2, 900, 150)),
+        rare_categories(zipf(3, 2000, 150), zipf(4, 900, 150)[::-1]),
+        rare_categories(zipf(5, 600, 80) + [0] * 60, zipf(6, 400, 80) + [2] * 60),
+        rare_categories([300, 200] + [1] * 40 + [0] * 30, [280, 190] + [0] * 40 + [1] * 30),
     ],
     benjamini_hochberg=dict(
         p_values=P_VALUES,

@@ -5,7 +5,7 @@
 
 use mlops_data::two_sample::{
     QUANTILE_BINS, benjamini_hochberg, chi_square, kolmogorov_sf, kolmogorov_smirnov, psi,
-    psi_of_counts,
+    psi_of_categories, psi_of_counts, unseen,
 };
 use serde::Deserialize;
 
@@ -14,6 +14,7 @@ struct Golden {
     pairs: Vec<Pair>,
     kolmogorov: Vec<(f64, f64, f64)>,
     chi_square: Vec<Counts>,
+    rare_categories: Vec<RareCounts>,
     benjamini_hochberg: Adjusted,
 }
 
@@ -45,6 +46,15 @@ struct Counts {
     degrees_of_freedom: usize,
     p_value: f64,
     psi: f64,
+}
+
+#[derive(Deserialize)]
+struct RareCounts {
+    #[serde(flatten)]
+    counts: Counts,
+    unseen_share: f64,
+    unseen_expected: f64,
+    unseen_p_value: f64,
 }
 
 #[derive(Deserialize)]
@@ -111,6 +121,38 @@ fn chi_square_equals_scipys() {
         close(test.p_value, case.p_value, 1e-9, &name);
         let psi = psi_of_counts(&case.reference, &case.current).unwrap();
         close(psi, case.psi, 1e-12, &name);
+    }
+}
+
+/// Pooled as documented, then by scipy.
+#[test]
+fn rare_categories_are_pooled_until_every_expected_count_is_five() {
+    for RareCounts {
+        counts,
+        unseen_share,
+        unseen_expected,
+        unseen_p_value,
+    } in golden().rare_categories
+    {
+        let name = format!("{:?}", counts.reference);
+        let test = chi_square(&counts.reference, &counts.current).unwrap();
+        assert_eq!(test.degrees_of_freedom, counts.degrees_of_freedom, "{name}");
+        let near = |ours: f64, scipy: f64| {
+            assert!(
+                (ours - scipy).abs() <= 1e-9 * scipy.abs().max(1e-3),
+                "{name}: {ours} against scipy's {scipy}"
+            );
+        };
+        near(test.statistic, counts.statistic);
+        near(test.p_value, counts.p_value);
+        near(
+            psi_of_categories(&counts.reference, &counts.current, [0; 2]).unwrap(),
+            counts.psi,
+        );
+        let new = unseen(&counts.reference, &counts.current).unwrap();
+        near(new.share, unseen_share);
+        near(new.expected, unseen_expected);
+        near(new.p_value, unseen_p_value);
     }
 }
 

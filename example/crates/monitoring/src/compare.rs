@@ -1,17 +1,19 @@
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use mlops_data::{
     Table, Values,
     two_sample::{
-        QUANTILE_BINS, benjamini_hochberg, chi_square, kolmogorov_smirnov, psi, psi_of_counts,
-        two_proportions,
+        self, QUANTILE_BINS, benjamini_hochberg, chi_square, kolmogorov_smirnov, psi,
+        psi_of_categories, two_proportions,
     },
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ColumnDrift, DriftReport, Finding, Missing, MonitoringError, Result, Shape, Test, season,
+    ColumnDrift, DriftReport, Finding, Missing, MonitoringError, Result, Shape, Test, Unseen,
+    season,
 };
 
 /// When a change counts as drift.
@@ -28,6 +30,9 @@ pub struct DriftOptions {
     pub distance: f64,
     /// Change of the share of missing values, 0 to 1, from which it matters.
     pub missing: f64,
+    /// Share of rows, 0 to 1, with words that the reference never had from which it matters,
+    /// beyond the share that chance brings.
+    pub unseen: f64,
     /// Quantile bins of the stability index.
     pub bins: usize,
     /// Rows that each table needs at least.
@@ -47,6 +52,7 @@ impl Default for DriftOptions {
             psi: 0.1,
             distance: 0.1,
             missing: 0.05,
+            unseen: 0.05,
             bins: QUANTILE_BINS,
             least_rows: 100,
             skip: Vec::new(),
@@ -79,6 +85,12 @@ impl DriftOptions {
                 self.missing,
                 share,
             ),
+            (
+                (0.0..=1.0).contains(&self.unseen),
+                "unseen",
+                self.unseen,
+                share,
+            ),
             (self.bins >= 2, "bins", self.bins as f64, "give at least 2"),
         ];
         match complaints.into_iter().find(|(holds, ..)| !holds) {
@@ -94,8 +106,8 @@ impl DriftOptions {
 
 /// Compares the columns of `current` with those of `reference`.
 ///
-/// Numbers by the Kolmogorov-Smirnov test, categories by the chi-square test, missing values by the
-/// test of two proportions; how far a distribution moved by the
+/// Numbers by the Kolmogorov-Smirnov test, categories by the chi-square test and by how many rows hold
+/// a word that the reference never had, missing values by the test of two proportions; how far a distribution moved by the
 /// population stability index. All p-values are adjusted together. Columns of dates and those named
 /// in [`DriftOptions::skip`] are left out; a column that only one table has, or that holds numbers in one and
 /// categories in the other, is drift by itself.
@@ -191,17 +203,14 @@ fn compare(reference: &Table, current: &Table, options: &DriftOptions) -> Result
 
 fn found(finding: Finding) -> ColumnDrift {
     ColumnDrift {
-        column: String::new(),
         findings: vec![finding],
-        psi: None,
-        shape: None,
-        missing: None,
+        ..ColumnDrift::default()
     }
 }
 
 /// The tests of one column, nothing adjusted or judged yet.
 fn measure(before: &Values, after: &Values, options: &DriftOptions) -> ColumnDrift {
-    let (psi, shape) = match (before, after) {
+    let mut drift = match (before, after) {
         (
             Values::Category { codes, levels },
             Values::Category {
@@ -211,13 +220,8 @@ fn measure(before: &Values, after: &Values, options: &DriftOptions) -> ColumnDri
         ) => categories((codes, levels), (codes_now, levels_now)),
         _ => numbers(&reals(before), &reals(after), options.bins),
     };
-    ColumnDrift {
-        column: String::new(),
-        findings: Vec::new(),
-        psi,
-        shape,
-        missing: missing(before, after),
-    }
+    drift.missing = missing(before, after);
+    drift
 }
 
 fn reals(values: &Values) -> Cow<'_, [f64]> {
@@ -228,7 +232,7 @@ fn reals(values: &Values) -> Cow<'_, [f64]> {
     }
 }
 
-fn numbers(before: &[f64], after: &[f64], bins: usize) -> (Option<f64>, Option<Shape>) {
+fn numbers(before: &[f64], after: &[f64], bins: usize) -> ColumnDrift {
     let index = |before: &[f64], after: &[f64]| psi(before, after, bins).map(|psi| psi.value);
     let known = |values: &[f64]| -> Vec<f64> {
         let known = values.iter().copied().filter(|value| !value.is_nan());
@@ -243,27 +247,31 @@ fn numbers(before: &[f64], after: &[f64], bins: usize) -> (Option<f64>, Option<S
         adjusted_p_value: 1.0,
         psi,
     });
-    (index(before, after), shape)
+    ColumnDrift {
+        psi: index(before, after),
+        shape,
+        ..ColumnDrift::default()
+    }
 }
 
-fn categories(
-    before: (&[u32], &[String]),
-    after: (&[u32], &[String]),
-) -> (Option<f64>, Option<Shape>) {
+fn categories(before: (&[u32], &[String]), after: (&[u32], &[String])) -> ColumnDrift {
     // The tables may number the same words differently.
-    let mut words = before.1.to_vec();
-    let same: Vec<usize> = (0..words.len()).collect();
-    let mut place = |level: &String| {
-        let known = words.iter().position(|word| word == level);
-        known.unwrap_or_else(|| {
-            words.push(level.clone());
-            words.len() - 1
+    let mut places: HashMap<&str, usize> = before.1.iter().map(String::as_str).zip(0..).collect();
+    let mut words = before.1.len();
+    let places: Vec<usize> = after
+        .1
+        .iter()
+        .map(|level| {
+            *places.entry(level).or_insert_with(|| {
+                words += 1;
+                words - 1
+            })
         })
-    };
-    let places: Vec<usize> = after.1.iter().map(&mut place).collect();
-    let (mut then, missing_then) = count(before.0, &same, words.len());
-    let (mut now, missing_now) = count(after.0, &places, words.len());
-    let shape = chi_square(&then, &now).zip(psi_of_counts(&then, &now));
+        .collect();
+    let same: Vec<usize> = (0..before.1.len()).collect();
+    let (then, missing_then) = count(before.0, &same, words);
+    let (now, missing_now) = count(after.0, &places, words);
+    let shape = chi_square(&then, &now).zip(psi_of_categories(&then, &now, [0; 2]));
     let shape = shape.map(|(test, psi)| Shape {
         test: Test::ChiSquare,
         statistic: test.statistic,
@@ -271,9 +279,20 @@ fn categories(
         adjusted_p_value: 1.0,
         psi,
     });
-    then.push(missing_then);
-    now.push(missing_now);
-    (psi_of_counts(&then, &now), shape)
+    // Where no word is new and none was rare, there is nothing to test.
+    let unseen = two_sample::unseen(&then, &now).filter(|new| new.share.max(new.expected) > 0.0);
+    ColumnDrift {
+        psi: psi_of_categories(&then, &now, [missing_then, missing_now]),
+        shape,
+        unseen: unseen.map(|new| Unseen {
+            words: new.words,
+            share: new.share,
+            expected: new.expected,
+            p_value: new.p_value,
+            adjusted_p_value: 1.0,
+        }),
+        ..ColumnDrift::default()
+    }
 }
 
 /// How often each word occurs, and how often none.
@@ -312,6 +331,9 @@ fn adjust(columns: &mut [ColumnDrift]) {
         if let Some(shape) = &mut column.shape {
             tests.push((shape.p_value, &mut shape.adjusted_p_value));
         }
+        if let Some(unseen) = &mut column.unseen {
+            tests.push((unseen.p_value, &mut unseen.adjusted_p_value));
+        }
         if let Some(missing) = column
             .missing
             .as_mut()
@@ -332,6 +354,12 @@ fn judge(column: &mut ColumnDrift, options: &DriftOptions) {
         if shape.adjusted_p_value < options.alpha && (far || shape.psi >= options.psi) {
             column.findings.push(Finding::Distribution);
         }
+    }
+    if let Some(unseen) = &column.unseen
+        && unseen.adjusted_p_value < options.alpha
+        && unseen.share - unseen.expected >= options.unseen
+    {
+        column.findings.push(Finding::Unseen);
     }
     if let Some(missing) = &column.missing {
         let change = (missing.current - missing.reference).abs();

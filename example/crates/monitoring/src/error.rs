@@ -4,7 +4,7 @@
 pub enum MonitoringError {
     /// A table has too few rows to say anything.
     #[error(
-        "the {table} table has {rows} rows; at least {least} are needed to tell a change from chance: wait for more, or lower `least_rows`"
+        "the {table} table has {rows} rows; at least {least} are needed to tell a change from chance: wait for more rows, or take a longer period"
     )]
     TooFewRows {
         /// `reference` or `current`.
@@ -16,7 +16,7 @@ pub enum MonitoringError {
     },
     /// The reference has too few rows of the same season.
     #[error(
-        "only {rows} of the {all} reference rows lie in the season of the current ones, {least} are needed: give a reference that covers it, or turn `same_season` off"
+        "only {rows} of the {all} reference rows lie in the season of the current ones, {least} are needed: give a reference that covers that season, or compare with all of it (`--any-season`)"
     )]
     OtherSeason {
         /// Reference rows of the season.
@@ -28,7 +28,7 @@ pub enum MonitoringError {
     },
     /// The time column is missing or holds no dates.
     #[error(
-        "the {table} table has no dates in time column {column:?}: name the column that has, or none to compare all rows"
+        "the {table} table has no date in its time column {column:?}: give the rows their dates, or compare with the whole reference (`--any-season`)"
     )]
     NoDates {
         /// `reference` or `current`.
@@ -47,7 +47,9 @@ pub enum MonitoringError {
         expected: &'static str,
     },
     /// No column is left to compare.
-    #[error("the tables share no column of numbers or categories that isn't skipped")]
+    #[error(
+        "the tables share no column of numbers or categories to compare: are they tables of the same contract?"
+    )]
     NothingShared,
 }
 

@@ -24,5 +24,5 @@ mod season;
 
 pub use compare::{DriftOptions, drift};
 pub use error::{MonitoringError, Result};
-pub use report::{ColumnDrift, DriftReport, Finding, Missing, Shape, Test};
+pub use report::{ColumnDrift, DriftReport, Finding, Missing, Shape, Test, Unseen};
 pub use season::SEASON_MARGIN;

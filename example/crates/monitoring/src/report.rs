@@ -23,7 +23,7 @@ pub struct DriftReport {
 }
 
 /// One column, then and now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ColumnDrift {
     /// Its name.
     pub column: String,
@@ -34,6 +34,10 @@ pub struct ColumnDrift {
     pub psi: Option<f64>,
     /// How its known values changed; `None` without any in both tables.
     pub shape: Option<Shape>,
+    /// How many rows hold a word that the reference never had; `None` unless there are some, or
+    /// chance would bring some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<Unseen>,
     /// How its missing values changed; `None` if it isn't in both tables.
     pub missing: Option<Missing>,
 }
@@ -44,6 +48,8 @@ pub struct ColumnDrift {
 pub enum Finding {
     /// Its values are distributed otherwise.
     Distribution,
+    /// Too many rows hold a word that the reference never had.
+    Unseen,
     /// Another share of it is missing.
     Missing,
     /// The current table lacks it.
@@ -77,6 +83,21 @@ pub enum Test {
     KolmogorovSmirnov,
     /// For categories.
     ChiSquare,
+}
+
+/// Rows with a word that the reference never had.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Unseen {
+    /// How many different words are new.
+    pub words: usize,
+    /// Their share of the current rows, 0 to 1.
+    pub share: f64,
+    /// The share to expect if nothing changed.
+    pub expected: f64,
+    /// Chance of such a share if nothing changed.
+    pub p_value: f64,
+    /// The same, adjusted for the number of tests.
+    pub adjusted_p_value: f64,
 }
 
 /// A column's missing values, then and now.
@@ -155,6 +176,7 @@ impl Display for Finding {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Finding::Distribution => "other distribution",
+            Finding::Unseen => "new words",
             Finding::Missing => "other share missing",
             Finding::Vanished => "column vanished",
             Finding::Appeared => "column appeared",
@@ -189,7 +211,7 @@ impl Display for DriftReport {
             "column", "test", "p", "PSI", "missing"
         )?;
         for column in self.by_urgency() {
-            let findings: Vec<String> = column.findings.iter().map(Finding::to_string).collect();
+            let findings: Vec<String> = column.findings.iter().map(|f| told(*f, column)).collect();
             let line = format!(
                 "{:width$}  {}  {}  {}",
                 column.column,
@@ -201,12 +223,19 @@ impl Display for DriftReport {
         }
         write!(
             f,
-            "\nA column drifts if p (adjusted for {} tests together) is below {} and the change is large enough:\nPSI from {}, D from {}, missing by {} or more.",
+            "\nA column drifts if p (adjusted for {} tests together) is below {} and the change is large enough:\nPSI from {}, D from {}, missing by {} or more{}.",
             self.tests(),
             self.options.alpha,
             self.options.psi,
             self.options.distance,
-            percent(self.options.missing)
+            percent(self.options.missing),
+            match self.columns.iter().any(|column| column.unseen.is_some()) {
+                true => format!(
+                    ", new words in {} of the rows more than expected",
+                    percent(self.options.unseen)
+                ),
+                false => String::new(),
+            }
         )
     }
 }
@@ -219,7 +248,21 @@ impl DriftReport {
             .columns
             .iter()
             .filter(|column| column.missing.is_some_and(tested));
-        shapes.count() + missing.count()
+        let unseen = self.columns.iter().filter(|column| column.unseen.is_some());
+        shapes.count() + unseen.count() + missing.count()
+    }
+}
+
+/// A finding with its numbers, where the table has no column for them.
+fn told(finding: Finding, column: &ColumnDrift) -> String {
+    match (finding, column.unseen) {
+        (Finding::Unseen, Some(unseen)) => format!(
+            "new words ({} in {} of the rows, expected {})",
+            unseen.words,
+            percent(unseen.share),
+            percent(unseen.expected)
+        ),
+        _ => finding.to_string(),
     }
 }
 

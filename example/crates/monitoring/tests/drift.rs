@@ -372,12 +372,12 @@ fn what_cannot_be_compared_says_why() {
         ),
     ];
     insta::assert_snapshot!(errors.join("\n"), @r#"
-    the current table has 20 rows; at least 100 are needed to tell a change from chance: wait for more, or lower `least_rows`
-    only 0 of the 240 reference rows lie in the season of the current ones, 100 are needed: give a reference that covers it, or turn `same_season` off
-    the reference table has no dates in time column "load": name the column that has, or none to compare all rows
+    the current table has 20 rows; at least 100 are needed to tell a change from chance: wait for more rows, or take a longer period
+    only 0 of the 240 reference rows lie in the season of the current ones, 100 are needed: give a reference that covers that season, or compare with all of it (`--any-season`)
+    the reference table has no date in its time column "load": give the rows their dates, or compare with the whole reference (`--any-season`)
     alpha is NaN: give a number between 0 and 1
     bins is 1: give at least 2
-    the tables share no column of numbers or categories that isn't skipped
+    the tables share no column of numbers or categories to compare: are they tables of the same contract?
     "#);
 }
 
@@ -453,4 +453,82 @@ fn the_drawing_names_every_column_and_marks_the_drifted_ones() {
         .unwrap()
         .svg();
     assert!(svg.contains("load"));
+}
+
+/// A table of one column of words, each row's by its number.
+fn words(rows: usize, word: impl Fn(usize) -> usize) -> Table {
+    let mut codes = Vec::new();
+    let mut levels = Vec::new();
+    let mut known = std::collections::HashMap::new();
+    for row in 0..rows {
+        let code = *known.entry(word(row)).or_insert_with_key(|word| {
+            levels.push(format!("word-{word}"));
+            levels.len() as u32 - 1
+        });
+        codes.push(code);
+    }
+    Table::new(vec![Column {
+        name: "word".into(),
+        values: Values::Category { codes, levels },
+    }])
+    .unwrap()
+}
+
+#[test]
+fn words_that_are_all_replaced_are_drift_however_rare_each_is() {
+    let (before, after) = (
+        words(20_000, |row| row / 2),
+        words(20_000, |row| 10_000 + row / 2),
+    );
+    let report = drift(&before, &after, &DriftOptions::default()).unwrap();
+    assert_eq!(findings(&report), [("word", vec![Finding::Unseen])]);
+    let word = &report.columns[0];
+    let unseen = word.unseen.unwrap();
+    assert_eq!(
+        (unseen.words, unseen.share, unseen.expected),
+        (10_000, 1.0, 0.0)
+    );
+    assert!(word.psi.unwrap() > 1.0, "{report}");
+    insta::assert_snapshot!(report, @r"
+    1 of 1 columns drifted: 20000 rows against 20000 reference rows.
+
+    column            test         p     PSI          missing  finding
+    word            chi² 0    1.0000  21.193                –  new words (10000 in 100.0% of the rows, expected 0.0%)
+
+    A column drifts if p (adjusted for 2 tests together) is below 0.05 and the change is large enough:
+    PSI from 0.1, D from 0.1, missing by 5.0% or more, new words in 5.0% of the rows more than expected.
+    ");
+}
+
+#[test]
+fn a_representative_sample_with_rare_words_is_no_drift() {
+    let before = words(10_000, |row| if row < 9_000 { 0 } else { 1 + row % 100 });
+    let after = words(100, |row| if row < 90 { 0 } else { 1 + row });
+    let report = drift(&before, &after, &DriftOptions::default()).unwrap();
+    assert!(!report.drifted(), "{report}");
+    let shape = report.columns[0].shape.unwrap();
+    assert!(shape.statistic < 1e-9 && shape.p_value > 0.9999, "{report}");
+}
+
+#[test]
+fn a_word_that_is_new_in_every_row_always_was_and_is_no_drift() {
+    let (before, after) = (words(5_000, |row| row), words(5_000, |row| 5_000 + row));
+    let report = drift(&before, &after, &DriftOptions::default()).unwrap();
+    assert!(!report.drifted(), "{report}");
+    assert_eq!(report.columns[0].unseen.unwrap().expected, 1.0);
+}
+
+/// Comparing each word with every other would take hours.
+#[test]
+fn a_million_words_take_seconds() {
+    let (before, after) = (
+        words(1_000_000, |row| row),
+        words(1_000_000, |row| 500_000 + row),
+    );
+    let started = std::time::Instant::now();
+    let report = drift(&before, &after, &DriftOptions::default()).unwrap();
+    let seconds = started.elapsed().as_secs_f64();
+    println!("{seconds:.1} s");
+    assert!(!report.drifted(), "{report}");
+    assert!(seconds < 60.0, "{seconds} s");
 }

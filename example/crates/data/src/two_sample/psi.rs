@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::kolmogorov::sorted;
 
-/// A share of rows below this counts as this much, so that an empty bin gives a
-/// large number and not infinity. Shares are not rescaled after that.
+/// A share of rows below this, or below half a row if that is less, counts as this much, so
+/// that an empty bin gives a large number and not infinity. Shares are not rescaled after that.
 pub const EPSILON: f64 = 1e-4;
 
 /// The usual number of bins: deciles of the reference.
@@ -14,7 +14,8 @@ pub const QUANTILE_BINS: usize = 10;
 /// How far a sample has moved over the bins of its reference.
 ///
 /// Σ (c − r) ln(c / r) over bins, with r and c the shares of rows in
-/// reference and current sample, each at least [`EPSILON`]. By custom, below
+/// reference and current sample, each at least [`EPSILON`] or, in a large sample, half a
+/// row. By custom, below
 /// 0.1 is none, up to 0.25 some, above that much (Siddiqi, *Credit Risk Scorecards*,
 /// 2006). By chance alone it comes to about (bins − 1)(1/n + 1/m), so samples below
 /// a few hundred rows say little (Yurdakul 2018).
@@ -49,8 +50,9 @@ pub fn psi(reference: &[f64], current: &[f64], bins: usize) -> Option<Psi> {
         return None;
     }
     let edges = edges(&sorted(reference), bins);
-    let before = shares(&count(reference, &edges));
-    let after = shares(&count(current, &edges));
+    let (before, after) = (count(reference, &edges), count(current, &edges));
+    let value = index(&before, &after);
+    let (before, after) = (shares(&before), shares(&after));
     let upper = edges.iter().map(|edge| Some(*edge)).chain([None, None]);
     let bins: Vec<Bin> = upper
         .zip(before.iter().zip(&after))
@@ -60,10 +62,7 @@ pub fn psi(reference: &[f64], current: &[f64], bins: usize) -> Option<Psi> {
             current: *current,
         })
         .collect();
-    Some(Psi {
-        value: index(&before, &after),
-        bins,
-    })
+    Some(Psi { value, bins })
 }
 
 /// The index of categories, from the counts of the same categories in the same
@@ -71,7 +70,7 @@ pub fn psi(reference: &[f64], current: &[f64], bins: usize) -> Option<Psi> {
 pub fn psi_of_counts(reference: &[u64], current: &[u64]) -> Option<f64> {
     let filled = |counts: &[u64]| counts.iter().any(|count| *count > 0);
     (reference.len() == current.len() && filled(reference) && filled(current))
-        .then(|| index(&shares(reference), &shares(current)))
+        .then(|| index(reference, current))
 }
 
 fn edges(sorted: &[f64], bins: usize) -> Vec<f64> {
@@ -111,13 +110,23 @@ fn shares(counts: &[u64]) -> Vec<f64> {
         .collect()
 }
 
-fn index(reference: &[f64], current: &[f64]) -> f64 {
-    reference
-        .iter()
-        .zip(current)
-        .map(|(r, c)| (r.max(EPSILON), c.max(EPSILON)))
-        .map(|(r, c)| (c - r) * libm::log(c / r))
+fn index(reference: &[u64], current: &[u64]) -> f64 {
+    let occurs = reference.iter().zip(current).map(|(r, c)| r + c > 0);
+    let shares = floored(reference).zip(floored(current));
+    occurs
+        .zip(shares)
+        .filter(|(occurs, _)| *occurs)
+        .map(|(_, (r, c))| (c - r) * libm::log(c / r))
         .sum()
+}
+
+/// The shares, none too small for a logarithm. A fixed least share would call all
+/// shares below it the same, however many rows stand behind them.
+fn floored(counts: &[u64]) -> impl Iterator<Item = f64> {
+    let total: u64 = counts.iter().sum();
+    let least = EPSILON.min(0.5 / total as f64);
+    let shares = shares(counts).into_iter();
+    shares.map(move |share| share.max(least))
 }
 
 #[cfg(test)]
@@ -145,6 +154,14 @@ mod tests {
         assert_eq!(bins[1].up_to, Some(0.0));
         assert_eq!((bins[0].reference, bins[1].reference), (0.0, 0.61));
         assert!((bins.iter().map(|bin| bin.reference).sum::<f64>() - 1.0).abs() < 1e-12);
+    }
+
+    /// 20,000 words of 50 rows each in a million: half of them go, and half of the rest have their rows.
+    #[test]
+    fn shares_below_the_floor_of_small_samples_count_in_large_ones() {
+        let reference = vec![50; 20_000];
+        let current = [vec![0; 10_000], vec![100; 10_000]].concat();
+        assert!(psi_of_counts(&reference, &current).unwrap() > 1.0);
     }
 
     #[test]
