@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Number, Value};
 
 use crate::calendar::{self, Day};
+use crate::check::refuse;
 use crate::contract::{ColumnRule, Contract, Kind, nearest};
 use crate::table::{MISSING_CODE, MISSING_DAY};
 use crate::{Cell, Column, DataError, Problem, Result, Table, Values};
@@ -57,16 +58,7 @@ pub fn read_json_lines(path: &Path, contract: &Contract) -> Result<Table> {
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let record = serde_json::from_slice(line).map_err(|error| {
-            // The line that serde counts is always 1.
-            let said = error.to_string();
-            let what = said.split(" at line ").next().unwrap_or(&said);
-            at_line(
-                at + 1,
-                None,
-                format!("no JSON object: {what} (character {})", error.column()),
-            )
-        })?;
+        let record = object(line).map_err(|message| at_line(at + 1, None, message))?;
         records.push(record);
         lines.push(at + 1);
     }
@@ -74,6 +66,24 @@ pub fn read_json_lines(path: &Path, contract: &Contract) -> Result<Table> {
         let line = lines.get(fault.record).copied().unwrap_or(1);
         at_line(line, Some(fault.field), fault.message)
     })
+}
+
+fn object(line: &[u8]) -> Result<Map<String, Value>, String> {
+    let value = serde_json::from_slice(line).map_err(|error| {
+        // The line that serde counts is always 1.
+        let said = error.to_string();
+        let what = said.split(" at line ").next().unwrap_or(&said);
+        format!("no JSON object: {what} (character {})", error.column())
+    })?;
+    let kind = match value {
+        Value::Object(fields) => return Ok(fields),
+        Value::Array(_) => "a list",
+        Value::String(_) => "a text",
+        Value::Number(_) => "a number",
+        Value::Bool(_) => "true or false",
+        Value::Null => "null",
+    };
+    Err(format!("no JSON object, but {kind}"))
 }
 
 /// One row of a table as a JSON object; missing values are `null`.
@@ -137,7 +147,15 @@ fn build(records: &[Map<String, Value>], contract: &Contract) -> Result<Table, F
         })
         .collect::<Result<Vec<_>, _>>()?;
     // A contract's names are unique, and each column has a value a record.
-    Ok(Table::new(columns).unwrap_or_default())
+    let table = Table::new(columns).unwrap_or_default();
+    match refuse(&table, contract).first.into_iter().next() {
+        None => Ok(table),
+        Some(refused) => Err(Fault {
+            record: refused.row,
+            field: refused.column,
+            message: refused.message,
+        }),
+    }
 }
 
 fn unknown(field: &str, contract: &Contract) -> String {
@@ -173,7 +191,10 @@ fn column(
             message,
         };
         match value {
-            None if must => Err(fault(format!("this field is required: {}", expected(rule)))),
+            None if must => Err(fault(format!(
+                "this field is required: {}",
+                rule.expected()
+            ))),
             found => Ok((found, fault)),
         }
     });
@@ -207,53 +228,20 @@ fn column(
 }
 
 fn number(value: &Value, rule: &ColumnRule) -> Result<f64, String> {
-    let number = value
-        .as_f64()
-        .filter(|number| number.is_finite())
-        .ok_or_else(|| format!("{value} is not {}", expected(rule)))?;
-    match rule.range {
-        Some([least, greatest]) if !(least..=greatest).contains(&number) => {
-            Err(format!("{value} is not {}", expected(rule)))
-        }
-        _ => Ok(number),
-    }
+    let number = value.as_f64().filter(|number| number.is_finite());
+    number.ok_or_else(|| format!("{value} is not {}", rule.expected()))
 }
 
 fn date(value: &Value, rule: &ColumnRule) -> Result<Day, String> {
     value
         .as_str()
         .and_then(calendar::parse_iso)
-        .ok_or_else(|| format!("{value} is not {}", expected(rule)))
+        .ok_or_else(|| format!("{value} is not {}", rule.expected()))
 }
 
 fn word<'a>(value: &'a Value, rule: &ColumnRule) -> Result<&'a str, String> {
-    let word = value.as_str().filter(|word| {
-        !word.is_empty()
-            && rule
-                .values
-                .as_ref()
-                .is_none_or(|values| values.iter().any(|allowed| allowed == word))
-    });
-    word.ok_or_else(|| format!("{value} is not {}", expected(rule)))
-}
-
-/// What a field must hold, such as `a number from 0 to 100 %`.
-fn expected(rule: &ColumnRule) -> String {
-    match rule.kind {
-        Kind::Date => "a date written \"yyyy-mm-dd\"".into(),
-        Kind::Category => match &rule.values {
-            Some(values) => format!("one of {}", values.join(", ")),
-            None => "a word".into(),
-        },
-        Kind::Number => {
-            let unit = rule.unit.as_ref().map(|unit| format!(" {unit}"));
-            let unit = unit.unwrap_or_default();
-            match rule.range {
-                Some([least, greatest]) => format!("a number from {least} to {greatest}{unit}"),
-                None => format!("a finite number{unit}"),
-            }
-        }
-    }
+    let word = value.as_str().filter(|word| !word.is_empty());
+    word.ok_or_else(|| format!("{value} is not {}", rule.expected()))
 }
 
 /// The declared words first, then any others by name.

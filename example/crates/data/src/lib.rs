@@ -7,6 +7,7 @@
 pub mod calendar;
 pub mod check;
 pub mod contract;
+pub mod declaration;
 mod error;
 pub mod expression;
 pub mod fault;
@@ -22,7 +23,7 @@ pub mod table;
 pub mod tables;
 pub mod two_sample;
 
-pub use check::{Report, check};
+pub use check::{Report, check, refuse};
 pub use contract::Contract;
 pub use error::{DataError, Problem, Result};
 pub use fault::{Change, Fault};

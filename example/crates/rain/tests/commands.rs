@@ -123,6 +123,82 @@ fn a_broken_contract_ends_with_code_2_and_says_what_is_broken() {
     assert!(!folder.path().join("f.parquet").exists());
 }
 
+/// The same impossible humidity in each format, given to whatever takes observations.
+#[test]
+fn an_impossible_value_is_refused_wherever_it_comes_in_and_in_every_format() {
+    let folder = trained();
+    let path = folder.path();
+    for file in ["f.csv", "f.parquet"] {
+        let fault = [
+            "data",
+            "fault",
+            "data/weatherAUS.csv",
+            "--only",
+            "Cairns",
+            "--out",
+            file,
+        ];
+        let offset = ["offset", "Humidity3pm", "9000"];
+        rain(path).args(fault).args(offset).assert().success();
+    }
+    let csv = std::fs::read_to_string(path.join("f.csv")).unwrap();
+    let mut lines = csv.lines();
+    let header = lines.next().unwrap();
+    let broken = lines
+        .find(|line| line.contains(",Cairns,") && line.contains(",90"))
+        .unwrap();
+    let fields = header.split(',').zip(broken.split(','));
+    let json = fields
+        .filter(|(_, value)| *value != "NA")
+        .map(|(name, value)| {
+            let number = value.parse::<f64>().is_ok();
+            (
+                name.to_string(),
+                if number {
+                    value.parse().unwrap()
+                } else {
+                    value.into()
+                },
+            )
+        });
+    let json: serde_json::Map<String, serde_json::Value> = json.collect();
+    let day = json["Date"].as_str().unwrap().to_string();
+    std::fs::write(
+        path.join("f.jsonl"),
+        serde_json::Value::Object(json).to_string(),
+    )
+    .unwrap();
+    for file in ["f.csv", "f.parquet", "f.jsonl"] {
+        for command in [
+            format!("predict {file}"),
+            format!("predict data/weatherAUS.csv --history {file}"),
+            format!("explain {file} --row 1"),
+            format!("debug 1 {file}"),
+            format!("features push {file} --now {day}"),
+            format!("features materialize {file} --until {day}"),
+            format!("features build {file} --out o.parquet"),
+            format!("validate --observations {file} --set split.test_from=2009-12-01"),
+        ] {
+            let said = refused(path, &command.split(' ').collect::<Vec<_>>());
+            for part in [
+                file,
+                "column Humidity3pm",
+                "is not a number from 0 to 100 %",
+            ] {
+                assert!(said.contains(part), "{command}: {said}");
+            }
+        }
+    }
+    assert!(!path.join("o.parquet").exists());
+    // To look at it is allowed: that is how one finds out.
+    for command in [
+        "data describe f.csv",
+        "data fault f.csv --out g.csv offset MaxTemp 1",
+    ] {
+        rain(path).args(command.split(' ')).assert().success();
+    }
+}
+
 #[test]
 fn mistakes_are_told_with_file_and_what_to_do() {
     let folder = trained();

@@ -31,7 +31,7 @@ use mlops_disk as disk;
 use mlops_learning::{Model, model_file};
 use mlops_serving::ServingError;
 
-use crate::arguments::{Arguments, Command};
+use crate::arguments::{Arguments, Command, reads_params};
 use crate::output::print;
 use crate::{Context, Failure, Outcome, Output, Project, parse, project};
 
@@ -53,18 +53,18 @@ pub(crate) fn run<P: Project>(project: &P, matches: &ArgMatches) -> Outcome<Exit
         output: Output::new(matches.get_flag("json")),
         set,
     };
-    if let Some(data) = own {
-        return done(project.run_data(data, &context));
-    }
-    let command = parse::<Arguments>(matches)?.command;
-    if !context.set.is_empty() && !command.reads_knobs() {
-        let names = std::iter::successors(matches.subcommand(), |(_, below)| below.subcommand());
-        let names: Vec<&str> = names.map(|(name, _)| name).collect();
+    let names = std::iter::successors(matches.subcommand(), |(_, below)| below.subcommand());
+    let names: Vec<&str> = names.map(|(name, _)| name).collect();
+    if !context.set.is_empty() && !reads_params(&names) {
         return Err(Failure::user(anyhow::anyhow!(
             "--set: `{}` reads no knob of params.yaml; what stages and reports read is the file: change it there",
             names.join(" ")
         )));
     }
+    if let Some(data) = own {
+        return done(project.run_data(data, &context));
+    }
+    let command = parse::<Arguments>(matches)?.command;
     match command {
         Command::Data(command) => data::run(command, context),
         Command::Features(command) => features::run(project, command, context),
@@ -152,7 +152,19 @@ fn needs(path: &Path, command: &str) -> Outcome<()> {
     )))
 }
 
-/// Reads observations from CSV, Parquet or JSON lines and says its warnings.
+/// Reads observations to answer, store or learn from: values that the contract makes impossible
+/// are refused.
+fn read_observations(path: &Path, contract: &Contract, label: tables::LabelNeed) -> Outcome<Table> {
+    if is_json(path) {
+        return Ok(json::read_json_lines(path, contract)?);
+    }
+    let reading = tables::read_observations(path, contract, tables::ReadOptions { label })?;
+    say(path, &reading.warnings);
+    Ok(reading.table)
+}
+
+/// Reads a table to look at, from CSV, Parquet or JSON lines, and says its warnings: what is
+/// impossible in it is what one looks for.
 fn read_table(path: &Path, contract: &Contract, label: tables::LabelNeed) -> Outcome<Table> {
     if is_json(path) {
         return Ok(json::read_json_lines(path, contract)?);

@@ -11,7 +11,7 @@ use mlops_features::Observation;
 use mlops_serving::{Inference, Scene};
 use serde_json::{Map, Value};
 
-use super::{needs, read_table};
+use super::{needs, read_observations};
 use crate::{Context, Failure, Outcome, Project};
 
 /// Who answers, and what it may know.
@@ -79,7 +79,8 @@ impl<O: Observation> Opened<O> {
         needs(&arguments.model, "train")?;
         let registry = project.registry();
         let inference = Inference::open(&arguments.model, &registry, context.contract()?)?;
-        let read = |file| read_table(file, inference.contract(), tables::LabelNeed::Optional);
+        let read =
+            |file| read_observations(file, inference.contract(), tables::LabelNeed::Optional);
         Ok(Opened {
             table: read(input)?,
             before: arguments.history.as_deref().map(read).transpose()?,

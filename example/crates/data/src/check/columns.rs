@@ -1,7 +1,9 @@
 //! Rules about one column.
 
+use std::collections::HashSet;
+
 use crate::Values;
-use crate::contract::{ColumnRule, Kind, Level, nearest};
+use crate::contract::{ColumnRule, Kind, Level, nearest, outside_in_words};
 use crate::table::{MISSING_CODE, MISSING_DAY};
 
 use super::{Checker, Finding};
@@ -84,12 +86,10 @@ impl Checker<'_> {
     ) -> Vec<Finding> {
         let unit = rule.unit.as_ref().map(|unit| format!(" {unit}"));
         let unit = unit.unwrap_or_default();
-        let range = rule.range.unwrap_or([f64::MIN, f64::MAX]);
+        let range = possible(rule);
         let impossible = |row: usize| outside(values[row], range);
         let reason = match rule.range {
-            Some([least, greatest]) => {
-                format!("outside {least} to {greatest}{unit}, which is impossible")
-            }
+            Some(range) => format!("{}, which is impossible", outside_in_words(range, &unit)),
             None => "not a finite number".into(),
         };
         let name = rule.name.as_str();
@@ -98,11 +98,11 @@ impl Checker<'_> {
                 .rows(known, &[name], impossible)
         });
         let usual = rule.usual.filter(|usual| any_outside(values, *usual));
-        let unusual = usual.map(|[low, high]| {
-            let reason = format!("outside {low} to {high}{unit}, which is unusual");
+        let unusual = usual.map(|usual| {
+            let reason = format!("{}, which is unusual", outside_in_words(usual, &unit));
             self.finding("usual", Some(name), Level::Warning, reason)
                 .rows(known, &[name], |row| {
-                    outside(values[row], [low, high]) && !impossible(row)
+                    outside(values[row], usual) && !impossible(row)
                 })
         });
         found.into_iter().chain(unusual).flatten().collect()
@@ -116,10 +116,7 @@ impl Checker<'_> {
         levels: &[String],
     ) -> Option<Finding> {
         let allowed = rule.values.as_ref()?;
-        let strange: Vec<bool> = levels
-            .iter()
-            .map(|level| !allowed.contains(level))
-            .collect();
+        let strange = strange(levels, allowed);
         if !strange.contains(&true) {
             return None;
         }
@@ -147,14 +144,29 @@ impl Checker<'_> {
     }
 }
 
+/// The least and the greatest number that a column may hold; an infinite one never.
+pub(super) fn possible(rule: &ColumnRule) -> [f64; 2] {
+    let [least, greatest] = rule.range.unwrap_or([f64::MIN, f64::MAX]);
+    [least.max(f64::MIN), greatest.min(f64::MAX)]
+}
+
+/// Which words aren't among those allowed.
+pub(super) fn strange(levels: &[String], allowed: &[String]) -> Vec<bool> {
+    let allowed: HashSet<&String> = allowed.iter().collect();
+    levels
+        .iter()
+        .map(|level| !allowed.contains(level))
+        .collect()
+}
+
 /// Whether a number is known and not in a range.
-fn outside<T: Into<f64>>(value: T, [low, high]: [f64; 2]) -> bool {
+pub(super) fn outside<T: Into<f64>>(value: T, [low, high]: [f64; 2]) -> bool {
     let value = value.into();
     (value < low) | (value > high)
 }
 
 /// Whether any is: mostly none, and to ask only that is quick.
-fn any_outside<T: Copy + Into<f64>>(values: &[T], range: [f64; 2]) -> bool {
+pub(super) fn any_outside<T: Copy + Into<f64>>(values: &[T], range: [f64; 2]) -> bool {
     let outside = |any, value: &T| any | outside(*value, range);
     values.iter().fold(false, outside)
 }

@@ -4,6 +4,7 @@
 //! row, and counts instead of stopping at the first.
 
 mod columns;
+mod refuse;
 mod rows;
 
 use std::fmt;
@@ -17,6 +18,8 @@ use crate::contract::{Contract, Level, Rule};
 use crate::expression::{Expression, Outcome};
 use crate::json::cell_to_json;
 use crate::neighbours::Neighbours;
+
+pub use refuse::{Refusal, Refused, refuse};
 
 /// How many broken rows a finding names.
 const SHOWN: usize = 3;
@@ -182,6 +185,9 @@ impl Checker<'_> {
         let count = |which| outcomes.iter().filter(|o| **o == which).count();
         asked.broken = count(Outcome::Broken);
         asked.evaluated = asked.broken + count(Outcome::Holds);
+        if asked.evaluated == 0 && self.table.rows() > 0 {
+            return (asked, Some(self.asked_nowhere(rule, &expression)));
+        }
         if asked.broken == 0 {
             return (asked, None);
         }
@@ -195,6 +201,24 @@ impl Checker<'_> {
             |row| outcomes.get(row) == Some(&Outcome::Broken),
         );
         (asked, finding)
+    }
+
+    /// A rule that was asked on no row says nothing, which isn't the same as being content.
+    fn asked_nowhere(&self, rule: &Rule, expression: &Expression) -> Finding {
+        let absent = expression
+            .columns()
+            .find(|name| self.table.get(name).is_none());
+        let why = match absent {
+            Some(name) => format!("the table lacks {name}"),
+            None => "in each something that it names is missing".into(),
+        };
+        let rows = counted(self.table.rows(), "row");
+        let reason = format!(
+            "{}: asked on none of {rows}, so it says nothing: {why}",
+            rule.holds
+        );
+        let draft = self.finding(&rule.name, None, Level::Warning, reason);
+        draft.total(0, 0)
     }
 
     fn place(&self, row: usize, columns: &[&str]) -> Place {

@@ -82,11 +82,18 @@ impl Checker<'_> {
         if found.len() == 2 {
             return None;
         }
-        let reason = format!(
-            "the label must have exactly two classes, but has {}: {}",
-            found.len(),
-            found.join(", ")
-        );
+        if self.table.rows() == 0 {
+            // Said of the whole table.
+            return None;
+        }
+        let reason = match found.as_slice() {
+            [] => "the label must have exactly two classes, but every value is missing".into(),
+            found => format!(
+                "the label must have exactly two classes, but has {}: {}",
+                found.len(),
+                found.join(", ")
+            ),
+        };
         let draft = self.finding("label", Some(name), Level::Error, reason);
         Some(draft.total(counts.iter().sum(), self.table.rows()))
     }

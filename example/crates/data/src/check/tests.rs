@@ -168,8 +168,9 @@ fn a_share_of_missing_values_is_a_warning_and_then_an_error() {
 fn a_label_of_one_class_is_refused_and_an_absent_one_is_not() {
     let one = check(&table("2020-01-01 a 3 10 No Yes\n"), &contract());
     insta::assert_snapshot!(one, @r"
-    shop: 1 row, 6 columns: refused (1 error, 0 warnings)
+    shop: 1 row, 6 columns: refused (1 error, 1 warning)
     error    label More: 1 of 1 (100 %): the label must have exactly two classes, but has 1: Yes (1 rows)
+    warning  more-is-busy-tomorrow: More == next(Busy): asked on none of 1 row, so it says nothing: in each something that it names is missing
     asked    cheap-is-busy: on 1 row, broken on 0
     asked    more-is-busy-tomorrow: on 0 rows, broken on 0
     ");
@@ -303,4 +304,50 @@ fn a_report_as_json_has_the_same_numbers() {
       ]
     }
     "#);
+}
+
+#[test]
+fn a_rule_that_divides_by_zero_is_broken_unless_something_guards_it() {
+    let said = |rule: &str| {
+        let mut contract = contract();
+        contract.rules.truncate(1);
+        contract.rules[0].holds = rule.into();
+        let rows = "2020-01-01 a 10 0 No Yes\n2020-01-02 a 9 0 No No\n2020-01-03 a 8 . No No\n2020-01-04 a 8 4 No No";
+        check(&table(rows), &contract).rules[0].clone()
+    };
+    let asked = said("Price / Visits <= 10");
+    assert_eq!((asked.evaluated, asked.broken), (3, 2));
+    let asked = said("Visits > 0 => Price / Visits <= 10");
+    assert_eq!((asked.evaluated, asked.broken), (3, 0));
+}
+
+#[test]
+fn a_rule_that_names_what_is_missing_everywhere_is_warned_of() {
+    let report = check(
+        &table("2020-01-01 a 3 . . Yes\n2020-01-02 a 3 . . No"),
+        &contract(),
+    );
+    let warned: Vec<&str> = report.of(Level::Warning).map(|f| f.rule.as_str()).collect();
+    assert_eq!(warned, ["cheap-is-busy", "more-is-busy-tomorrow"]);
+}
+
+#[test]
+fn a_range_may_be_open_at_one_end() {
+    let text = |rows: &str, range: [f64; 2]| {
+        let mut contract = contract();
+        contract.columns[2].range = Some(range);
+        contract.columns[2].usual = None;
+        let report = check(&table(rows), &contract);
+        let found = report.findings.into_iter().find(|f| f.rule == "range");
+        found.map(|f| format!("{} {}", f.count, f.reason))
+    };
+    let rows = "2020-01-01 a -3 1 No Yes\n2020-01-02 a 1e9 1 Yes No";
+    let (least, most) = (f64::NEG_INFINITY, f64::INFINITY);
+    let below = "1 below 0 EUR, which is impossible";
+    assert_eq!(text(rows, [0.0, most]).as_deref(), Some(below));
+    let above = "1 above 5 EUR, which is impossible";
+    assert_eq!(text(rows, [least, 5.0]).as_deref(), Some(above));
+    assert_eq!(text(&rows.replace("-3", "3"), [0.0, most]), None);
+    // Open is no leave to be infinite.
+    assert!(text(&rows.replace("1e9", "inf"), [-9.0, most]).is_some());
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DataError, Result};
+use crate::{DataError, Result, declaration};
 
 /// What a table must look like.
 #[derive(Debug, Clone, Deserialize)]
@@ -67,11 +67,12 @@ pub struct ColumnRule {
     /// Its unit, for people.
     #[serde(default)]
     pub unit: Option<String>,
-    /// Least and greatest possible number: outside is an error.
-    #[serde(default)]
+    /// Least and greatest possible number: outside is an error. An end that is `null` in the file is open,
+    /// here infinite.
+    #[serde(default, deserialize_with = "bounds")]
     pub range: Option<[f64; 2]>,
-    /// Least and greatest usual number: outside is a warning.
-    #[serde(default)]
+    /// Least and greatest usual number, open ends as in `range`: outside is a warning.
+    #[serde(default, deserialize_with = "bounds")]
     pub usual: Option<[f64; 2]>,
     /// The allowed words of a category; without, any.
     #[serde(default)]
@@ -91,6 +92,56 @@ pub struct ColumnRule {
 
 fn one() -> f64 {
     1.0
+}
+
+/// Two bounds, either of which may be `null`. NaN stands for what no bound can be.
+fn bounds<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<[f64; 2]>, D::Error> {
+    let bounds = Option::<[Option<f64>; 2]>::deserialize(from)?;
+    let bound = |bound: Option<f64>, open: f64| match bound {
+        None => open,
+        Some(bound) if bound.is_finite() => bound,
+        Some(_) => f64::NAN,
+    };
+    Ok(bounds.map(|[least, greatest]| {
+        [
+            bound(least, f64::NEG_INFINITY),
+            bound(greatest, f64::INFINITY),
+        ]
+    }))
+}
+
+impl ColumnRule {
+    /// What a value must be, such as `a number from 0 to 100 %`.
+    pub(crate) fn expected(&self) -> String {
+        match self.kind {
+            Kind::Date => "a date written \"yyyy-mm-dd\"".into(),
+            Kind::Category => match &self.values {
+                Some(values) => format!("one of {}", values.join(", ")),
+                None => "a word".into(),
+            },
+            Kind::Number => {
+                let unit = self.unit.as_ref().map(|unit| format!(" {unit}"));
+                let unit = unit.unwrap_or_default();
+                match self.range {
+                    Some([least, f64::INFINITY]) => format!("a number from {least}{unit} on"),
+                    Some([f64::NEG_INFINITY, greatest]) => {
+                        format!("a number up to {greatest}{unit}")
+                    }
+                    Some([least, greatest]) => format!("a number from {least} to {greatest}{unit}"),
+                    None => format!("a finite number{unit}"),
+                }
+            }
+        }
+    }
+}
+
+/// What lies outside of bounds, in words: `outside 0 to 100`, `below 0`.
+pub(crate) fn outside_in_words(bounds: [f64; 2], unit: &str) -> String {
+    match bounds {
+        [least, f64::INFINITY] => format!("below {least}{unit}"),
+        [f64::NEG_INFINITY, greatest] => format!("above {greatest}{unit}"),
+        [least, greatest] => format!("outside {least} to {greatest}{unit}"),
+    }
 }
 
 /// The type of a column.
@@ -168,9 +219,9 @@ impl Contract {
     /// As [`read`](Self::read).
     pub fn parse(text: &str, path: &Path) -> Result<Contract> {
         let mut contract: Contract =
-            serde_saphyr::from_str(text).map_err(|error| DataError::Contract {
+            declaration::from_yaml(text).map_err(|message| DataError::Contract {
                 path: path.into(),
-                message: first_line(&error.to_string()),
+                message,
             })?;
         contract.path = path.into();
         match validate::faults(&contract).as_slice() {
@@ -186,12 +237,6 @@ impl Contract {
     pub fn column(&self, name: &str) -> Option<&ColumnRule> {
         self.columns.iter().find(|column| column.name == name)
     }
-}
-
-/// What is wrong and where; the picture of the place that follows is left to the editor.
-fn first_line(error: &str) -> String {
-    let line = error.lines().next().unwrap_or(error);
-    line.strip_prefix("error: ").unwrap_or(line).into()
 }
 
 /// The name most like a misspelt one, if any is like it at all.

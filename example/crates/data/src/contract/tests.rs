@@ -70,6 +70,8 @@ fn each_contradiction_is_named_with_what_to_do() {
         ("range: [0, 100]", "range: [100, 0]"),
         ("usual: [1, 50]", "usual: [1, 500]"),
         ("range: [0, 100]", "range: [0, .inf]"),
+        ("range: [0, 100]", "range: [null, null]"),
+        ("usual: [1, 50]", "usual: [1, null]"),
         ("range: [0, 100], usual: [1, 50]", "values: [a]"),
         ("type: date", "type: date, range: [0, 1]"),
         ("type: date", "type: date, controllable: true"),
@@ -101,7 +103,9 @@ fn each_contradiction_is_named_with_what_to_do() {
     contract.yaml: entity: there is no column Shop; declare it under columns
     contract.yaml: column Price: range [100, 0] is reversed; write [0, 100]
     contract.yaml: column Price: usual [1, 500] goes beyond range [0, 100]; what is usual must be possible
-    contract.yaml: column Price: range needs two finite numbers
+    contract.yaml: column Price: range needs two finite numbers; one of them may be null, which leaves that end open
+    contract.yaml: column Price: range needs two finite numbers; one of them may be null, which leaves that end open
+    contract.yaml: column Price: usual [1, null] goes beyond range [0, 100]; what is usual must be possible
     contract.yaml: column Price: a number has no values; only a category has
     contract.yaml: column Day: a date has no range; only a number has
     contract.yaml: column Day: a date can't be controllable; only a number can
@@ -127,9 +131,9 @@ fn what_is_no_contract_is_refused_with_its_line() {
     insta::assert_snapshot!(all.join("\n---\n"), @r"
     contract.yaml: line 11 column 26: unknown variant `float`, expected one of date, number, category
     ---
-    contract.yaml: line 11 column 67: unknown field `known_At`, expected one of name, type, description, unit, range, usual, values, missing_at_most, missing_usually, known_at, controllable
+    contract.yaml: line 11 column 67: unknown field `known_At`; did you mean `known_at`?
     ---
-    contract.yaml: line 11 column 77: invalid floating point
+    contract.yaml: line 11 column 77: a number is expected here
     ---
     contract.yaml: line 8 column 10: misplaced bracket
     ---

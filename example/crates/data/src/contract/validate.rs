@@ -67,8 +67,10 @@ fn number_fault(column: &ColumnRule) -> Option<String> {
                 column.kind.name()
             ));
         }
-        if !(least.is_finite() && greatest.is_finite()) {
-            return Some(format!("{name} needs two finite numbers"));
+        if least.is_nan() || greatest.is_nan() || (least.is_infinite() && greatest.is_infinite()) {
+            return Some(format!(
+                "{name} needs two finite numbers; one of them may be null, which leaves that end open"
+            ));
         }
         if least > greatest {
             return Some(format!(
@@ -78,8 +80,21 @@ fn number_fault(column: &ColumnRule) -> Option<String> {
     }
     let ([least, greatest], [low, high]) = (column.range?, column.usual?);
     (low < least || high > greatest).then(|| {
-        format!("usual [{low}, {high}] goes beyond range [{least}, {greatest}]; what is usual must be possible")
+        let list = |[low, high]: [f64; 2]| format!("[{}, {}]", yaml(low), yaml(high));
+        format!(
+            "usual {} goes beyond range {}; what is usual must be possible",
+            list([low, high]),
+            list([least, greatest])
+        )
     })
+}
+
+/// A bound as the contract has it.
+fn yaml(bound: f64) -> String {
+    match bound.is_finite() {
+        true => bound.to_string(),
+        false => "null".into(),
+    }
 }
 
 fn values_fault(column: &ColumnRule, missing: &[String]) -> Option<String> {

@@ -135,7 +135,7 @@ fn lines_of_a_file_are_numbered_as_an_editor_numbers_them() {
     Each line is one observation as a JSON object, with the contract's columns as fields.
     shop.jsonl, line 2: no JSON object: EOF while parsing a value (character 8)
     Each line is one observation as a JSON object, with the contract's columns as fields.
-    shop.jsonl, line 1: no JSON object: invalid type: sequence, expected a map (character 0)
+    shop.jsonl, line 1: no JSON object, but a list
     Each line is one observation as a JSON object, with the contract's columns as fields.
     shop.jsonl, line 1: no JSON object: number out of range (character 15)
     Each line is one observation as a JSON object, with the contract's columns as fields.

@@ -25,7 +25,7 @@ mod writer;
 use std::fs::File;
 use std::path::Path;
 
-use crate::{Contract, DataError, Result, Table};
+use crate::{Contract, DataError, Problem, Result, Table};
 
 pub use parts::{Part, read_parts};
 pub use writer::{TableWriter, write};
@@ -115,6 +115,64 @@ pub fn read(path: &Path, contract: &Contract, options: ReadOptions) -> Result<Re
         Format::Parquet => parquet::read(path, &bytes, contract, options),
     }?;
     Ok(reading(found, format, bytes.len()))
+}
+
+/// Reads observations: as [`read`] does, and refuses what [`refuse`](crate::refuse) does.
+///
+/// # Errors
+/// Those of [`read`], and if a value is impossible, with its line and column.
+pub fn read_observations(
+    path: &Path,
+    contract: &Contract,
+    options: ReadOptions,
+) -> Result<Reading> {
+    let reading = read(path, contract, options)?;
+    refuse_rows(path, contract, 0, &reading.table)?;
+    Ok(reading)
+}
+
+/// Refuses rows of a file with an impossible value; `first_row` is the number of the first, counted from 0.
+///
+/// # Errors
+/// If there is one, with its line (of Parquet its row) and column.
+pub fn refuse_rows(
+    path: &Path,
+    contract: &Contract,
+    first_row: usize,
+    table: &Table,
+) -> Result<()> {
+    let refused = crate::refuse(table, contract);
+    if refused.count == 0 {
+        return Ok(());
+    }
+    let (unit, first) = match is_parquet(path) {
+        true => ("row", 1),
+        // The header is line 1.
+        false => ("line", 2),
+    };
+    let problems = refused.first.into_iter().map(|refusal| Problem {
+        line: first_row + refusal.row + first,
+        column: Some(refusal.column),
+        message: refusal.message,
+    });
+    Err(DataError::Lines {
+        path: path.into(),
+        unit,
+        problems: problems.collect(),
+        count: refused.count,
+        advice: format!(
+            "{} says what is possible: correct the value where it is made, or leave it out if nobody knows it. `data check` lists all that is wrong.",
+            contract.path.display()
+        ),
+    })
+}
+
+fn is_parquet(path: &Path) -> bool {
+    use std::io::Read;
+
+    let mut magic = [0; PARQUET_MAGIC.len()];
+    let file = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+    file.is_ok() && magic == *PARQUET_MAGIC
 }
 
 /// A sound CSV file in one go. Whatever is wrong is found again, and named, with all

@@ -9,7 +9,7 @@ use mlops_features::{
 use mlops_serving::{Golden, Inference};
 use serde::Serialize;
 
-use super::super::{feature_table, needs, read_table, write_json, write_table};
+use super::super::{feature_table, needs, read_observations, write_json, write_table};
 use super::beside::{Beside, golden_path, state_path, statistics_path};
 use super::stored::{GENERATIONS, Imported, hash, keep, open_store, service_table};
 use crate::arguments::BuildArguments;
@@ -56,7 +56,7 @@ pub(super) fn run<P: Project>(
             file
         }
     };
-    let table = read_table(file, &contract, tables::LabelNeed::Required)?;
+    let table = read_observations(file, &contract, tables::LabelNeed::Required)?;
     let observations = observe::<P::Observation>(&table)?;
     let state = match known {
         Some(state) => state,

@@ -11,7 +11,7 @@ use mlops_learning::splits::{self, Fold};
 use mlops_learning::{Dataset, LearningError, model_file};
 
 use super::super::feature_table::{self, FeatureTable};
-use super::super::{between, needs, read_table};
+use super::super::{between, needs, read_observations};
 use crate::params::{Folds, Params, Split};
 use crate::{Failure, Outcome, Project};
 
@@ -64,7 +64,7 @@ impl Input {
                 file
             }
         };
-        let table = read_table(file, contract, tables::LabelNeed::Required)?;
+        let table = read_observations(file, contract, tables::LabelNeed::Required)?;
         let until = params.last_training_day().map_err(Failure::user)?;
         let table = between(table, contract, None, until)?;
         let observations = observe::<P::Observation>(&table)?;

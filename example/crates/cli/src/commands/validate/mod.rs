@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use super::evaluate::{BaselineRows, same_features};
 use super::feature_table::{self, FeatureTable};
-use super::{needs, read_table, write_json};
+use super::{needs, read_observations, write_json};
 use crate::output::thousands;
 use crate::{Context, Failure, Outcome, Project};
 use declared::Gates;
@@ -93,7 +93,7 @@ pub(super) fn run<P: Project>(
     let parted = table.parted(&params)?;
     let file = arguments.observations.as_ref().unwrap_or(&params.data.file);
     needs(file, "data import")?;
-    let observations = read_table(file, &contract, LabelNeed::Required)?;
+    let observations = read_observations(file, &contract, LabelNeed::Required)?;
     let observed = Observed::new(observations, &contract, &table, &parted.test)
         .map_err(|error| Failure::user(error.context(file.display().to_string())))?;
 

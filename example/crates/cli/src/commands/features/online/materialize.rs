@@ -103,6 +103,7 @@ fn from_table<P: Project>(
                 return Ok(());
             }
             let part = part.read()?;
+            tables::refuse_rows(file, contract, first_row, &part)?;
             Ok(newest.add(first_row, &part, created(source, &part)?)?)
         })?;
         say(file, &warnings);

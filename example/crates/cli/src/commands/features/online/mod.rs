@@ -14,7 +14,7 @@ use mlops_features::online::{OnlineStore, TableSource, open};
 use mlops_features::{DAY_MICROS, end_of};
 use serde::Serialize;
 
-use super::super::{parse_day, read_table};
+use super::super::{parse_day, read_observations};
 use crate::output::thousands;
 use crate::params::Params;
 use crate::{Context, Outcome, Project};
@@ -177,7 +177,7 @@ fn push<P: Project>(
     context: &Context,
 ) -> Outcome<()> {
     let source = here.definitions.source(source)?.name.value.clone();
-    let table = read_table(file, &here.contract, tables::LabelNeed::Optional)?;
+    let table = read_observations(file, &here.contract, tables::LabelNeed::Optional)?;
     let rows = TableSource::<P::Observation>::new(&table)?.rows(|_, _| now)?;
     let pushed = Pushed {
         changed: here.store.push(&source, &rows)?,
