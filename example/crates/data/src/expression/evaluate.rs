@@ -1,5 +1,6 @@
 //! Asking all rows: block by block, so that a block's values stay in the cache.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -31,19 +32,26 @@ pub(super) fn evaluate(
             for ((outcome, holds), missing) in outcomes.iter_mut().zip(holds).zip(missing) {
                 *outcome = match (missing, holds) {
                     (true, _) => Outcome::NotAsked,
-                    (false, true) => Outcome::Holds,
-                    (false, false) => Outcome::Broken,
+                    (false, TRUE) => Outcome::Holds,
+                    (false, _) => Outcome::Broken,
                 };
             }
         });
     Some(outcomes)
 }
 
+/// Logic of three values (Kleene's): what can't be computed lies between false and true, and
+/// decides only if nothing else does. So `and` is the lesser, `or` the greater.
+type Truth = u8;
+const FALSE: Truth = 0;
+const UNKNOWN: Truth = 1;
+const TRUE: Truth = 2;
+
 /// A condition whose columns have been found in a table.
 enum Bound<'a> {
     Compare(Comparison, Source<'a>, Source<'a>),
     Not(Box<Bound<'a>>),
-    Both(fn(bool, bool) -> bool, Box<Bound<'a>>, Box<Bound<'a>>),
+    Both(fn(Truth, Truth) -> Truth, Box<Bound<'a>>, Box<Bound<'a>>),
 }
 
 /// A value whose column has been found. Words are compared by number: those of
@@ -87,32 +95,34 @@ impl<'a> Bound<'a> {
             Condition::Not(inner) => Some(Bound::Not(
                 Bound::condition(inner, table, neighbours)?.into(),
             )),
-            Condition::And(one, other) => both(|a, b| a & b, one, other),
-            Condition::Or(one, other) => both(|a, b| a | b, one, other),
-            Condition::Implies(one, other) => both(|a, b| !a | b, one, other),
-            Condition::Equivalent(one, other) => both(|a, b| a == b, one, other),
+            Condition::And(one, other) => both(Ord::min, one, other),
+            Condition::Or(one, other) => both(Ord::max, one, other),
+            Condition::Implies(one, other) => both(|a, b| (TRUE - a).max(b), one, other),
+            Condition::Equivalent(one, other) => {
+                both(|a, b| (TRUE - a).max(b).min((TRUE - b).max(a)), one, other)
+            }
         }
     }
 
     /// Whether it holds on each row; where `missing` becomes true the answer is void.
-    fn holds(&self, rows: &Range<usize>, missing: &mut [bool]) -> Vec<bool> {
+    fn holds(&self, rows: &Range<usize>, missing: &mut [bool]) -> Vec<Truth> {
         match self {
             Bound::Compare(comparison, left, right) => {
                 let left = left.values(rows, missing);
                 let right = right.values(rows, missing);
                 let pairs = left.into_iter().zip(right);
                 match comparison {
-                    Comparison::Less => pairs.map(|(a, b)| a < b).collect(),
-                    Comparison::AtMost => pairs.map(|(a, b)| a <= b).collect(),
-                    Comparison::Greater => pairs.map(|(a, b)| a > b).collect(),
-                    Comparison::AtLeast => pairs.map(|(a, b)| a >= b).collect(),
-                    Comparison::Equal => pairs.map(|(a, b)| a == b).collect(),
-                    Comparison::Unequal => pairs.map(|(a, b)| a != b).collect(),
+                    Comparison::Less => pairs.map(|(a, b)| truth(a, b, a < b)).collect(),
+                    Comparison::AtMost => pairs.map(|(a, b)| truth(a, b, a <= b)).collect(),
+                    Comparison::Greater => pairs.map(|(a, b)| truth(a, b, a > b)).collect(),
+                    Comparison::AtLeast => pairs.map(|(a, b)| truth(a, b, a >= b)).collect(),
+                    Comparison::Equal => pairs.map(|(a, b)| truth(a, b, a == b)).collect(),
+                    Comparison::Unequal => pairs.map(|(a, b)| truth(a, b, a != b)).collect(),
                 }
             }
             Bound::Not(inner) => {
                 let mut holds = inner.holds(rows, missing);
-                holds.iter_mut().for_each(|holds| *holds = !*holds);
+                holds.iter_mut().for_each(|holds| *holds = TRUE - *holds);
                 holds
             }
             Bound::Both(join, one, other) => {
@@ -124,6 +134,15 @@ impl<'a> Bound<'a> {
                 holds
             }
         }
+    }
+}
+
+/// What a comparison of two numbers says; nothing if one of them has no value.
+fn truth(one: f64, other: f64, holds: bool) -> Truth {
+    match (one.is_nan() || other.is_nan(), holds) {
+        (true, _) => UNKNOWN,
+        (false, true) => TRUE,
+        (false, false) => FALSE,
     }
 }
 
@@ -145,8 +164,6 @@ impl<'a> Source<'a> {
         table: &'a Table,
         neighbours: &'a Neighbours,
     ) -> Option<Source<'a>> {
-        // A word that the first column doesn't know equals none of its own, and
-        // the same word only: those get numbers of their own after it.
         let number_of = |word: &String| words.iter().position(|w| w == word);
         Some(match value {
             Value::Number(value) => Source::Constant(*value),
@@ -163,12 +180,13 @@ impl<'a> Source<'a> {
                     Values::Single(values) => Source::Single(values, shift),
                     Values::Date(days) => Source::Day(days, shift),
                     Values::Category { codes, levels } => {
-                        let numbers = levels
-                            .iter()
-                            .enumerate()
-                            .map(|(at, word)| number_of(word).unwrap_or(words.len() + at) as f64)
-                            .collect();
-                        Source::Code(codes, numbers, shift)
+                        let known: HashMap<&String, usize> = words.iter().zip(0..).collect();
+                        // A word that the first column doesn't know equals none of its own, and
+                        // the same word only: those get numbers of their own after it.
+                        let number =
+                            |(at, word)| known.get(word).copied().unwrap_or(words.len() + at);
+                        let numbers = levels.iter().enumerate().map(number);
+                        Source::Code(codes, numbers.map(|number| number as f64).collect(), shift)
                     }
                 }
             }
@@ -207,14 +225,15 @@ impl<'a> Source<'a> {
             Source::Arithmetic(operation, one, other) => {
                 let mut values = one.values(rows, missing);
                 let others = other.values(rows, missing);
-                for ((value, other), missing) in values.iter_mut().zip(others).zip(missing) {
-                    *value = match operation {
+                for (value, other) in values.iter_mut().zip(others) {
+                    let result = match operation {
                         Arithmetic::Add => *value + other,
                         Arithmetic::Subtract => *value - other,
                         Arithmetic::Multiply => *value * other,
                         Arithmetic::Divide => *value / other,
                     };
-                    *missing |= !value.is_finite();
+                    // Infinite would become a number again when one divides by it.
+                    *value = if result.is_finite() { result } else { f64::NAN };
                 }
                 values
             }

@@ -12,8 +12,11 @@
 //! | comparison | `== !=`, and `< <= > >=` for numbers and dates |
 //! | logic, from tight to loose | `not`, `and`, `or`, `=>` (implies), `<=>` (both or neither) |
 //!
-//! A column whose name isn't a plain word stands in backquotes. A row where any
-//! of the named values is missing (or that divides by zero) is not asked.
+//! A column whose name isn't a plain word stands in backquotes; in quotes it would be a word, and
+//! a comparison of two constants is refused. A row where any of the named values
+//! is missing is not asked. A division by zero (or a number too large) has no value, so a comparison
+//! with it doesn't hold and isn't false either: the row breaks the rule, unless the rest
+//! decides, as in `Items > 0 => Price / Items <= 10`.
 
 mod evaluate;
 mod parse;
@@ -37,7 +40,7 @@ pub struct Expression {
 pub enum Outcome {
     /// The condition is true.
     Holds,
-    /// The condition is false.
+    /// The condition is false, or can't be computed.
     Broken,
     /// Something it names is missing.
     NotAsked,

@@ -154,6 +154,12 @@ impl Parser<'_> {
         at: usize,
     ) -> Result<Condition, Fault> {
         let fault = |message: String| Err(Fault::new(at, message));
+        if !names_column(&left) && !names_column(&right) {
+            return fault(format!(
+                "this compares two constants, which says the same of every row: {}",
+                self.constants(&left, &right)
+            ));
+        }
         let (left, right) = match (left, right) {
             (Value::Word(word), right) if right_kind == Kind::Date => (day(&word, at)?, right),
             (left, Value::Word(word)) if left_kind == Kind::Date => (left, day(&word, at)?),
@@ -169,18 +175,36 @@ impl Parser<'_> {
         {
             return fault("words have no order; compare them with == or !=".into());
         }
+        if left == right {
+            return fault("both sides are the same, which says the same of every row".into());
+        }
         for (one, other) in [(&left, &right), (&right, &left)] {
             if let (Value::Column(name, _), Value::Word(word)) = (one, other)
                 && let Some(values) = self.contract.column(name).and_then(|c| c.values.as_ref())
                 && !values.contains(word)
             {
                 return fault(format!(
-                    "{name} never is {word:?}; its values are {}",
-                    values.join(", ")
+                    "{name} never is {word:?}; {}",
+                    match self.contract.column(word) {
+                        Some(_) => format!("the column {word} stands without quotes"),
+                        None => format!("its values are {}", values.join(", ")),
+                    }
                 ));
             }
         }
         Ok(Condition::Compare(comparison, left.into(), right.into()))
+    }
+
+    /// What to do about two constants: mostly, a column stands in quotes.
+    fn constants(&self, left: &Value, right: &Value) -> String {
+        let column = [left, right].into_iter().find_map(|value| match value {
+            Value::Word(word) => self.contract.column(word),
+            _ => None,
+        });
+        match column {
+            Some(column) => format!("{:?} is a column, leave out the quotes", column.name),
+            None => "name a column on one side, without quotes".into(),
+        }
     }
 
     fn sum(&mut self) -> Parsed {
@@ -339,6 +363,16 @@ impl Parser<'_> {
             return Err(Fault::new(self.place(), "nested too deeply"));
         }
         Ok(())
+    }
+}
+
+/// Whether a value depends on the row.
+fn names_column(value: &Value) -> bool {
+    match value {
+        Value::Number(_) | Value::Word(_) | Value::Day(_) => false,
+        Value::Column(..) => true,
+        Value::Negative(inner) => names_column(inner),
+        Value::Arithmetic(_, one, other) => names_column(one) || names_column(other),
     }
 }
 
