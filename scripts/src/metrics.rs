@@ -128,8 +128,14 @@ fn collect(shell: &Shell, prefix: &str) -> Result<Vec<(String, Vec<u8>)>> {
 
 /// Quality before the fault, under it and after retraining.
 fn life(story: &Story) -> Value {
-    let [before, during, after] = &story.quality;
-    json!({ "drifted": story.drifted(), "before": before, "during": during, "after": after })
+    let [before, control, during, after] = &story.quality;
+    json!({
+        "drifted": story.drifted(),
+        "before": before,
+        "control": control,
+        "during": during,
+        "after": after,
+    })
 }
 
 /// Every kind of model on both splits.

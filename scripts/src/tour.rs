@@ -99,8 +99,8 @@ pub struct Story {
     pub answers: Vec<(Value, Value)>,
     /// The drift report of the broken days.
     pub drift: Value,
-    /// ROC AUC and Brier score before the fault, under it, and after retraining.
-    pub quality: [Quality; 3],
+    /// ROC AUC and Brier score before the fault; in a later season without it and under it; and after retraining.
+    pub quality: [Quality; 4],
 }
 
 /// How good a model was in a period.
@@ -240,7 +240,7 @@ fn pipeline(shell: &mut Shell) -> Result<()> {
 }
 
 /// Breaks a sensor, sees it found, retrains, and judges before, under it and after.
-fn break_and_mend(shell: &mut Shell, file: &str) -> Result<(Value, [Quality; 3])> {
+fn break_and_mend(shell: &mut Shell, file: &str) -> Result<(Value, [Quality; 4])> {
     let broken = "data/broken.csv";
     let [kind, column, amount] = FAULT;
     shell.step(
@@ -296,6 +296,18 @@ fn break_and_mend(shell: &mut Shell, file: &str) -> Result<(Value, [Quality; 3])
             "metrics/before",
         ],
     )?;
+    // Another season is another problem: what the fault costs shows only beside the same days without it.
+    let control = judge(
+        shell,
+        "the first model, without the fault",
+        &[
+            "data/features.parquet",
+            "--from",
+            RETRAIN_DAY,
+            "--out",
+            "metrics/control",
+        ],
+    )?;
     let during = judge(
         shell,
         "the first model, under the fault",
@@ -331,7 +343,7 @@ fn break_and_mend(shell: &mut Shell, file: &str) -> Result<(Value, [Quality; 3])
             &later,
         ],
     )?;
-    Ok((drift, [before, during, after]))
+    Ok((drift, [before, control, during, after]))
 }
 
 fn judge(shell: &mut Shell, label: &'static str, arguments: &[&str]) -> Result<Quality> {
