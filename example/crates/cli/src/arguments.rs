@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     /// Run as if started in this folder
     #[arg(short = 'C', long = "project", global = true, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub project: Option<PathBuf>,
-    /// Set a knob of params.yaml for this run only (repeatable)
+    /// Set a parameter of params.yaml for this run only (repeatable)
     #[arg(long, global = true, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// Print results as JSON
@@ -87,30 +87,17 @@ pub(crate) enum Command {
     },
 }
 
-impl Command {
-    /// Whether a knob that is set for one run makes a difference.
-    pub(crate) fn reads_knobs(&self) -> bool {
-        match self {
-            Command::Data(DataCommand::Import(_) | DataCommand::Fetch(_)) => true,
-            Command::Data(_) => false,
-            Command::Features(_)
-            | Command::Train(_)
-            | Command::Tune(_)
-            | Command::Curves(_)
-            | Command::Evaluate(_)
-            | Command::Validate(_)
-            | Command::Serve(_)
-            | Command::Explain(_)
-            | Command::Debug(_) => true,
-            Command::Predict(_)
-            | Command::Export(_)
-            | Command::Drift(_)
-            | Command::Status(_)
-            | Command::Versioning(_)
-            | Command::Pipeline(_)
-            | Command::Report(_)
-            | Command::Completions { .. } => false,
-        }
+/// Whether an override of params.yaml makes a difference to a command, which is named from the
+/// outermost word on. The others neither show `--set` nor take it.
+pub(crate) fn reads_params(command: &[&str]) -> bool {
+    match command {
+        ["data", name, ..] => matches!(*name, "import" | "fetch"),
+        ["features", name, ..] => !matches!(*name, "list" | "show" | "lineage" | "stats"),
+        [name, ..] => matches!(
+            *name,
+            "train" | "tune" | "curves" | "evaluate" | "validate" | "serve" | "explain" | "debug"
+        ),
+        [] => true,
     }
 }
 

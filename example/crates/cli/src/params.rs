@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use mlops_data::calendar::{self, Day};
+use mlops_data::declaration;
 use mlops_features::definitions::Source;
 use mlops_features::online::OnlineSettings;
 use mlops_learning::evaluation::{Bootstrap, Costs};
@@ -196,8 +197,7 @@ impl Params {
         if set.is_empty() {
             return from_yaml(text); // whose errors know the line
         }
-        serde_json::from_value(values)
-            .with_context(|| format!("with --set {}", set.join(" --set ")))
+        from_values(values).with_context(|| format!("with --set {}", set.join(" --set ")))
     }
 
     fn check(&self) -> anyhow::Result<()> {
@@ -261,13 +261,15 @@ impl Params {
     }
 }
 
-/// Reads YAML; an error is one line, without the excerpt that the parser draws.
+/// Reads YAML; an error is one line.
 pub(crate) fn from_yaml<T: DeserializeOwned>(text: &str) -> anyhow::Result<T> {
-    serde_saphyr::from_str(text).map_err(|error| {
-        let message = error.to_string();
-        let line = message.lines().next().unwrap_or_default();
-        anyhow::anyhow!("{}", line.trim_start_matches("error: "))
-    })
+    declaration::from_yaml(text).map_err(anyhow::Error::msg)
+}
+
+/// Reads parameters from their values, some of which were put in.
+fn from_values(values: serde_json::Value) -> anyhow::Result<Params> {
+    serde_json::from_value(values)
+        .map_err(|error| anyhow::Error::msg(declaration::plainly(&error.to_string())))
 }
 
 impl Split {

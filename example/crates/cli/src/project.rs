@@ -1,11 +1,12 @@
 use std::path::Path;
 
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use mlops_data::Contract;
 use mlops_features::{Definitions, Observation, Reference, Registry};
 use mlops_learning::models::OwnParams;
 use mlops_learning::{Learner, ModelKind, ModelParams};
 
+use crate::arguments::reads_params;
 use crate::{Failure, Outcome, Output, Params};
 
 // ANCHOR: project
@@ -127,9 +128,27 @@ impl Context {
 /// The toolkit's commands with the project's name and its own commands added.
 pub(crate) fn command<P: Project>(project: &P, toolkit: Command) -> Command {
     let extra = project.data_commands();
-    toolkit
+    let command = toolkit
         .name(project.name())
         .bin_name(project.name())
         .about(project.about())
-        .mut_subcommand("data", |data| data.subcommands(extra))
+        .mut_subcommand("data", |data| data.subcommands(extra));
+    without_set(command, &[])
+}
+
+/// Takes `--set` out of the help of commands that refuse it. It is still parsed, so that the refusal can
+/// say why.
+fn without_set(command: Command, above: &[&str]) -> Command {
+    command.mut_subcommands(|below| {
+        let name = below.get_name().to_owned();
+        let names = [above, &[name.as_str()]].concat();
+        if below.has_subcommands() {
+            without_set(below, &names)
+        } else if reads_params(&names) {
+            below
+        } else {
+            let set = Arg::new("set").long("set").value_name("KEY=VALUE");
+            below.arg(set.action(ArgAction::Append).hide(true))
+        }
+    })
 }

@@ -91,7 +91,12 @@ fn found(got: &str) -> &str {
         "null" | "unit value" => "nothing",
         "sequence" => "a list",
         "map" => "keys with values",
-        other => other,
+        // The value itself says of which type it is.
+        other => ["integer ", "floating point ", "boolean ", "string "]
+            .iter()
+            .find_map(|kind| other.strip_prefix(kind))
+            .unwrap_or(other)
+            .trim_matches('`'),
     }
 }
 
@@ -142,7 +147,18 @@ mod tests {
             "table: a\nkey: [c]\nkind: blue",
         ]
         .map(said);
-        insta::assert_snapshot!(all.join("\n"), @"");
+        insta::assert_snapshot!(all.join("\n"), @r"
+        the text is empty or ends too early (unexpected end of input at line 1, column 1)
+        line 1 column 1: keys with values are expected here, as in `key: value`
+        line 2 column 1: table stands twice: keep one
+        line 1 column 1: unknown field `tabel`; did you mean `table`?
+        line 1 column 1: unknown field `weather`, expected one of table, key, share, kind
+        line 2 column 6: a list is expected here, as in `[a, b]`
+        line 1 column 1: missing field `key`
+        line 3 column 8: a number is expected here
+        line 3 column 7: unknown variant `numbr`; did you mean `number`?
+        line 3 column 7: unknown variant `blue`, expected one of date, number, category
+        ");
     }
 
     #[test]
@@ -160,9 +176,13 @@ mod tests {
             r#"{"table": "a", "key": null}"#,
             r#"{"table": "a", "key": [], "share": "x"}"#,
             r#"{"table": "a", "kee": []}"#,
-            "[1]",
         ]
         .map(said);
-        insta::assert_snapshot!(all.join("\n"), @"");
+        insta::assert_snapshot!(all.join("\n"), @r#"
+        this is 1, where a text is expected
+        this is nothing, where a list is expected
+        this is "x", where a number is expected
+        unknown field `kee`; did you mean `key`?
+        "#);
     }
 }

@@ -93,19 +93,28 @@ fn numbers(values: impl Iterator<Item = f64>) -> (usize, Summary) {
         return (0, Summary::Number(None));
     };
     let n = known.len() as f64;
-    let mean = known.iter().sum::<f64>() / n;
+    let scale = scale(min.abs().max(max.abs()));
+    let mean = known.iter().map(|value| value / scale).sum::<f64>() / n;
     let squares: f64 = known
         .iter()
-        .map(|value| (value - mean) * (value - mean))
+        .map(|value| (value / scale - mean) * (value / scale - mean))
         .sum();
     let summary = Numbers {
-        mean,
-        std: (squares / (n - 1.0).max(1.0)).sqrt(),
+        mean: mean * scale,
+        std: (squares / (n - 1.0).max(1.0)).sqrt() * scale,
         min: *min,
         max: *max,
         quantiles: QUANTILES.map(|share| quantile(&known, share)),
     };
     (known.len(), Summary::Number(Some(summary)))
+}
+
+/// What to divide by so that squares neither overflow nor vanish: 1 for all but extreme values.
+fn scale(greatest: f64) -> f64 {
+    match (1e-100..1e100).contains(&greatest) || greatest == 0.0 || !greatest.is_finite() {
+        true => 1.0,
+        false => greatest,
+    }
 }
 
 /// Of ascending values, at least one; `share` is below 1.
@@ -186,6 +195,22 @@ mod tests {
             for (ours, numpy) in numbers.quantiles.iter().zip([1.2, 2.0, 4.0, 7.0, 9.4]) {
                 assert!((ours - numpy).abs() < 1e-14, "{ours} {numpy}");
             }
+        }
+    }
+
+    #[test]
+    fn very_large_and_very_small_numbers_have_a_spread_too() {
+        for size in [1e300, 1e-300] {
+            let statistics = describe(&table(&[(size, 0, 0), (3.0 * size, 0, 0)]));
+            let Summary::Number(Some(numbers)) = &statistics.columns[0].values else {
+                panic!("{statistics:?}")
+            };
+            let close = |one: f64, other: f64| (one / other - 1.0).abs() < 1e-12;
+            assert!(close(numbers.mean, 2.0 * size), "{numbers:?}");
+            assert!(
+                close(numbers.std, std::f64::consts::SQRT_2 * size),
+                "{numbers:?}"
+            );
         }
     }
 

@@ -155,12 +155,12 @@ fn day_first_dates_are_read_and_never_guessed() {
     ");
     insta::assert_snapshot!(error(format!("{HEADER}01/02/2020,a,1,open,Yes\n02/13/2020,a,1,open,Yes\n")), @r#"
     shop.csv, line 3, column Day: "02/13/2020" is not a date written dd/mm/yyyy (the month never comes first)
-    Correct the values; a word that stands for "missing" belongs under `missing` in contract.yaml.
+    Write each date as yyyy-mm-dd, without a time of day.
     "#);
     insta::assert_snapshot!(error(format!("{HEADER}2020-02-01,a,1,open,Yes\n,a,1,open,Yes\n02/02/2020,a,1,open,Yes\n")), @r#"shop.csv: dates stand in two notations: line 2 has "2020-02-01", line 4 has "02/02/2020"; write all of them as yyyy-mm-dd"#);
     insta::assert_snapshot!(error(format!("{HEADER}2020-02-30,a,1,open,Yes\n")), @r#"
     shop.csv, line 2, column Day: "2020-02-30" is not a date written yyyy-mm-dd
-    Correct the values; a word that stands for "missing" belongs under `missing` in contract.yaml.
+    Write each date as yyyy-mm-dd, without a time of day.
     "#);
 }
 

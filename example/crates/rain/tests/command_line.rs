@@ -435,6 +435,36 @@ fn logs_go_to_standard_error_and_only_when_asked_for() {
 }
 
 #[test]
+fn help_shows_set_only_where_it_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let shows = |command: &str| {
+        let help = [&words(command)[..], &["--help"]].concat();
+        printed(folder.path(), &help).contains("--set <KEY=VALUE>")
+    };
+    for command in [
+        "",
+        "train",
+        "features build",
+        "features get",
+        "curves learning",
+        "data fetch",
+    ] {
+        assert!(shows(command), "{command}");
+    }
+    for command in [
+        "drift",
+        "predict",
+        "repro",
+        "data check",
+        "data generate",
+        "features list",
+        "remote add",
+    ] {
+        assert!(!shows(command), "{command}");
+    }
+}
+
+#[test]
 fn a_knob_that_is_none_is_refused_by_its_name() {
     let folder = project();
     let path = folder.path();
@@ -449,13 +479,20 @@ fn a_knob_that_is_none_is_refused_by_its_name() {
         set(&["seed=1", "threshold=high"]),
         set(&["seed"]),
         set(&["seed.of=1"]),
+        set(&["modl.kind=tree"]),
         set(&["threshold=1.5"]),
         set(&["split={by: random, test_share: 2}"]),
         set(&["seed={"]),
     ];
     let both_sides = ["--set", "seed=1", "train", "--set", "threshold=0.4"];
     errors.push(refused(path, &both_sides));
-    for command in ["repro", "data check x.csv"] {
+    for command in [
+        "repro",
+        "data check x.csv",
+        "data generate --days 3 --out x.csv",
+        "features list",
+        "drift --reference x.csv --current x.csv",
+    ] {
         errors.push(refused(
             path,
             &[&words(command)[..], &["--set", "seed=2"]].concat(),
@@ -464,15 +501,17 @@ fn a_knob_that_is_none_is_refused_by_its_name() {
     std::fs::write(path.join("params.yaml"), "seed: 1\nsead: 2\n").unwrap();
     errors.push(refused(path, &["train"]));
     insta::assert_snapshot!(errors.join("\n---\n"), @r#"
-    error: params.yaml: with --set model.boosting.treees=3: unknown field `treees`, expected one of `trees`, `learning_rate`, `depth`, `l2`, `min_gain`, `min_leaf_weight`, `subsample`, `colsample`, `bins`, `monotone`
+    error: params.yaml: with --set model.boosting.treees=3: unknown field `treees`; did you mean `trees`?
     ---
-    error: params.yaml: with --set colour=red: unknown field `colour`, expected one of `seed`, `bucket`, `data`, `features`, `online`, `split`, `model`, `calibration`, `costs`, `threshold`, `evaluate`, `tune`
+    error: params.yaml: with --set colour=red: unknown field `colour`, expected one of seed, bucket, data, features, online, split, model, calibration, costs, threshold, evaluate, tune
     ---
     error: params.yaml: with --set seed=1 --set threshold=high: expected a number or from_costs
     ---
     error: params.yaml: --set seed: write KEY=VALUE
     ---
-    error: params.yaml: --set seed.of=1: "of" is inside a value, not a section
+    error: params.yaml: --set seed.of=1: seed is a value and has no of in it
+    ---
+    error: params.yaml: with --set modl.kind=tree: unknown field `modl`; did you mean `model`?
     ---
     error: params.yaml: threshold is 1.5: give a probability between 0 and 1
     ---
@@ -486,7 +525,13 @@ fn a_knob_that_is_none_is_refused_by_its_name() {
     ---
     error: --set: `data check` reads no knob of params.yaml; what stages and reports read is the file: change it there
     ---
-    error: params.yaml: line 2 column 1: unknown field `sead`, expected one of seed, bucket, data, features, online, split, model, calibration, costs, threshold, evaluate, tune
+    error: --set: `data generate` reads no knob of params.yaml; what stages and reports read is the file: change it there
+    ---
+    error: --set: `features list` reads no knob of params.yaml; what stages and reports read is the file: change it there
+    ---
+    error: --set: `drift` reads no knob of params.yaml; what stages and reports read is the file: change it there
+    ---
+    error: params.yaml: line 2 column 1: unknown field `sead`; did you mean `seed`?
     "#);
 }
 

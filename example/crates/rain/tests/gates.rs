@@ -332,9 +332,9 @@ fn mistakes_in_gates_yaml_are_told_with_file_line_and_key() {
         ),
     ];
     insta::assert_snapshot!(told.join("\n"), @r#"
-    error: gates.yaml: line 3 column 1: unknown field `slicse`, expected one of days, scores, positives, unseen, baselines, champion, slices, directions, noise, missing_column, unknown_entity, row_order, leakage, golden_rows, prediction_time, model_size
+    error: gates.yaml: line 3 column 1: unknown field `slicse`; did you mean `slices`?
     error: gates.yaml: line 2 column 12: unknown variant `auc`, expected one of roc_auc, pr_auc, brier, log_loss, calibration_error, accuracy, precision, recall, f1
-    error: gates.yaml: line 2 column 21: unknown field `atleast`, expected one of metric, at_least, at_most, reason
+    error: gates.yaml: line 2 column 21: unknown field `atleast`; did you mean `at_least`?
     error: gates.yaml: line 2: gate "brier": brier takes at_most, and nothing else
     error: gates.yaml: line 2 column 21: missing field `reason`
     error: gates.yaml: line 1: gate "unseen": its reason is empty: say why there is this gate

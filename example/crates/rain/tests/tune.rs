@@ -234,7 +234,7 @@ fn what_cannot_be_searched_over_is_told_before_the_first_trial() {
     insta::assert_snapshot!(space("{}"), @"error: tune.space is empty: name at least one parameter, as `model.boosting.depth: {from: 3, to: 9}`");
     insta::assert_snapshot!(space("{threshold: [0.3, 0.5]}"), @"error: tune.space.threshold: what may be searched over is model.…, features.without and seed");
     insta::assert_snapshot!(space("{model.tree.depth: {from: 3, to: 99}}"), @"error: tune.space.model.tree.depth: params.yaml: model.tree.depth is 99: it must be from 1 to 30");
-    insta::assert_snapshot!(space("{model.tree.deepness: [3]}"), @"error: tune.space.model.tree.deepness: params.yaml: unknown field `deepness`, expected one of `depth`, `min_leaf_rows`, `impurity`, `min_decrease`, `missing`");
+    insta::assert_snapshot!(space("{model.tree.deepness: [3]}"), @"error: tune.space.model.tree.deepness: params.yaml: unknown field `deepness`, expected one of depth, min_leaf_rows, impurity, min_decrease, missing");
     insta::assert_snapshot!(space("{model.forest.depth: [3, 4]}"), @"error: tune.space.model.forest.depth: it changes nothing while model.kind is tree: search over model.kind too, or leave it out");
     insta::assert_snapshot!(space("{features.without: [[], [nowhere]]}"), @r#"error: tune.space.features.without: no feature or view is called "nowhere"; the views are today, calendar, derived, history, rain_history, telling, single, nearest, climate"#);
     insta::assert_snapshot!(refused(path, &["tune", "--set", "tune.folds={by: rolling, count: 9, days: 365}"]), @"error: fold 1 of 9 has no rows to test on: the rows span 365 days, and 9 folds of 365 days need more: take fewer or shorter folds");

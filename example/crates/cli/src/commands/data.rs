@@ -69,11 +69,11 @@ fn described(statistics: &TableStatistics) -> String {
 fn summary(values: &Summary) -> String {
     match values {
         Summary::Number(Some(numbers)) => format!(
-            "mean {:.2}, std {:.2}, {} to {}, quartiles {} {} {}",
-            numbers.mean,
-            numbers.std,
-            numbers.min,
-            numbers.max,
+            "mean {}, std {}, {} to {}, quartiles {} {} {}",
+            hundredths(numbers.mean),
+            hundredths(numbers.std),
+            whole(numbers.min),
+            whole(numbers.max),
             thousandths(numbers.quantiles[1]),
             thousandths(numbers.quantiles[2]),
             thousandths(numbers.quantiles[3])
@@ -95,9 +95,44 @@ fn summary(values: &Summary) -> String {
     }
 }
 
-/// Without the digits that only say how an average of two was computed.
-fn thousandths(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
+/// Sizes that people write with all their digits; others have an exponent.
+const PLAIN: std::ops::Range<f64> = 1e-5..1e15;
+
+/// All digits of a number of the table.
+fn whole(value: f64) -> String {
+    match value == 0.0 || PLAIN.contains(&value.abs()) {
+        true => value.to_string(),
+        false => format!("{value:e}"),
+    }
+}
+
+/// Two decimals, of small numbers three digits that count.
+fn hundredths(value: f64) -> String {
+    rounded(value, 2, 0.1)
+}
+
+/// Without the digits that only say how an average of two was computed: three decimals, of small numbers
+/// three digits that count.
+fn thousandths(value: f64) -> String {
+    let text = rounded(value, 3, 0.1);
+    match text.contains('.') && !text.contains('e') {
+        true => text.trim_end_matches('0').trim_end_matches('.').into(),
+        false => text,
+    }
+}
+
+/// So many decimals, and more below `small`.
+fn rounded(value: f64, decimals: usize, small: f64) -> String {
+    let size = value.abs();
+    if size == 0.0 || (small..PLAIN.end).contains(&size) {
+        format!("{value:.decimals$}")
+    } else if PLAIN.contains(&size) {
+        // At most 7, for the size is at least 1e-5.
+        let decimals = (2.0 - size.log10().floor()) as usize;
+        format!("{value:.decimals$}")
+    } else {
+        format!("{value:.2e}")
+    }
 }
 
 fn fault(arguments: FaultArguments, context: Context) -> Outcome<()> {
@@ -138,5 +173,34 @@ impl From<ChangeCommand> for Change {
             ChangeCommand::Duplicated { share } => Change::Duplicated { share },
             ChangeCommand::SwappedLabels { share } => Change::SwappedLabels { share },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXPECTED: [&str; 12] = [
+        "0.00 0 0",
+        "12.35 12.346 12.3456",
+        "0.67 0.67 0.67",
+        "-0.50 -0.5 -0.5",
+        "0.0100 0.01 0.01",
+        "0.000100 0.0001 0.0001",
+        "0.000150 0.00015 0.00015",
+        "3.00e-7 3.00e-7 3e-7",
+        "16.68 16.675 16.675",
+        "145460.00 145460 145460",
+        "100000000000000.00 100000000000000 100000000000000",
+        "1.00e300 1.00e300 1e300",
+    ];
+
+    #[test]
+    fn a_number_is_as_long_as_it_says_something() {
+        let said = |value: f64| [hundredths(value), thousandths(value), whole(value)].join(" ");
+        let all = [
+            0.0, 12.3456, 0.67, -0.5, 0.01, 0.0001, 0.00015, 3e-7, 16.675, 145_460.0, 1e14, 1e300,
+        ];
+        assert_eq!(all.map(said), EXPECTED);
     }
 }

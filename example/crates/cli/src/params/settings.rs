@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use mlops_learning::search::Point;
 use serde_json::Value;
 
-use super::{Params, from_yaml};
+use super::{Params, from_values, from_yaml};
 use crate::{Failure, Outcome};
 
 /// Where a list means one experiment for each of its values.
@@ -44,7 +44,7 @@ impl Settings {
                 put(&mut values, key, value.clone()).context(key.clone())?;
             }
             refuse_lists(&values)?;
-            let params: Params = serde_json::from_value(values)?;
+            let params = from_values(values)?;
             params.check()?;
             Ok(params)
         };
@@ -94,14 +94,20 @@ pub(super) fn settled(text: &str, set: &[String]) -> anyhow::Result<Value> {
     Ok(values)
 }
 
-/// Puts a value at a key with dots.
+/// Puts a value at a key with dots. A section that isn't there begins here: whether it is one of
+/// params.yaml is seen when all of it is read.
 fn put(values: &mut Value, key: &str, value: Value) -> anyhow::Result<()> {
     let mut at = values;
+    let mut above = "params.yaml";
     for part in key.split('.') {
+        if at.is_null() {
+            *at = Value::Object(serde_json::Map::new());
+        }
         let section = at
             .as_object_mut()
-            .with_context(|| format!("{part:?} is inside a value, not a section"))?;
+            .with_context(|| format!("{above} is a value and has no {part} in it"))?;
         at = section.entry(part).or_insert(Value::Null);
+        above = part;
     }
     *at = value;
     Ok(())

@@ -95,6 +95,10 @@ fn note(rule: &ColumnRule, values: &Values, wrong: impl Fn(usize) -> bool, refus
         if count < SHOWN {
             let message = match values.cell(row) {
                 Cell::Missing => format!("this field is required: {}", rule.expected()),
+                // JSON has no infinite number.
+                Cell::Number(value) if value.is_infinite() => {
+                    format!("{value} is not {}", rule.expected())
+                }
                 cell => format!("{} is not {}", cell_to_json(cell), rule.expected()),
             };
             refused.first.push(Refusal {
@@ -181,7 +185,13 @@ columns:
             .first
             .iter()
             .map(|r| format!("{} {}: {}", r.row, r.column, r.message));
-        insta::assert_snapshot!(said.collect::<Vec<_>>().join("\n"), @"");
+        insta::assert_snapshot!(said.collect::<Vec<_>>().join("\n"), @r#"
+        0 Visits: inf is not a number from 0 on
+        1 Day: this field is required: a date written "yyyy-mm-dd"
+        1 Price: 101 is not a number from 0 to 100 EUR
+        1 More: "Maybe" is not one of No, Yes
+        2 Price: -1 is not a number from 0 to 100 EUR
+        "#);
         assert_eq!(refused.count, 6);
     }
 

@@ -183,10 +183,10 @@ impl<'a> Source<'a> {
                         let known: HashMap<&String, usize> = words.iter().zip(0..).collect();
                         // A word that the first column doesn't know equals none of its own, and
                         // the same word only: those get numbers of their own after it.
-                        let number =
-                            |(at, word)| known.get(word).copied().unwrap_or(words.len() + at);
-                        let numbers = levels.iter().enumerate().map(number);
-                        Source::Code(codes, numbers.map(|number| number as f64).collect(), shift)
+                        let numbers = levels.iter().enumerate().map(|(at, word)| {
+                            known.get(word).copied().unwrap_or(words.len() + at) as f64
+                        });
+                        Source::Code(codes, numbers.collect(), shift)
                     }
                 }
             }

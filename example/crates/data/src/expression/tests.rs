@@ -130,7 +130,15 @@ fn a_condition_that_says_the_same_of_every_row_is_refused() {
         "Busy == \"More\"",
     ]
     .map(error);
-    insta::assert_snapshot!(all.join("\n"), @"");
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    in the rule `"Busy" == "Yes"`, character 8: this compares two constants, which says the same of every row: "Busy" is a column, leave out the quotes
+    in the rule `"a" != "b"`, character 5: this compares two constants, which says the same of every row: name a column on one side, without quotes
+    in the rule `1 + 1 == 2`, character 7: this compares two constants, which says the same of every row: name a column on one side, without quotes
+    in the rule `"2020-01-01" < "2021-01-01"`, character 14: this compares two constants, which says the same of every row: name a column on one side, without quotes
+    in the rule `Low <= 3 and "Shop" == "a"`, character 21: this compares two constants, which says the same of every row: "Shop" is a column, leave out the quotes
+    in the rule `Low <= Low`, character 5: both sides are the same, which says the same of every row
+    in the rule `Busy == "More"`, character 6: Busy never is "More"; the column More stands without quotes
+    "#);
 }
 
 #[test]

@@ -316,6 +316,7 @@ fn accepted<'a>(
     }
     if count > 0 {
         wrong.sort_unstable();
+        let advice = advice(wrong.iter().map(|(.., fault)| fault), said);
         return Err(DataError::Lines {
             path: path.into(),
             unit: "line",
@@ -325,11 +326,24 @@ fn accepted<'a>(
                 .map(|(.., fault)| fault)
                 .collect(),
             count,
-            advice: format!(
-                "Correct the values; a word that stands for \"missing\" belongs under `missing` in {}.",
-                said.display()
-            ),
+            advice,
         });
     }
     Ok(accepted)
+}
+
+/// A word may stand for "missing"; what begins like a date doesn't.
+fn advice<'a>(mut faults: impl Iterator<Item = &'a Problem>, contract: &Path) -> String {
+    let dated = |fault: &Problem| {
+        let digits = fault.message.strip_prefix('"');
+        digits.is_some_and(|text| text.starts_with(|c: char| c.is_ascii_digit()))
+            && fault.message.contains("is not a date")
+    };
+    if faults.all(dated) {
+        return "Write each date as yyyy-mm-dd, without a time of day.".into();
+    }
+    format!(
+        "Correct the values; a word that stands for \"missing\" belongs under `missing` in {}.",
+        contract.display()
+    )
 }

@@ -32,7 +32,7 @@ pub(super) fn plan<'a>(
                 forbidden.reason.trim()
             ));
         } else if contract.column(name).is_none() {
-            faults.push(format!("column {name:?} is not in the contract"));
+            faults.push(unknown(at, name));
         }
     }
     let mut columns = Vec::new();
@@ -59,6 +59,18 @@ pub(super) fn plan<'a>(
         path: path.into(),
         message: describe(header, contract, &faults),
     })
+}
+
+/// A column that the contract doesn't know.
+fn unknown(at: usize, name: &str) -> String {
+    let index = "pandas writes its index like this: write the file with `index=False`";
+    match name.trim() {
+        "" => format!("column {} has no name ({index})", at + 1),
+        name if name.starts_with("Unnamed: ") || name == "__index_level_0__" => {
+            format!("column {name:?} is not in the contract ({index})")
+        }
+        _ => format!("column {name:?} is not in the contract"),
+    }
 }
 
 fn describe(header: &[String], contract: &Contract, faults: &[String]) -> String {

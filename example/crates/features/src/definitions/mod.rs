@@ -213,11 +213,8 @@ impl Definitions {
             path: path.into(),
             message,
         };
-        let mut definitions: Definitions = serde_saphyr::from_str(text).map_err(|error| {
-            let said = error.to_string();
-            let line = said.lines().next().unwrap_or_default();
-            broken(line.trim_start_matches("error: ").into())
-        })?;
+        let mut definitions: Definitions =
+            mlops_data::declaration::from_yaml(text).map_err(broken)?;
         definitions.path = path.into();
         let mut faults = check::faults(&definitions, contract);
         if faults.is_empty() {

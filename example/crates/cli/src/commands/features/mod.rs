@@ -29,8 +29,8 @@ pub(super) fn run<P: Project>(
     context: Context,
 ) -> Outcome<ExitCode> {
     done(match command {
-        FeaturesCommand::List => show::list(&context),
-        FeaturesCommand::Show { name } => show::show(&name, &context),
+        FeaturesCommand::List => show::list(&project.registry(), &context),
+        FeaturesCommand::Show { name } => show::show(&project.registry(), &name, &context),
         FeaturesCommand::Lineage { name } => show::lineage(&name, &context),
         FeaturesCommand::Stats { table } => show::stats(&table, &context),
         FeaturesCommand::Build(arguments) => build::run(project, arguments, &context),

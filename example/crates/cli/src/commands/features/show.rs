@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use mlops_data::Contract;
 use mlops_features::definitions::{Field, Service, View};
 use mlops_features::statistics::{FeatureStatistics, TableStatistics};
-use mlops_features::{Definitions, FeatureError};
+use mlops_features::{Definitions, FeatureError, Registry};
 use serde::Serialize;
 
 use super::beside::statistics_path;
@@ -25,9 +25,11 @@ struct Listed<'a> {
     past: &'a [String],
     known_at: f64,
     services: Vec<&'a str>,
+    /// Whether the program can compute it.
+    function: bool,
 }
 
-pub(super) fn list(context: &Context) -> Outcome<()> {
+pub(super) fn list<O>(registry: &Registry<O>, context: &Context) -> Outcome<()> {
     let contract = context.contract()?;
     let definitions = context.definitions(&contract)?;
     let mut all = Vec::new();
@@ -35,19 +37,34 @@ pub(super) fn list(context: &Context) -> Outcome<()> {
     for view in &definitions.views {
         text.push_str(&format!("\n{}: {}\n", view.name.value, view.description));
         for field in &view.fields {
-            let listed = listed(&definitions, &contract, view, field)?;
+            let listed = listed(registry, &definitions, &contract, view, field)?;
             let unit = match listed.unit {
                 "" => String::new(),
                 unit => format!(", {unit}"),
             };
+            let lacks = match listed.function {
+                true => "",
+                false => " (no function)",
+            };
             text.push_str(&format!(
-                "  {:<32} {}  {}{unit}\n",
+                "  {:<32} {}  {}{unit}{lacks}\n",
                 listed.feature,
                 hour(listed.known_at),
                 listed.description
             ));
             all.push(listed);
         }
+    }
+    let lacking: Vec<&str> = all
+        .iter()
+        .filter(|f| !f.function)
+        .map(|f| f.feature)
+        .collect();
+    if !lacking.is_empty() {
+        text.push_str(&format!(
+            "\nNo function in this program computes {}: write one in the project's code and add it, by that name, to what its `registry()` returns. Until then, `features build` refuses a service that asks for it.\n",
+            lacking.join(", ")
+        ));
     }
     Ok(context.output.show(&all, text.trim_start())?)
 }
@@ -58,7 +75,8 @@ fn hour(hours: f64) -> String {
     format!("{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
-fn listed<'a>(
+fn listed<'a, O>(
+    registry: &Registry<O>,
     definitions: &'a Definitions,
     contract: &Contract,
     view: &'a View,
@@ -82,6 +100,7 @@ fn listed<'a>(
         past: &field.past,
         known_at: definitions.lineage(name).known_at(contract),
         services,
+        function: registry.get(name).is_some(),
     })
 }
 
@@ -94,7 +113,7 @@ struct ShownService<'a> {
     features: Vec<&'a str>,
 }
 
-pub(super) fn show(name: &str, context: &Context) -> Outcome<()> {
+pub(super) fn show<O>(registry: &Registry<O>, name: &str, context: &Context) -> Outcome<()> {
     let contract = context.contract()?;
     let definitions = context.definitions(&contract)?;
     if let Ok(service) = definitions.service(name) {
@@ -118,7 +137,7 @@ pub(super) fn show(name: &str, context: &Context) -> Outcome<()> {
         view.neighbour_days,
     );
     for field in fields {
-        let listed = listed(&definitions, &contract, view, field)?;
+        let listed = listed(registry, &definitions, &contract, view, field)?;
         text.push_str(&format!(
             "\n{} ({}{}{}): {}\n  known at {}\n  reads {}\n  asked for by {}\n",
             listed.feature,
