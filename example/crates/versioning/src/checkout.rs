@@ -31,6 +31,10 @@ impl Repository {
         plan: Plan,
         report: Report<'_>,
     ) -> Result<(), VersioningError> {
+        if !target.id.dir {
+            // A folder that a file takes the place of goes with all in it.
+            self.check_holds_no_repository(&target.path)?;
+        }
         remove_files(&target.path, &plan.remove, target.id.dir)?;
         let objects: Vec<&(PathBuf, ObjectId)> = plan.objects().collect();
         // A new folder of nothing but files comes with them, as a whole.

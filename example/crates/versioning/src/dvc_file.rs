@@ -346,6 +346,11 @@ impl Reader<'_> {
         }
         let at = map.get("path").map(|node| node.line);
         let full = path::resolve(self.root, folder, &path, self.path, at)?;
+        if self.path.starts_with(&full) {
+            let message =
+                format!("the path {path:?} holds this file itself: name what in it is data");
+            return Err(VersioningError::file(self.path, at, message));
+        }
         let kind = match self.text(map, "hash")?.as_deref() {
             None => HashKind::Md5Dos2Unix,
             Some("md5") => HashKind::Md5,

@@ -9,6 +9,7 @@
 //! Operations that take [`Tracked`] paths expect their caller to hold [`Repository::lock`]; those that take
 //! targets hold it themselves.
 
+mod boundary;
 mod cache;
 mod checkout;
 mod config;

@@ -175,6 +175,10 @@ impl Reader<'_> {
         }
         let folder = path::normal(&lies.join(wdir));
         let full = path::resolve(self.root, &folder, out, self.path, Some(line))?;
+        if self.path.starts_with(&full) {
+            let message = format!("the output {out:?} holds this file itself: run `repro` again");
+            return Err(VersioningError::file(self.path, Some(line), message));
+        }
         Ok((full, true))
     }
 

@@ -44,6 +44,28 @@ fn check_form(path: &str) -> Result<(), String> {
     }
 }
 
+/// Whether a command may make, replace and remove what lies at a path that is seen from the repository's root, else
+/// why not: the text alone decides, [`Repository::check_removable`](crate::Repository::check_removable) looks at
+/// the disk.
+///
+/// # Errors
+/// If it is the repository, a folder above it, one of DVC's own files, or leads into the folders of Git and DVC.
+pub fn check_output(path: &str) -> Result<(), String> {
+    let mut names = path.split('/').filter(|name| !matches!(*name, "" | "."));
+    let Some(last) = names.next_back() else {
+        return Err("is the repository itself".into());
+    };
+    if last == ".." {
+        return Err("is a folder that holds the repository".into());
+    }
+    let is_own_file = last.len() > 4 && last.ends_with(".dvc");
+    if is_own_file || ["dvc.yaml", "dvc.lock"].contains(&last) {
+        return Err("is a file of DVC, which says what is made and can't be made itself".into());
+    }
+    names.chain([last]).try_for_each(check_name)
+}
+
+/// Refuses a name that the folder of a repository's own files has.
 fn check_name(name: &str) -> Result<(), String> {
     // Windows takes a final dot or space away, and NTFS knows a second name of .git.
     let plain = name.trim_end_matches(['.', ' ']);
@@ -77,10 +99,14 @@ pub fn resolve(
     let inside = whole
         .strip_prefix(root)
         .map_err(|_| refuse("leads out of it".into()))?;
-    for name in inside.components() {
-        check_name(&name.as_os_str().to_string_lossy()).map_err(&refuse)?;
-    }
+    check_names(inside).map_err(&refuse)?;
     Ok(whole)
+}
+
+/// Refuses a path that leads into the folders of Git and DVC.
+pub(crate) fn check_names(path: &Path) -> Result<(), String> {
+    path.components()
+        .try_for_each(|name| check_name(&name.as_os_str().to_string_lossy()))
 }
 
 /// The path without `.` and `..`, by its text alone.
@@ -133,10 +159,11 @@ pub(crate) fn name_text<'a>(
     })
 }
 
-/// Whether a folder that a file is to be written into lies, links followed, in `root`.
+/// Whether a folder that a file is to be written into lies, links followed, in `root`, and not in the folders of
+/// Git and DVC there.
 ///
 /// # Errors
-/// If a symbolic link leads out, or the system refuses.
+/// If a symbolic link leads out or into those, or the system refuses.
 pub fn check_no_link_out(root: &Path, folder: &Path) -> Result<(), VersioningError> {
     let mut existing = folder;
     let real = loop {
@@ -153,11 +180,13 @@ pub fn check_no_link_out(root: &Path, folder: &Path) -> Result<(), VersioningErr
         }
     };
     let real_root = root.canonicalize().map_err(VersioningError::io(root))?;
-    if real.starts_with(real_root) {
-        Ok(())
-    } else {
-        Err(link_out(existing))
-    }
+    let inside = real
+        .strip_prefix(real_root)
+        .map_err(|_| link_out(existing))?;
+    check_names(inside).map_err(|why| {
+        let message = format!("lies behind a symbolic link that {why}: remove the link");
+        VersioningError::refused(folder, message)
+    })
 }
 
 fn link_out(path: &Path) -> VersioningError {
@@ -275,6 +304,44 @@ mod tests {
         check("out").unwrap_err();
         check("out/new/deep").unwrap_err();
         check("dangling/x").unwrap_err();
+        std::fs::create_dir_all(root.path().join(".git/hooks")).unwrap();
+        std::os::unix::fs::symlink(".git", root.path().join("to-git")).unwrap();
+        check("to-git").unwrap_err();
+        check("to-git/hooks/new").unwrap_err();
+    }
+
+    #[test]
+    fn a_command_never_makes_what_holds_or_is_a_repositorys_own() {
+        for path in [
+            "a",
+            "a/b.git",
+            ".gitignore",
+            "git",
+            "x/.dvc-data",
+            "../metrics.json",
+        ] {
+            assert_eq!(check_output(path), Ok(()), "{path}");
+        }
+        for path in [
+            "",
+            ".",
+            "./",
+            "..",
+            "../..",
+            ".git",
+            ".GIT/config",
+            "sub/.git",
+            "sub/.Git/hooks/post-checkout",
+            ".dvc",
+            ".dvc/config",
+            "../r/.git",
+            "/home/u/r/.git/refs",
+            "x.dvc",
+            "sub/dvc.yaml",
+            "dvc.lock",
+        ] {
+            check_output(path).unwrap_err();
+        }
     }
 
     #[test]

@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use mlops_disk as disk;
-
 use super::known_outs;
 use crate::hash::{HashKind, ObjectId};
 use crate::lock::PathLock;
@@ -168,12 +166,14 @@ fn remove_unpinned(
         if pinned.contains(&path) {
             continue;
         }
+        // The list may have come with a clone.
+        let is_sound = crate::path::check_inside(&name).is_ok();
         gone.push(name);
         let is_tracked = match repository.git() {
             Some(git) => !git.tracked(std::slice::from_ref(&path))?.is_empty(),
             None => false,
         };
-        if pinned.iter().any(used) || is_tracked {
+        if !is_sound || pinned.iter().any(used) || is_tracked {
             continue;
         }
         let Some(content) = repository.hash(&path, HashKind::Md5, report)? else {
@@ -183,11 +183,7 @@ fn remove_unpinned(
         if repository.cache().has_each(&files).contains(&false) {
             continue;
         }
-        if path.is_dir() && !path.is_symlink() {
-            disk::remove_tree(&path)?;
-        } else {
-            disk::remove_file(&path)?;
-        }
+        repository.remove_output(&path)?;
         changes.files[2] += files.len();
         changes.deleted.push(path);
     }

@@ -77,6 +77,7 @@ fn contents(
 ) -> Result<HashMap<PathBuf, Content>, VersioningError> {
     let mut wanted: Vec<(PathBuf, HashKind, bool)> = Vec::new();
     for pin in chosen.iter().filter(|pin| pin.stage.is_none()) {
+        repository.check_own_content(&pin.out.full)?;
         let id = pin.out.id.map(|id| id.to_string());
         let kind = kind_to_save(repository, &pin.out.full, pin.out.kind, id, report)?;
         wanted.push((pin.out.full.clone(), kind, pin.out.cached));

@@ -1,6 +1,6 @@
 //! Stops tracking data.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use mlops_disk as disk;
 
@@ -48,47 +48,24 @@ pub fn remove(
             }
         }
     }
+    if outs {
+        // Before the first is removed.
+        for out in &file.outs {
+            repository.check_removable(&out.full)?;
+            repository.check_holds_no_repository(&out.full)?;
+        }
+    }
     let mut names = Vec::new();
     for out in &file.outs {
         names.push(repository.inside(&out.full)?);
         if outs {
-            delete(&out.full)?;
+            repository.remove_output(&out.full)?;
         } else {
-            unprotect(&out.full)?;
+            repository.unprotect(&out.full)?;
         }
         gitignore::remove(repository, &out.full)?;
     }
     known_outs::change(repository, [], &names)?;
     disk::remove_file(target)?;
-    Ok(())
-}
-
-fn delete(path: &Path) -> Result<(), VersioningError> {
-    if path.is_dir() && !path.is_symlink() {
-        disk::remove_tree(path)?;
-    } else {
-        disk::remove_file(path)?;
-    }
-    Ok(())
-}
-
-/// Makes files of their own out of links into the cache, so that they may be changed.
-fn unprotect(path: &Path) -> Result<(), VersioningError> {
-    use std::os::unix::fs::MetadataExt;
-    let Ok(metadata) = std::fs::symlink_metadata(path) else {
-        return Ok(());
-    };
-    if metadata.is_dir() {
-        let entries = std::fs::read_dir(path).map_err(VersioningError::io(path))?;
-        let paths: Vec<PathBuf> = entries
-            .filter_map(Result::ok)
-            .map(|entry| entry.path())
-            .collect();
-        return paths.iter().try_for_each(|path| unprotect(path));
-    }
-    if (metadata.is_symlink() && path.is_file()) || metadata.nlink() > 1 {
-        let real = path.canonicalize().map_err(VersioningError::io(path))?;
-        disk::copy(&real, path)?;
-    }
     Ok(())
 }
