@@ -77,16 +77,22 @@ impl RunCache {
         Ok(newest.and_then(|(_, path)| read(&path)))
     }
 
+    /// Whether precisely this result is kept.
+    #[must_use]
+    pub fn has(&self, stage: &LockedStage) -> bool {
+        read(&self.key_folder(&key(stage)).join(value(stage))).is_some()
+    }
+
     /// Keeps the result of a run.
     ///
     /// # Errors
     /// If the system refuses.
     pub fn keep(&self, stage: &LockedStage) -> Result<()> {
-        let folder = self.key_folder(&key(stage));
-        let path = folder.join(value(stage));
-        if read(&path).is_some() {
+        if self.has(stage) {
             return Ok(());
         }
+        let folder = self.key_folder(&key(stage));
+        let path = folder.join(value(stage));
         disk::create_dir_all(&folder)?;
         let text = yaml::write(&Value::Map(stage.to_map()));
         Ok(disk::write_whole(&path, text.as_bytes())?)

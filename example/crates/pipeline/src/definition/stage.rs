@@ -135,6 +135,8 @@ pub enum OutputKind {
 pub struct Output {
     /// Where it is.
     pub at: Location,
+    /// Its line in the file.
+    pub line: usize,
     /// What it is for.
     pub kind: OutputKind,
     /// Whether its content is kept in the cache.
@@ -374,12 +376,12 @@ impl StageReader<'_> {
                             .map_err(|message| self.fault(entry.line, key, message))?;
                         let at = self.location_of(&written, entry.line, key, folder)?;
                         let flags = entry.node.value.as_map().cloned().unwrap_or_default();
-                        outs.push(self.output(at, kind, flags, entry.line, key)?);
+                        outs.push(self.output(at, kind, flags, (entry.line, key), folder)?);
                     }
                 }
                 _ => {
                     let at = self.location(item, key, folder)?;
-                    outs.push(self.output(at, kind, Map::new(), item.line, key)?);
+                    outs.push(self.output(at, kind, Map::new(), (item.line, key), folder)?);
                 }
             }
         }
@@ -391,8 +393,8 @@ impl StageReader<'_> {
         at: Location,
         kind: OutputKind,
         flags: Map,
-        line: usize,
-        key: &str,
+        (line, key): (usize, &str),
+        folder: &str,
     ) -> Result<Output> {
         let flag = |name: &str, default: bool| match flags.get(name).map(|node| &node.value) {
             Some(Value::Bool(yes)) => *yes,
@@ -409,6 +411,18 @@ impl StageReader<'_> {
                 ),
             ));
         }
+        // A run removes outputs before it makes them anew.
+        mlops_versioning::path::check_output(&at.path).map_err(|why| {
+            let message = format!("the output {:?} {why}: name another path", at.written);
+            self.fault(line, key, message)
+        })?;
+        if crate::path::is_in(folder, &at.path) {
+            let message = format!(
+                "the output {:?} holds the folder that the stage runs in ({folder}): name what in it is made",
+                at.written
+            );
+            return Err(self.fault(line, key, message));
+        }
         let (persist, push) = (flag("persist", false), flag("push", true));
         let remote = flags
             .get("remote")
@@ -416,6 +430,7 @@ impl StageReader<'_> {
             .map(str::to_owned);
         Ok(Output {
             at,
+            line,
             kind,
             cache,
             persist,

@@ -1,13 +1,14 @@
 //! What is known before a stage runs, and what is noted after.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use mlops_disk as disk;
 use mlops_versioning::{
     DvcFile, HashKind, PathLock, Repository, RepositoryLock, VersioningError, silent,
 };
 
+use super::aside::{self, Aside};
 use super::shell::Job;
 use super::{Event, Interrupt, Listener, Options};
 use crate::definition::{Output, OutputKind, Stage};
@@ -46,6 +47,8 @@ pub(super) struct Prepared {
     pub retries: u32,
     /// What it reads, hashed before.
     inputs: LockedStage,
+    /// What it made before.
+    pub aside: Aside,
     /// Others see that its paths are in use until this is dropped.
     _paths: PathLock,
 }
@@ -74,6 +77,9 @@ impl<'a> Books<'a> {
                 .collect(),
         };
         books.refresh()?;
+        if !options.dry {
+            aside::sweep(repository)?;
+        }
         if options.pull && !options.no_run_cache && !options.dry {
             books.fetch_run_cache();
         }
@@ -147,6 +153,7 @@ impl<'a> Books<'a> {
         if !self.options.force || stage.frozen {
             status = self.status(stage)?;
             if status.is_unchanged() {
+                self.keep_unchanged(stage)?;
                 return Ok(Decision::Unchanged);
             }
             if self.options.pull {
@@ -199,7 +206,15 @@ impl<'a> Books<'a> {
         let reads: Vec<PathBuf> = stage.deps.iter().map(|dep| full(&dep.at)).collect();
         let writes: Vec<PathBuf> = stage.outs.iter().map(|out| full(&out.at)).collect();
         let paths = PathLock::acquire(&repository.tmp(), "rain repro", &reads, &writes)?;
-        self.clear(stage)?;
+        self.check_not_in_git(stage)?;
+        self.free_persistent(stage)?;
+        let replaced: Vec<PathBuf> = stage
+            .outs
+            .iter()
+            .filter(|out| !out.persist)
+            .map(|out| full(&out.at))
+            .collect();
+        let aside = Aside::take(repository, &replaced)?;
         let logs = repository.tmp().join("repro");
         disk::create_dir_all(&logs)?;
         let name: String = stage
@@ -231,32 +246,52 @@ impl<'a> Books<'a> {
             reasons,
             retries: stage.retries,
             inputs,
+            aside,
             _paths: paths,
         })
     }
 
-    /// Removes a stage's outputs; those that persist are only freed from the cache.
-    pub fn clear(&self, stage: &Stage) -> Result<()> {
-        self.workspace.forget();
-        for out in &stage.outs {
+    /// Refuses to remove what the cache can't hold anyway: sources that Git has, or work beside them that nobody has.
+    fn check_not_in_git(&self, stage: &Stage) -> Result<()> {
+        let Some(git) = self.repository().git() else {
+            return Ok(());
+        };
+        for out in stage
+            .outs
+            .iter()
+            .filter(|out| out.cache && out.at.is_inside())
+        {
             let path = self.workspace.full(&out.at);
-            if let (true, Some(folder)) = (out.at.is_inside(), path.parent()) {
-                mlops_versioning::path::check_no_link_out(self.repository().root(), folder)?;
+            if path.symlink_metadata().is_err() {
+                continue;
             }
-            if out.persist {
-                unprotect(&path)?;
-            } else {
-                self.remove(&path)?;
+            if let Some(tracked) = git.tracked(&[path])?.first() {
+                let message = format!(
+                    "{} is tracked by Git, and {} is an output that a run replaces: `git rm -r --cached` what is made and commit, give the output `cache: false`, or name another",
+                    tracked.display(),
+                    out.at.path
+                );
+                let key = format!("stages.{}", stage.name);
+                return Err(PipelineError::file(&stage.file, out.line, key, message));
             }
         }
         Ok(())
     }
 
-    pub fn remove(&self, path: &Path) -> Result<()> {
-        if path.is_dir() && !path.is_symlink() {
-            disk::remove_tree(path)?;
-        } else {
-            disk::remove_file(path)?;
+    /// Outputs that persist are only freed from the cache.
+    fn free_persistent(&self, stage: &Stage) -> Result<()> {
+        for out in stage.outs.iter().filter(|out| out.persist) {
+            self.repository().unprotect(&self.workspace.full(&out.at))?;
+        }
+        Ok(())
+    }
+
+    /// Removes what a failed command left, before it is tried again.
+    pub fn clear(&self, stage: &Stage) -> Result<()> {
+        self.workspace.forget();
+        for out in stage.outs.iter().filter(|out| !out.persist) {
+            self.repository()
+                .remove_output(&self.workspace.full(&out.at))?;
         }
         Ok(())
     }
@@ -326,6 +361,20 @@ impl<'a> Books<'a> {
         self.run_cache.keep(made)
     }
 
+    /// Keeps what lies there unchanged as a result too: a clone, or a lock of another tool's, brings it without, and
+    /// a parameter that is changed and changed back would run the stage.
+    fn keep_unchanged(&self, stage: &Stage) -> Result<()> {
+        let Some(locked) = self.locked(stage)?.filter(|_| RunCache::takes(stage)) else {
+            return Ok(());
+        };
+        let is_known = |path: &LockedPath| path.id.is_some_and(|id| id.kind == HashKind::Md5);
+        let is_whole = locked.deps.iter().chain(&locked.outs).all(is_known);
+        if is_whole && !self.run_cache.has(&locked) && self.is_whole(stage, &locked)? {
+            self.keep_result(stage, &locked)?;
+        }
+        Ok(())
+    }
+
     /// Writes `dvc.lock`.
     fn note(&mut self, stage: &Stage, made: LockedStage) -> Result<()> {
         let Some(lock) = self.locks.get_mut(&stage.file) else {
@@ -383,6 +432,7 @@ impl<'a> Books<'a> {
                 return Ok(Decision::Verified);
             }
             let kind = HashKind::Md5;
+            self.repository().check_own_content(&out.full)?;
             let saved = if out.cached && !self.options.no_commit {
                 self.repository().save(&out.full, kind, true, &silent)?
             } else {
@@ -403,25 +453,4 @@ impl<'a> Books<'a> {
             }
         }
     }
-}
-
-/// Makes files that are links into the cache files of their own, which a command may change.
-fn unprotect(path: &Path) -> Result<()> {
-    use std::os::unix::fs::MetadataExt;
-
-    let Ok(metadata) = path.symlink_metadata() else {
-        return Ok(());
-    };
-    if metadata.is_dir() {
-        for entry in std::fs::read_dir(path).map_err(PipelineError::io(path))? {
-            unprotect(&entry.map_err(PipelineError::io(path))?.path())?;
-        }
-        return Ok(());
-    }
-    if metadata.is_symlink() || metadata.nlink() > 1 {
-        let real = path.canonicalize().map_err(PipelineError::io(path))?;
-        disk::copy(&real, path)?;
-    }
-    disk::set_mode(path, metadata.mode() & 0o777 | 0o644)?;
-    Ok(())
 }

@@ -4,6 +4,7 @@
 //! the lock says. Commands run on threads of their own. The repository's lock is held while books are
 //! kept and free while commands run, so that they may use the repository themselves.
 
+mod aside;
 mod bookkeeping;
 mod plan;
 mod restore;
@@ -139,7 +140,8 @@ impl Interrupt {
 /// Runs what changed.
 ///
 /// # Errors
-/// If a target is unknown, a stage fails or lacks what it reads, or the user interrupts. What ended
+/// If a target is unknown, an output is what no run may remove (before anything runs), a stage fails or lacks what
+/// it reads, or the user interrupts. What ended
 /// well before that is in `dvc.lock`.
 pub fn reproduce(
     project: &mut Project<'_>,
@@ -148,6 +150,7 @@ pub fn reproduce(
     listener: Listener<'_>,
 ) -> Result<Summary> {
     let plan = plan::plan(project, options)?;
+    plan::check_outputs(project, &plan)?;
     let mut books = bookkeeping::Books::open(project, options, listener, &plan.order)?;
     let result = if options.dry {
         schedule::dry(&mut books, &plan)

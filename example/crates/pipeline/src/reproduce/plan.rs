@@ -50,6 +50,24 @@ pub(super) fn plan(project: &Project<'_>, options: &Options) -> Result<Plan> {
     Ok(Plan { order, graph })
 }
 
+/// Refuses outputs that no run may remove or replace, before the first is.
+pub(super) fn check_outputs(project: &Project<'_>, plan: &Plan) -> Result<()> {
+    let root = project.repository.root();
+    for &vertex in &plan.order {
+        let Work::Stage(stage) = project.work(vertex) else {
+            continue;
+        };
+        for out in &stage.outs {
+            let full = mlops_versioning::path::normal(&root.join(&out.at.path));
+            project.repository.check_removable(&full).map_err(|error| {
+                let key = format!("stages.{}", stage.name);
+                PipelineError::file(&stage.file, out.line, key, format!("an output: {error}"))
+            })?;
+        }
+    }
+    Ok(())
+}
+
 fn targets(project: &Project<'_>, options: &Options) -> Result<Vec<usize>> {
     if options.all {
         return Ok((0..project.graph.len()).collect());

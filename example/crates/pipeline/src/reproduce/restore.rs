@@ -177,7 +177,7 @@ impl Books<'_> {
     }
 
     /// Whether a result names all of a stage's outputs and the cache has them, or Git put them in place.
-    fn is_whole(&self, stage: &Stage, result: &LockedStage) -> Result<bool> {
+    pub fn is_whole(&self, stage: &Stage, result: &LockedStage) -> Result<bool> {
         if result.outs.len() != stage.outs.len() {
             return Ok(false);
         }
@@ -215,7 +215,7 @@ impl Books<'_> {
                 continue;
             }
             if path.is_dir() {
-                self.remove(&path)?;
+                self.repository().remove_output(&path)?;
             }
             if let Some(folder) = path.parent() {
                 disk::create_dir_all(folder)?;

@@ -210,7 +210,10 @@ fn ended_one(
     let stage = stage_of(books, vertex)?;
     let outcome = match result {
         Ok(Ended::Well) => books.finish(stage, &active.prepared),
-        Ok(Ended::Interrupted) => return None,
+        Ok(Ended::Interrupted) => {
+            put_back(books, stage, &mut active);
+            return None;
+        }
         Ok(Ended::Badly(failure)) if active.tries_left > 0 && !run.stops(books, interrupt) => {
             active.tries_left -= 1;
             (books.listener)(Event::Retry(
@@ -227,10 +230,16 @@ fn ended_one(
                 Err(error) => Err(error),
             }
         }
-        Ok(Ended::Badly(failure)) => Err(PipelineError::Failed(Box::new(failure))),
-        Err(error) => Err(error),
+        Ok(Ended::Badly(failure)) => {
+            put_back(books, stage, &mut active);
+            Err(PipelineError::Failed(Box::new(failure)))
+        }
+        Err(error) => {
+            put_back(books, stage, &mut active);
+            Err(error)
+        }
     };
-    match outcome {
+    match outcome.and_then(|()| active.prepared.aside.discard()) {
         Ok(()) => {
             let name = stage.address();
             (books.listener)(Event::Done(&name, active.since.elapsed()));
@@ -240,6 +249,15 @@ fn ended_one(
         Err(error) => run.fail(books, vertex, error),
     }
     None
+}
+
+/// What the stage made before its commands failed is there again.
+fn put_back(books: &Books<'_>, stage: &Stage, active: &mut Active) {
+    if let Err(error) = active.prepared.aside.put_back(books.repository()) {
+        let what = format!("what it had made before couldn't be put back: {error}");
+        (books.listener)(Event::Warning(&stage.address(), &what));
+    }
+    books.workspace.forget();
 }
 
 fn finish(run: Run<'_>, interrupt: &Interrupt) -> Result<Summary> {

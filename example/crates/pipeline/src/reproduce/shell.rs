@@ -131,6 +131,9 @@ impl Running {
             .stdin(Stdio::null())
             .stdout(writer.try_clone().map_err(fault)?)
             .stderr(writer);
+        if let Some(path) = path_with_own_folder() {
+            process.env("PATH", path);
+        }
         if std::env::var_os("DVC_ROOT").is_none() {
             process.env("DVC_ROOT", &job.root);
         }
@@ -239,6 +242,19 @@ impl Running {
         let _ = kill_process_group(group, Signal::KILL);
         let _ = self.child.wait();
     }
+}
+
+/// The folders of commands, this program's own behind them: stages call it by its name, and the user may have called
+/// it by its path or by an alias. What the user's own folders hold goes before.
+fn path_with_own_folder() -> Option<std::ffi::OsString> {
+    let program = std::env::current_exe().ok()?;
+    let own = program.parent()?;
+    let path = std::env::var_os("PATH").filter(|path| !path.is_empty())?;
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    if folders.iter().any(|folder| folder == own) {
+        return None;
+    }
+    std::env::join_paths(folders.iter().map(PathBuf::as_path).chain([own])).ok()
 }
 
 fn shell_options(shell: &str) -> &'static [&'static str] {

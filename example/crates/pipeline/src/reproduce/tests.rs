@@ -1,3 +1,4 @@
+mod outputs;
 mod remote;
 
 use std::path::{Path, PathBuf};
