@@ -29,11 +29,11 @@ PAIRS = {
     "add and add": (["add", "few", "large.bin"], ["add", "data"]),
     "add and checkout": (["add", "data"], ["checkout", "--force", "few"]),
     "add and push": (["add", "data", "few"], ["push"]),
-    "commit and gc": (["commit", "--force"], ["gc", "--workspace"]),
+    "commit and gc": (["commit", "--force"], ["gc", "--workspace", "--yes"]),
     "commit and commit": (["commit", "--force"], ["commit", "--force"]),
     "repro and repro": (["repro"], ["repro"]),
-    "repro and gc": (["repro"], ["gc", "--workspace"]),
-    "gc and gc": (["gc", "--workspace"], ["gc", "--workspace"]),
+    "repro and gc": (["repro"], ["gc", "--workspace", "--yes"]),
+    "gc and gc": (["gc", "--workspace", "--yes"], ["gc", "--workspace", "--yes"]),
 }
 
 
@@ -58,7 +58,7 @@ def ended(scratch):
     """What is left when all is pushed and garbage collected; the order of lines in .gitignore is that of the commands."""
     scratch.rain("verify")
     scratch.rain("push")
-    scratch.rain("gc", "--workspace")
+    scratch.rain("gc", "--workspace", "--yes")
     if scratch.temporary():
         fail(f"temporary files are left: {scratch.temporary()}")
     return {name: sorted(content.splitlines()) if name.endswith(".gitignore") else content
@@ -107,7 +107,7 @@ def held_for_long(home, base):
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.write(f" {os.getpid()}\n")
         lock.flush()
-        for command in ("add", "data"), ("status",), ("gc", "--workspace"):
+        for command in ("add", "data"), ("status",), ("gc", "--workspace", "--yes"):
             done = scratch.ask("rain", *command)
             if done.returncode != 1 or f"held by another process (process {os.getpid()})" not in done.stderr:
                 fail(f"rain {command[0]} of a locked repository: {done.returncode} {done.stderr}")

@@ -30,7 +30,7 @@ COMMANDS = {
     "push": ["push"],
     "pull": ["pull", *TARGETS],
     "repro": ["repro"],
-    "gc": ["gc", "--workspace"],
+    "gc": ["gc", "--workspace", "--yes"],
 }
 # KiB that are left on the disk, or that a file may have: none at all, part of a small file, of all small
 # ones, of the large one.
@@ -117,7 +117,7 @@ class Case:
         if differ:
             raise Fault(f"done again, {sorted(differ)[:5]} are not as without the hardship")
         place.rain("verify")
-        place.rain("gc", "--workspace", "--cloud")
+        place.rain("gc", "--workspace", "--cloud", "--yes", "--grace", "0")
         if place.temporary():
             raise Fault(f"temporary files are left: {place.temporary()[:5]}")
 

@@ -230,7 +230,17 @@ fn pull_the_plug(start: &Repository, command: &[&str], objects: Objects) {
             .filter(|name| wanted.get(*name) != got.get(*name))
             .collect();
         assert!(differ.is_empty(), "{here}, again: {differ:?} differ");
-        rain(&root, &["gc", "--workspace", "--cloud", "--quiet"]);
+        rain(
+            &root,
+            &[
+                "gc",
+                "--workspace",
+                "--cloud",
+                "--yes",
+                "--grace=0",
+                "--quiet",
+            ],
+        );
         let left = repository.temporaries();
         assert!(left.is_empty(), "{here}: {left:?} left after gc");
     }
@@ -285,7 +295,7 @@ fn pull_survives_a_power_cut() {
 fn garbage_collection_survives_a_power_cut() {
     pull_the_plug(
         &Repository::with_second_saved(),
-        &["gc", "--workspace"],
+        &["gc", "--workspace", "--yes"],
         Objects::SomeGo,
     );
 }

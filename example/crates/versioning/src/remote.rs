@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use mlops_store::{Bucket, DEFAULT_JOBS, Runtime, Settings, for_each_bounded};
+use mlops_store::{Bucket, DEFAULT_JOBS, Meta, Runtime, Settings, for_each_bounded};
 
 use crate::VersioningError;
 use crate::config::RemoteConfig;
@@ -142,6 +142,17 @@ impl Remote {
         self.list_about(kind, usize::MAX)
     }
 
+    /// All objects of one kind with all that a listing says of them: size, and when they were written.
+    ///
+    /// # Errors
+    /// If the remote doesn't answer.
+    pub fn list_with_times(
+        &self,
+        kind: HashKind,
+    ) -> Result<Vec<(ObjectId, Meta)>, VersioningError> {
+        self.entries(kind, usize::MAX)
+    }
+
     /// The same, knowing about how many there are: few are asked for at once, many folder by folder, several
     /// folders at a time.
     fn list_about(
@@ -149,6 +160,15 @@ impl Remote {
         kind: HashKind,
         expected: usize,
     ) -> Result<Vec<(ObjectId, u64)>, VersioningError> {
+        let entries = self.entries(kind, expected)?.into_iter();
+        Ok(entries.map(|(id, meta)| (id, meta.size)).collect())
+    }
+
+    fn entries(
+        &self,
+        kind: HashKind,
+        expected: usize,
+    ) -> Result<Vec<(ObjectId, Meta)>, VersioningError> {
         let is_few = expected / PAGE <= PAGES_IN_A_ROW;
         let prefixes: Vec<String> = match kind {
             HashKind::Md5 if is_few => vec![folder(kind).trim_end_matches('/').to_string()],
@@ -161,15 +181,15 @@ impl Remote {
                 .block_on(for_each_bounded(self.jobs, prefixes, |prefix| async move {
                     Ok::<_, VersioningError>(self.bucket.list(&prefix).await?)
                 }))?;
-        let mut objects: Vec<(ObjectId, u64)> = listed
+        let mut objects: Vec<(ObjectId, Meta)> = listed
             .into_iter()
             .flatten()
             .filter_map(|entry| {
                 let name = entry.key.strip_prefix(folder(kind))?.replacen('/', "", 1);
-                ObjectId::parse(kind, &name).map(|id| (id, entry.meta.size))
+                ObjectId::parse(kind, &name).map(|id| (id, entry.meta))
             })
             .collect();
-        objects.sort_unstable();
+        objects.sort_unstable_by_key(|(id, _)| *id);
         Ok(objects)
     }
 }

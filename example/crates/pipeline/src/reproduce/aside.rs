@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use mlops_store::disk;
+use mlops_disk as disk;
 use mlops_versioning::Repository;
 use rustix::process::{Pid, test_kill_process};
 

@@ -157,6 +157,11 @@ fn a_path_that_leads_out_is_refused() {
         );
     }
     parse("wdir: ../..\nouts:\n- path: x\n").unwrap_err();
+    // The repository itself, and the folder that this file lies in: a checkout would remove all else there.
+    for holds_it in ["path: .", "path: ./", "path: ..", "path: ../a"] {
+        let error = parse(&format!("outs:\n- {holds_it}\n")).unwrap_err();
+        assert!(error.to_string().starts_with("/r/a/x.dvc:2: "), "{error}");
+    }
     let file = parse("wdir: ../b\nouts:\n- path: ../x\n").unwrap();
     assert_eq!(file.outs[0].full, Path::new("/r/x"));
 }

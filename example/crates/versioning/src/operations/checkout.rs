@@ -180,7 +180,9 @@ fn remove_unpinned(
             continue;
         };
         let files = content.objects();
-        if repository.cache().has_each(&files).contains(&false) {
+        if repository.cache().has_each(&files).contains(&false)
+            || repository.check_holds_no_repository(&path).is_err()
+        {
             continue;
         }
         repository.remove_output(&path)?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use mlops_disk as disk;
 use mlops_store::for_each_bounded;
@@ -10,13 +10,14 @@ use mlops_store::for_each_bounded;
 use super::transfer::{Names, TransferOptions, fetch_objects};
 use crate::git::Revisions;
 use crate::hash::{HashKind, ObjectId};
+use crate::manifest::Manifest;
 use crate::progress::Report;
 use crate::remote::Remote;
 use crate::tracked::Pins;
 use crate::{Repository, VersioningError};
 
 /// What is kept and where the rest is removed.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct GcOptions {
     /// Besides the workspace, which always counts: commits whose data is kept.
     pub revisions: Revisions,
@@ -28,11 +29,32 @@ pub struct GcOptions {
     pub transfer: TransferOptions,
     /// Also keep what the remote doesn't have.
     pub not_in_remote: bool,
+    /// Objects of the remote that nothing here refers to are kept until they are so old: a colleague may have
+    /// pushed them, whose commits aren't here yet.
+    pub grace: Duration,
     /// Remove nothing, only tell.
     pub dry_run: bool,
     /// Go on although a folder's manifest is nowhere to be found, so that its files can't be kept.
     pub force: bool,
 }
+
+impl Default for GcOptions {
+    fn default() -> Self {
+        Self {
+            revisions: Revisions::default(),
+            projects: Vec::new(),
+            cloud: false,
+            transfer: TransferOptions::default(),
+            not_in_remote: false,
+            grace: GRACE,
+            dry_run: false,
+            force: false,
+        }
+    }
+}
+
+/// How long the remote's objects are kept that nothing refers to: two weeks, as with `git gc`.
+pub const GRACE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// What was, or would be, removed.
 #[derive(Debug, Clone, Default)]
@@ -45,19 +67,35 @@ pub struct Collected {
     pub remote: Vec<ObjectId>,
     /// Their bytes.
     pub remote_bytes: u64,
+    /// Objects of the remote that nothing refers to and that are too young to be removed.
+    pub young: usize,
+    /// The remote's name and address, if it is collected in.
+    pub remote_name: Option<String>,
     /// Temporary files that killed commands left.
     pub temporary: Vec<PathBuf>,
 }
 
-/// Removes what neither the workspace nor one of the revisions needs.
+impl Collected {
+    /// Whether no object is garbage.
+    pub fn is_empty(&self) -> bool {
+        self.cache.is_empty() && self.remote.is_empty()
+    }
+}
+
+/// Asked with what would be removed, before anything is; `false` if it is to stay.
+pub type Confirm<'a> = &'a dyn Fn(&Collected) -> Result<bool, VersioningError>;
+
+/// Removes what neither the workspace nor one of the revisions needs, if `confirm` agrees; else gives `None`. It
+/// isn't asked about nothing, nor for a dry run.
 ///
 /// # Errors
-/// If something that refers to data can't be read: nothing is removed then.
+/// If something that refers to data can't be read: nothing is removed then. As `confirm`.
 pub fn gc(
     repository: &Repository,
     options: &GcOptions,
+    confirm: Confirm<'_>,
     report: Report<'_>,
-) -> Result<Collected, VersioningError> {
+) -> Result<Option<Collected>, VersioningError> {
     let _lock = repository.lock()?;
     let others = options
         .projects
@@ -90,18 +128,29 @@ pub fn gc(
         )?;
     }
     let mut collected = Collected::default();
-    collect_cache(repository, &used, remote.as_ref(), options, &mut collected)?;
-    if let Some(remote) = remote.as_ref().filter(|_| options.cloud) {
-        collect_remote(remote, &used, options.dry_run, &mut collected)?;
+    let cloud = remote.as_ref().filter(|_| options.cloud);
+    find_in_cache(repository, &used, remote.as_ref(), options, &mut collected)?;
+    if let Some(remote) = cloud {
+        find_in_remote(repository, remote, &used, options, &mut collected)?;
     }
-    if !options.dry_run {
-        collected.temporary = sweep(repository)?;
-        let folder = remote.as_ref().and_then(|remote| remote.bucket().folder());
-        if let Some(folder) = folder.filter(|_| options.cloud) {
-            collected.temporary.extend(disk::sweep_temps(folder, DAY)?);
-        }
+    if options.dry_run {
+        return Ok(Some(collected));
     }
-    Ok(collected)
+    if !collected.is_empty() && !confirm(&collected)? {
+        return Ok(None);
+    }
+    for id in &collected.cache {
+        disk::remove_file(&repository.cache().path(id))?;
+    }
+    if let Some(remote) = cloud {
+        remove_from_remote(remote, &collected.remote)?;
+    }
+    collected.temporary = sweep(repository)?;
+    let folder = cloud.and_then(|remote| remote.bucket().folder());
+    if let Some(folder) = folder {
+        collected.temporary.extend(disk::sweep_temps(folder, DAY)?);
+    }
+    Ok(Some(collected))
 }
 
 /// Adds all objects that the workspace and the revisions of a repository need.
@@ -167,7 +216,7 @@ fn named(pins: &Pins) -> impl Iterator<Item = (ObjectId, String)> {
     })
 }
 
-fn collect_cache(
+fn find_in_cache(
     repository: &Repository,
     used: &HashSet<ObjectId>,
     remote: Option<&Remote>,
@@ -185,38 +234,87 @@ fn collect_cache(
     // Manifests first: one that is there promises that its files are.
     unused.sort_by_key(|id| !id.dir);
     for id in &unused {
-        let path = cache.path(id);
-        collected.cache_bytes += std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
-        if !options.dry_run {
-            disk::remove_file(&path)?;
-        }
+        let metadata = std::fs::metadata(cache.path(id));
+        collected.cache_bytes += metadata.map_or(0, |metadata| metadata.len());
     }
     collected.cache = unused;
     Ok(())
 }
 
-fn collect_remote(
+/// Finds what nothing refers to in the remote: not the workspace, not the revisions, and no folder's manifest that
+/// is itself too young to go.
+fn find_in_remote(
+    repository: &Repository,
     remote: &Remote,
     used: &HashSet<ObjectId>,
-    dry_run: bool,
+    options: &GcOptions,
     collected: &mut Collected,
 ) -> Result<(), VersioningError> {
+    let now = SystemTime::now();
+    // A clock that is behind makes an object younger than nothing: kept.
+    let is_young = |modified| {
+        !options.grace.is_zero() && now.duration_since(modified).unwrap_or_default() < options.grace
+    };
     let mut unused = Vec::new();
     for kind in [HashKind::Md5, HashKind::Md5Dos2Unix] {
-        unused.extend(
-            remote
-                .list(kind)?
-                .into_iter()
-                .filter(|(id, _)| !used.contains(id)),
-        );
+        unused.extend(remote.list_with_times(kind)?);
     }
-    collected.remote_bytes = unused.iter().map(|(_, size)| size).sum();
-    collected.remote = unused.into_iter().map(|(id, _)| id).collect();
-    if dry_run {
-        return Ok(());
-    }
-    let (dirs, files): (Vec<ObjectId>, Vec<ObjectId>) =
-        collected.remote.iter().partition(|id| id.dir);
+    unused.retain(|(id, _)| !used.contains(id));
+    let (young, old): (Vec<_>, Vec<_>) = unused
+        .into_iter()
+        .partition(|(_, meta)| is_young(meta.modified));
+    // A push sends the files of a folder that the remote lacks: the others are old, and belong to it.
+    let folders = young
+        .iter()
+        .map(|(id, _)| *id)
+        .filter(|id| id.dir)
+        .collect();
+    let needed = files_of(repository, remote, folders)?;
+    let (needed, old): (Vec<_>, Vec<_>) = old.into_iter().partition(|(id, _)| needed.contains(id));
+    collected.young = young.len() + needed.len();
+    collected.remote_bytes = old.iter().map(|(_, meta)| meta.size).sum();
+    collected.remote = old.into_iter().map(|(id, _)| id).collect();
+    collected.remote_name = Some(format!("{} ({})", remote.name(), remote.bucket().url()));
+    Ok(())
+}
+
+/// The files of some folders of the remote.
+fn files_of(
+    repository: &Repository,
+    remote: &Remote,
+    folders: Vec<ObjectId>,
+) -> Result<HashSet<ObjectId>, VersioningError> {
+    let read = |id: ObjectId| async move {
+        if let Ok(manifest) = repository.cache().manifest(&id) {
+            return Ok(Some((id.kind, manifest)));
+        }
+        let key = Remote::key(&id);
+        match remote.bucket().get(&key).await {
+            Ok(bytes) => {
+                let origin = PathBuf::from(format!("{}/{key}", remote.bucket().url()));
+                Ok(Some((id.kind, Manifest::read(&bytes, &origin)?)))
+            }
+            // It was removed meanwhile, by another collection.
+            Err(gone) if gone.is_missing() => Ok(None),
+            Err(error) => Err(VersioningError::from(error)),
+        }
+    };
+    let all = for_each_bounded(remote.jobs(), folders, read);
+    let manifests = remote.runtime().block_on(all)?;
+    Ok(manifests
+        .into_iter()
+        .flatten()
+        .flat_map(|(kind, manifest)| {
+            let files = manifest.entries().iter();
+            files
+                .map(|entry| ObjectId::file(kind, entry.checksum))
+                .collect::<Vec<_>>()
+        })
+        .collect())
+}
+
+fn remove_from_remote(remote: &Remote, ids: &[ObjectId]) -> Result<(), VersioningError> {
+    let (dirs, files): (Vec<ObjectId>, Vec<ObjectId>) = ids.iter().partition(|id| id.dir);
     for ids in [dirs, files] {
         remote
             .runtime()

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
 use mlops_versioning::operations::checkout::{self, CheckoutOptions};
-use mlops_versioning::operations::diff;
+use mlops_versioning::operations::{commit, diff, remove};
 use mlops_versioning::{Checksum, HashKind, ObjectId, Repository, VersioningError, silent};
 
 use crate::place::{Place, git};
@@ -203,4 +203,78 @@ fn what_a_later_commit_forgot_is_taken_away_by_a_checkout_unless_it_changed() {
     place.write("b", "changed, saved nowhere");
     place.checkout(false).unwrap();
     assert!(!place.has("a") && place.has("b"));
+}
+
+#[test]
+fn a_list_of_outputs_that_came_with_a_clone_removes_nothing_outside() {
+    let outside = tempfile::tempdir().unwrap();
+    let place = Place::new();
+    place.write("data", "known");
+    place.add(&["data"]).unwrap();
+    fs::write(outside.path().join("file"), "known").unwrap();
+    fs::create_dir_all(place.root.join("clone/.git")).unwrap();
+    let name = mlops_versioning::path::relative(&outside.path().join("file"), &place.root).unwrap();
+    let list = format!("[\"{name}\", \".git\", \"clone\"]");
+    place.write(".dvc/tmp/hashes/outs.json", &list);
+    place.checkout(true).unwrap();
+    assert!(outside.path().join("file").exists() && place.has("clone/.git"));
+}
+
+#[test]
+fn a_clone_in_the_way_of_a_file_stays() {
+    let place = Place::new();
+    place.write("data", "1");
+    place.add(&["data"]).unwrap();
+    fs::remove_file(place.root.join("data")).unwrap();
+    fs::create_dir_all(place.root.join("data/.git/refs")).unwrap();
+    place.checkout(true).unwrap_err();
+    assert!(place.has("data/.git/refs"));
+}
+
+#[test]
+fn a_removal_stops_at_repositories_and_links() {
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("file"), "1").unwrap();
+    let place = Place::new();
+    place.write("data/clone/.git/HEAD", "mine");
+    place.write("data/a", "1");
+    place.add(&["data"]).unwrap();
+    let remove = |file: &str| {
+        let target = place.root.join(file);
+        remove::remove(&place.repository, &target, true, true, &silent)
+    };
+    remove("data.dvc").unwrap_err();
+    assert!(place.has("data/clone/.git/HEAD") && place.has("data/a") && place.has("data.dvc"));
+    symlink(outside.path(), place.root.join("link")).unwrap();
+    place.write("x.dvc", "outs:\n- path: link/file\n");
+    remove("x.dvc").unwrap_err();
+    assert!(outside.path().join("file").exists());
+}
+
+#[test]
+fn a_commit_does_not_save_what_a_link_leads_to() {
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("key"), "secret").unwrap();
+    let place = Place::new();
+    place.write("data/a", "1");
+    place.add(&["data"]).unwrap();
+    let commit = || commit::commit(&place.repository, &[], false, true, &silent);
+    for name in ["whole", "behind"] {
+        symlink(outside.path(), place.root.join(name)).unwrap();
+    }
+    for pin in ["path: whole", "path: behind/key"] {
+        place.write("x.dvc", &format!("outs:\n- {pin}\n"));
+        commit().unwrap_err();
+    }
+    fs::remove_file(place.root.join("x.dvc")).unwrap();
+    symlink(outside.path().join("key"), place.root.join("data/key")).unwrap();
+    let error = commit().unwrap_err().to_string();
+    assert!(
+        error.contains("data/key: is a symbolic link to "),
+        "{error}"
+    );
+    assert!(!place.object("secret").exists());
+    // Who names it, means it: as with DVC.
+    place.add(&["data"]).unwrap();
+    assert!(place.object("secret").exists());
 }

@@ -1,9 +1,11 @@
 //! What nobody needs is removed, and nothing else.
 
+use std::cell::Cell;
 use std::fs;
+use std::time::{Duration, SystemTime};
 
 use mlops_versioning::operations::gc::{self, GcOptions};
-use mlops_versioning::{HashKind, Revisions, VersioningError, silent};
+use mlops_versioning::{HashKind, Repository, Revisions, VersioningError, silent};
 
 use crate::place::{Place, git};
 
@@ -83,18 +85,18 @@ fn garbage_stays_if_something_that_refers_to_data_cannot_be_read() {
     place.add(&["data", "b"]).unwrap();
     let options = GcOptions::default();
     place.write("broken.dvc", "outs: [\n");
-    gc::gc(&place.repository, &options, &silent).unwrap_err();
+    gc::gc(&place.repository, &options, &|_| Ok(true), &silent).unwrap_err();
     fs::remove_file(place.root.join("broken.dvc")).unwrap();
     let id = place.tracked()[1].out.id.unwrap();
     fs::remove_file(place.repository.cache().path(&id)).unwrap();
-    let error = gc::gc(&place.repository, &options, &silent).unwrap_err();
+    let error = gc::gc(&place.repository, &options, &|_| Ok(true), &silent).unwrap_err();
     assert!(matches!(error, VersioningError::Missing { .. }), "{error}");
     assert!(place.object("1").exists());
     let forced = GcOptions {
         force: true,
         ..options
     };
-    gc::gc(&place.repository, &forced, &silent).unwrap();
+    gc::gc(&place.repository, &forced, &|_| Ok(true), &silent).unwrap();
     assert!(!place.object("1").exists() && place.object("2").exists());
 }
 
@@ -117,4 +119,91 @@ fn temporary_files_of_killed_commands_are_swept() {
     let swept = place.gc(Revisions::default(), false).temporary;
     assert_eq!(swept.len(), 5, "{swept:?}");
     assert!(place.has("data/.mine.tmp"));
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Makes all files of a remote look as if they had been pushed so many days ago.
+fn pushed_before(remote: &std::path::Path, days: u32) {
+    for folder in fs::read_dir(remote.join("files/md5")).unwrap() {
+        for file in fs::read_dir(folder.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644))
+                .unwrap();
+            let file = fs::File::options().write(true).open(&path).unwrap();
+            file.set_modified(SystemTime::now() - DAY * days).unwrap();
+        }
+    }
+}
+
+/// How many objects are removed from the remote, and how many are kept since they are young.
+fn collected_in_remote(place: &Place, grace: Duration) -> (usize, usize) {
+    let options = GcOptions {
+        cloud: true,
+        grace,
+        ..GcOptions::default()
+    };
+    let collected = gc::gc(&place.repository, &options, &|_| Ok(true), &silent);
+    let collected = collected.unwrap().unwrap();
+    (collected.remote.len(), collected.young)
+}
+
+#[test]
+fn what_a_colleague_pushed_a_while_ago_stays_in_the_remote() {
+    let remote = tempfile::tempdir().unwrap();
+    let mut place = Place::new();
+    let config = format!(
+        "[core]\n    no_scm = True\n    remote = r\n['remote \"r\"']\n    url = {}\n",
+        remote.path().display()
+    );
+    place.write(".dvc/config", &config);
+    place.repository = Repository::open(&place.root).unwrap();
+    for content in ["1", "2"] {
+        place.write("data/changes", content);
+        place.write("data/stays", "the same");
+        place.add(&["data"]).unwrap();
+        place.push().unwrap();
+        if content == "1" {
+            pushed_before(remote.path(), 20);
+        }
+    }
+    // Somebody whose commits know nothing of it: the second list, its file, and what it shares with the first.
+    fs::remove_file(place.root.join("data.dvc")).unwrap();
+    assert_eq!(collected_in_remote(&place, gc::GRACE), (2, 3));
+    let cache = place.root.join(".dvc/cache");
+    assert!(!cache.join("files/md5").exists() || !place.object("2").exists());
+    assert_eq!(collected_in_remote(&place, gc::GRACE), (0, 3));
+    pushed_before(remote.path(), 13);
+    assert_eq!(collected_in_remote(&place, gc::GRACE), (0, 3));
+    assert_eq!(collected_in_remote(&place, DAY), (3, 0));
+    place.write("data/changes", "3");
+    place.add(&["data"]).unwrap();
+    place.push().unwrap();
+    fs::remove_file(place.root.join("data.dvc")).unwrap();
+    assert_eq!(collected_in_remote(&place, Duration::ZERO), (3, 0));
+}
+
+#[test]
+fn nothing_goes_before_it_was_said_and_agreed_to() {
+    let place = Place::new();
+    place.write("data", "1");
+    place.add(&["data"]).unwrap();
+    place.write("data", "22");
+    place.add(&["data"]).unwrap();
+    let asked = Cell::new(0);
+    let answer = |agreed: bool| {
+        let confirm = |collected: &gc::Collected| {
+            asked.set(asked.get() + 1);
+            assert_eq!((collected.cache.len(), collected.cache_bytes), (1, 1));
+            Ok(agreed)
+        };
+        gc::gc(&place.repository, &GcOptions::default(), &confirm, &silent).unwrap()
+    };
+    assert!(answer(false).is_none());
+    assert!(place.object("1").exists());
+    assert_eq!(place.gc(Revisions::default(), true).cache.len(), 1);
+    assert_eq!(answer(true).unwrap().cache.len(), 1);
+    assert!(!place.object("1").exists());
+    assert!(answer(true).unwrap().is_empty());
+    assert_eq!(asked.get(), 2, "nobody is asked about nothing");
 }

@@ -148,7 +148,9 @@ impl Place {
             dry_run,
             ..GcOptions::default()
         };
-        gc::gc(&self.repository, &options, &silent).unwrap()
+        gc::gc(&self.repository, &options, &|_| Ok(true), &silent)
+            .unwrap()
+            .unwrap()
     }
 }
 

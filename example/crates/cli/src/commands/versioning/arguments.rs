@@ -1,6 +1,7 @@
 //! Commands and options are those of DVC, so that its users needn't learn new ones.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueHint};
 
@@ -256,10 +257,16 @@ pub(crate) struct GcArguments {
     /// Keep what these repositories need, which share the cache
     #[arg(short, long, num_args = 1.., value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub projects: Vec<PathBuf>,
+    /// Keep objects of the remote that nothing refers to until they are so old: 14d, 12h, 0 for at once
+    #[arg(long, value_name = "AGE", default_value = "14d", value_parser = parse_age)]
+    pub grace: Duration,
     /// Only tell what would be removed
     #[arg(long, visible_alias = "dry")]
     pub dry_run: bool,
-    /// Go on although a folder's manifest is nowhere to be found
+    /// Don't ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Don't ask, and go on although a folder's manifest is nowhere to be found
     #[arg(short, long)]
     pub force: bool,
     /// Print nothing
@@ -351,4 +358,57 @@ pub(crate) struct LevelArguments {
     /// .dvc/config.local, which Git ignores: for secrets
     #[arg(long)]
     pub local: bool,
+}
+
+/// A time in days, hours, minutes or weeks.
+fn parse_age(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no age: write 14d, 36h, 90m or 2w, or 0");
+    let at = text
+        .find(|char: char| !char.is_ascii_digit())
+        .unwrap_or(text.len());
+    let number: u64 = text[..at].parse().map_err(|_| wrong())?;
+    let unit = match &text[at..] {
+        "" if number == 0 => 0,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        "w" => 7 * 24 * 60 * 60,
+        _ => return Err(wrong()),
+    };
+    number
+        .checked_mul(unit)
+        .map(Duration::from_secs)
+        .ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_have_a_unit() {
+        let hours = |text| parse_age(text).unwrap().as_secs() / 3600;
+        assert_eq!(
+            [
+                hours("14d"),
+                hours("2w"),
+                hours("36h"),
+                hours("90m"),
+                hours("0")
+            ],
+            [336, 336, 36, 1, 0]
+        );
+        for text in [
+            "",
+            "14",
+            "d",
+            "-1d",
+            "1.5d",
+            "14 days",
+            "99999999999999999999d",
+            "18446744073709551615d",
+        ] {
+            parse_age(text).unwrap_err();
+        }
+    }
 }

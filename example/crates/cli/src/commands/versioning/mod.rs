@@ -16,7 +16,7 @@ use mlops_versioning::operations::init::{self, InitOptions};
 use mlops_versioning::operations::transfer::{self, TransferOptions};
 use mlops_versioning::operations::verify::{self, VerifyOptions};
 use mlops_versioning::operations::{commit, diff, list, remove, status};
-use mlops_versioning::{Repository, Revisions, Tracked, path};
+use mlops_versioning::{Repository, Revisions, Tracked, VersioningError, path};
 use serde_json::json;
 
 use arguments::{
@@ -411,12 +411,23 @@ impl Here {
             cloud: arguments.cloud,
             transfer: arguments.remote.options(),
             not_in_remote: arguments.not_in_remote,
+            grace: arguments.grace,
             dry_run: arguments.dry_run,
             force: arguments.force,
         };
         let bar = Bar::new(arguments.quiet);
-        let collected = gc::gc(&repository, &options, &|progress| bar.tell(progress))?;
+        let agreed = arguments.yes || arguments.force;
+        let ask = |collected: &gc::Collected| bar.hidden_while(|| ask(&repository, collected));
+        let confirm = |collected: &gc::Collected| if agreed { Ok(true) } else { ask(collected) };
+        let collected = gc::gc(&repository, &options, &confirm, &|progress| {
+            bar.tell(progress)
+        })?;
         drop(bar);
+        let Some(collected) = collected else {
+            return Err(crate::Failure::run(anyhow::anyhow!(
+                "nothing was removed, as answered"
+            )));
+        };
         if arguments.quiet {
             return Ok(());
         }
@@ -429,6 +440,7 @@ impl Here {
             "cache_bytes": collected.cache_bytes,
             "remote": ids(&collected.remote),
             "remote_bytes": collected.remote_bytes,
+            "remote_young": collected.young,
             "temporary": self.shown_each(&collected.temporary),
         });
         let text = show::collected(&collected, arguments.dry_run, arguments.cloud);
@@ -462,6 +474,27 @@ impl Here {
         }
         Ok(ExitCode::from(u8::from(left > 0)))
     }
+}
+
+/// Asks on the terminal whether objects are to be removed. Without one, nobody can have agreed.
+fn ask(repository: &Repository, collected: &gc::Collected) -> Result<bool, VersioningError> {
+    use std::io::{BufRead, IsTerminal, Write};
+
+    let what = show::garbage(collected);
+    if !std::io::stdin().is_terminal() {
+        return Err(VersioningError::Refused {
+            path: repository.root().to_path_buf(),
+            message: format!(
+                "{what}\nNobody is there to be asked whether to remove them: give --yes if they are to go, --dry-run to list them"
+            ),
+        });
+    }
+    let mut error = anstream::stderr().lock();
+    let asked = write!(error, "{what}\nRemove them? [y/N] ").and_then(|()| error.flush());
+    let mut answer = String::new();
+    let read = asked.and_then(|()| std::io::stdin().lock().read_line(&mut answer));
+    let answer = answer.trim().to_lowercase();
+    Ok(read.is_ok() && ["y", "yes"].contains(&answer.as_str()))
 }
 
 /// What the workspace, the `.dvc` files and the cache, or the cache and a remote, differ in.

@@ -25,6 +25,11 @@ impl Bar {
         }
     }
 
+    /// Nothing is drawn over what is asked meanwhile.
+    pub(super) fn hidden_while<T>(&self, act: impl FnOnce() -> T) -> T {
+        self.bar.suspend(act)
+    }
+
     pub(super) fn tell(&self, progress: Progress) {
         use std::sync::atomic::Ordering::Relaxed;
         match progress {

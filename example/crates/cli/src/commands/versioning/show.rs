@@ -267,6 +267,9 @@ pub(super) fn collected(collected: &Collected, dry_run: bool, cloud: bool) -> St
             thousands(usize::try_from(collected.remote_bytes).unwrap_or(usize::MAX)),
         );
     }
+    if collected.young > 0 {
+        let _ = write!(text, "\n{}", kept(collected.young));
+    }
     if !collected.temporary.is_empty() {
         let number = thousands(collected.temporary.len());
         let _ = write!(
@@ -275,6 +278,41 @@ pub(super) fn collected(collected: &Collected, dry_run: bool, cloud: bool) -> St
         );
     }
     text
+}
+
+/// What is about to be removed, before it is asked about.
+pub(super) fn garbage(collected: &Collected) -> String {
+    let size = |bytes| thousands(usize::try_from(bytes).unwrap_or(usize::MAX));
+    let mut text = String::from("Nothing that is kept refers to these objects:");
+    if !collected.cache.is_empty() {
+        let (number, bytes) = (objects(collected.cache.len()), size(collected.cache_bytes));
+        let _ = write!(text, "\n  {number} ({bytes} bytes) in the cache");
+    }
+    if let Some(name) = collected
+        .remote_name
+        .as_ref()
+        .filter(|_| !collected.remote.is_empty())
+    {
+        let (number, bytes) = (
+            objects(collected.remote.len()),
+            size(collected.remote_bytes),
+        );
+        let _ = write!(
+            text,
+            "\n  {number} ({bytes} bytes) in the remote {name}, which others may use too"
+        );
+    }
+    if collected.young > 0 {
+        let _ = write!(text, "\n{}", kept(collected.young));
+    }
+    text
+}
+
+fn kept(young: usize) -> String {
+    format!(
+        "{} of the remote that nothing here refers to stay: they were pushed a short while ago, or belong to what was (--grace)",
+        objects(young)
+    )
 }
 
 fn objects(number: usize) -> String {

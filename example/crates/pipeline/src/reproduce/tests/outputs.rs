@@ -15,7 +15,7 @@ fn with_output(out: &str) -> Scratch {
 #[track_caller]
 fn refused(scratch: &Scratch) -> String {
     let error = scratch.run().unwrap_err();
-    assert!(error.is_users_turn(), "{error}");
+    assert!(error.is_user_error(), "{error}");
     let error = error.to_string();
     assert!(error.starts_with("dvc.yaml:6: stages.s"), "{error}");
     assert!(!scratch.path("ran").exists());
@@ -79,7 +79,7 @@ fn a_folder_that_holds_a_repository_stays() {
     std::fs::create_dir_all(scratch.path("clones/a/.git")).unwrap();
     scratch.write("clones/a/.git/HEAD", "mine");
     let error = scratch.run().unwrap_err();
-    assert!(error.is_users_turn());
+    assert!(error.is_user_error());
     assert!(
         error
             .to_string()
@@ -121,7 +121,7 @@ fn sources_that_git_has_are_not_replaced() {
         &|_| {},
     )
     .unwrap_err();
-    assert!(error.is_users_turn());
+    assert!(error.is_user_error());
     let error = error.to_string();
     assert!(error.starts_with("dvc.yaml:2: stages.s: "), "{error}");
     assert!(
