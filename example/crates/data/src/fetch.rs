@@ -72,8 +72,8 @@ pub fn fetch(
     mut progress: impl FnMut(u64, Option<u64>),
 ) -> Result<Fetched> {
     let complain = |message: String| DataError::Fetch {
-        url: url.into(),
-        message,
+        url: mlops_disk::redact(url),
+        message: mlops_disk::redact(&message),
     };
     check(url, options).map_err(complain)?;
     let store = store(url, options).map_err(|error| {

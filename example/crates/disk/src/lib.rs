@@ -40,6 +40,7 @@ mod in_place;
 mod inside;
 mod link;
 mod read;
+mod redact;
 mod staged;
 mod step;
 mod temp;
@@ -53,6 +54,7 @@ pub use in_place::{open_append, open_read_write, try_lock};
 pub use inside::inside;
 pub use link::{Link, copy, hard_link, link, link_first, reflink, symlink};
 pub use read::{MAX_SMALL, read_small, read_small_text};
+pub use redact::redact;
 pub use staged::{Partial, Staged};
 pub use temp::{is_temp, sweep_temps};
 

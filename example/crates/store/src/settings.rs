@@ -27,8 +27,8 @@ pub struct Settings {
     pub credentials_file: Option<PathBuf>,
     /// The config file (`AWS_CONFIG_FILE`; else `~/.aws/config`).
     pub config_file: Option<PathBuf>,
-    /// Whether an endpoint may be reached without encryption. An endpoint that begins with `http://`
-    /// allows it too.
+    /// Whether keys may go to `endpoint` without encryption. Without it, `http://` is for this machine, for
+    /// buckets that need no keys, and for an endpoint that the environment or a profile names.
     pub allow_http: bool,
     /// Whether to go without credentials: for buckets that everybody may read.
     pub anonymous: bool,
@@ -41,7 +41,10 @@ impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let hidden = |set: &Option<String>| set.as_ref().map(|_| "(set)");
         f.debug_struct("Settings")
-            .field("endpoint", &self.endpoint)
+            .field(
+                "endpoint",
+                &self.endpoint.as_deref().map(mlops_disk::redact),
+            )
             .field("region", &self.region)
             .field("access_key_id", &hidden(&self.access_key_id))
             .field("secret_access_key", &hidden(&self.secret_access_key))

@@ -40,7 +40,7 @@ impl Remote {
                 .is_some_and(|value| value.eq_ignore_ascii_case("true"))
             {
                 return Err(VersioningError::refused(
-                    PathBuf::from(&config.url),
+                    PathBuf::from(mlops_disk::redact(&config.url)),
                     format!(
                         "the remote {} is kept by versions of the cloud ({key}), which only DVC can do: \
                          add another remote for this program",

@@ -1,3 +1,4 @@
+use mlops_disk::redact;
 use serde::{Deserialize, Serialize};
 
 use super::{OnlineError, OnlineResult, OnlineStore};
@@ -31,8 +32,7 @@ impl Default for OnlineSettings {
 pub fn open(settings: &OnlineSettings) -> OnlineResult<Box<dyn OnlineStore>> {
     let place = settings.store.as_str();
     let wrong = |message: &str| OnlineError::Place {
-        // Without what may be a password.
-        place: place.rsplit('@').next().unwrap_or_default().into(),
+        place: redact(place),
         message: message.into(),
     };
     if settings.keep == 0 {
@@ -42,6 +42,9 @@ pub fn open(settings: &OnlineSettings) -> OnlineResult<Box<dyn OnlineStore>> {
         Some(("redis" | "redis+unix" | "unix", _)) => redis(settings),
         Some(("rediss", _)) => Err(wrong(
             "encrypted connections are not compiled in: use redis:// over a private network or a tunnel",
+        )),
+        None if place.starts_with("redis:") || place.starts_with("rediss:") => Err(wrong(
+            "the address has too few slashes: write redis://HOST:PORT/DATABASE",
         )),
         Some(_) => Err(wrong("it is neither a path nor redis://HOST:PORT/DATABASE")),
         None if place.is_empty() => Err(wrong("write the path of a file or a redis:// address")),
@@ -77,7 +80,7 @@ fn redb(settings: &OnlineSettings) -> OnlineResult<Box<dyn OnlineStore>> {
 #[cfg(not(all(feature = "redis", feature = "redb")))]
 fn not_compiled(settings: &OnlineSettings, feature: &str) -> OnlineError {
     OnlineError::Place {
-        place: settings.store.rsplit('@').next().unwrap_or_default().into(),
+        place: redact(&settings.store),
         message: format!("this program was built without it: build with the feature `{feature}`"),
     }
 }

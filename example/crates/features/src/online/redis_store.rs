@@ -52,10 +52,13 @@ impl RedisStore {
     /// # Errors
     /// If the URL is none of Redis.
     pub fn open(url: &str, prefix: &str, keep: u16) -> OnlineResult<Self> {
-        let shown = without_password(url);
+        let shown = mlops_disk::redact(url);
         let client = Client::open(url).map_err(|error| OnlineError::Place {
             place: shown.clone(),
-            message: format!("{error}. Write redis://HOST:PORT/DATABASE"),
+            message: format!(
+                "{}. Write redis://HOST:PORT/DATABASE",
+                mlops_disk::redact(&error.to_string())
+            ),
         })?;
         Ok(RedisStore {
             client,
@@ -114,7 +117,7 @@ impl RedisStore {
     }
 
     fn failed(&self, doing: &'static str, error: &RedisError) -> OnlineError {
-        let reason = error.to_string();
+        let reason = mlops_disk::redact(&error.to_string());
         let url = self.url.clone();
         if is_lost(error) {
             OnlineError::Unreachable { url, reason }
@@ -207,14 +210,6 @@ fn row(day: Day, value: &[u8]) -> Option<StoredRef<'_>> {
         created: i64::from_be_bytes(*created) ^ i64::MIN,
         cells,
     })
-}
-
-/// The address as it may be shown.
-fn without_password(url: &str) -> String {
-    match (url.split_once("://"), url.rfind('@')) {
-        (Some((scheme, _)), Some(at)) => format!("{scheme}://{}", &url[at + 1..]),
-        _ => url.into(),
-    }
 }
 
 /// The days of a span one by one, the newest first, or `None` if they are too many.
@@ -338,7 +333,7 @@ mod tests {
     #[test]
     fn a_password_is_not_shown() {
         let store = RedisStore::open("redis://me:p%40ss@db:6379/2", "p", 3).unwrap();
-        assert_eq!(store.place(), "redis://db:6379/2");
+        assert_eq!(store.place(), "redis://***@db:6379/2");
         assert!(!format!("{store:?}").contains("ss@"));
         let error = RedisStore::open("redis://me:secret@", "p", 3).unwrap_err();
         assert!(!error.to_string().contains("secret"), "{error}");

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 
+use mlops_disk::redact;
 use object_store::Error;
 
 use super::Inner;
@@ -68,12 +69,12 @@ fn last_words(error: &Error) -> String {
     for cause in causes(error) {
         let text = cause.to_string();
         if let Some(answer) = s3_answer(&text) {
-            return answer;
+            return redact(&answer);
         }
         words = text;
     }
     let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.chars().take(300).collect()
+    redact(&line).chars().take(300).collect()
 }
 
 /// `Code: Message` of S3's XML for an error.

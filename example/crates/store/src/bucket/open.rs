@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path as FsPath;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use mlops_disk::redact;
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::multipart::MultipartStore;
@@ -24,7 +25,7 @@ impl Bucket {
     /// [`StoreError::NoCredentials`], [`StoreError::Setting`].
     pub fn open(url: &str, settings: &Settings) -> StoreResult<Self> {
         let refused = |why: &str| StoreError::Url {
-            url: url.to_owned(),
+            url: redact(url),
             why: why.to_owned(),
         };
         match url.split_once("://") {
@@ -49,7 +50,7 @@ impl Bucket {
             Some(("s3", _)) => super::s3::open(url, settings),
             #[cfg(not(feature = "s3"))]
             Some(("s3", _)) => Err(StoreError::NotBuiltIn {
-                url: url.to_owned(),
+                url: redact(url),
                 feature: "s3",
             }),
             Some((scheme, _)) => Err(refused(&format!("'{scheme}' isn't known"))),
@@ -93,8 +94,8 @@ impl Bucket {
             inner: Arc::new(Inner {
                 store,
                 parts,
-                url: url.to_owned(),
-                endpoint: url.to_owned(),
+                url: redact(url),
+                endpoint: redact(url),
                 prefix,
                 folder: None,
                 retry,

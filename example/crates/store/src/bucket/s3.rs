@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mlops_disk::redact;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::{ClientOptions, RetryConfig};
 
@@ -41,18 +42,41 @@ pub(super) fn open(url: &str, settings: &Settings) -> StoreResult<Bucket> {
         .unwrap_or_else(|| format!("https://s3.{}.amazonaws.com", resolved.region));
     if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
         return Err(StoreError::Setting {
-            setting: format!("endpoint '{endpoint}'"),
+            setting: format!("endpoint '{}'", redact(&endpoint)),
             why: "it must begin with http:// or https://".into(),
+        });
+    }
+    let is_named_here = settings.endpoint.is_some() && !settings.allow_http;
+    if is_named_here && resolved.identity != Identity::Anonymous && is_open_line(&endpoint) {
+        return Err(StoreError::Setting {
+            setting: format!("endpoint '{}'", redact(&endpoint)),
+            why: "the name of a key and its session token would travel there unencrypted. Use https://, or say \
+                  that this network is yours: `use_ssl = false` for the remote"
+                .into(),
         });
     }
     let store = Arc::new(build(name, &endpoint, resolved, settings).map_err(|error| {
         StoreError::Setting {
-            setting: url.to_owned(),
-            why: error.to_string(),
+            setting: redact(url),
+            why: redact(&error.to_string()),
         }
     })?);
     let bucket = Bucket::over(url, store.clone(), Some(store), prefix, settings.retry)?;
-    Ok(bucket.change(|inner| inner.endpoint = endpoint))
+    Ok(bucket.change(|inner| inner.endpoint = redact(&endpoint)))
+}
+
+/// Whether what is sent to an endpoint can be read on the way.
+fn is_open_line(endpoint: &str) -> bool {
+    let Ok(parsed) = url::Url::parse(endpoint) else {
+        return true;
+    };
+    let is_own = match parsed.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    parsed.scheme() == "http" && !is_own
 }
 
 fn split(url: &str) -> StoreResult<(&str, &str)> {
@@ -64,7 +88,7 @@ fn split(url: &str) -> StoreResult<(&str, &str)> {
             .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
     if !fits {
         return Err(StoreError::Url {
-            url: url.to_owned(),
+            url: redact(url),
             why: "after s3:// comes the name of a bucket: letters, digits, dots, dashes".into(),
         });
     }
@@ -174,9 +198,7 @@ fn resolve(
         None => {
             refuse_helpers(name.as_deref(), &profile)?;
             if !machine_has_a_role(env) {
-                return Err(StoreError::NoCredentials {
-                    url: url.to_owned(),
-                });
+                return Err(StoreError::NoCredentials { url: redact(url) });
             }
             Identity::Machine
         }
@@ -361,6 +383,45 @@ mod tests {
         assert!(said(&Settings::default(), &[("AWS_ACCESS_KEY_ID", "E")]).contains("go together"));
         assert!(said(&with("gone"), &[]).starts_with("profile 'gone': neither "));
         assert!(said(&with("sso"), &[]).contains("aws configure export-credentials --profile sso"));
+    }
+
+    #[test]
+    fn keys_do_not_travel_in_the_clear_unless_somebody_says_so() {
+        let to = |endpoint: &str, allow_http: bool, anonymous: bool| {
+            let settings = Settings {
+                endpoint: Some(endpoint.into()),
+                access_key_id: Some("I".into()),
+                secret_access_key: Some("s".into()),
+                allow_http,
+                anonymous,
+                ..Default::default()
+            };
+            open("s3://b", &settings).map(|_| ())
+        };
+        for endpoint in [
+            "http://127.0.0.1:9",
+            "http://[::1]:9",
+            "http://localhost",
+            "https://far",
+        ] {
+            to(endpoint, false, false).unwrap();
+        }
+        for endpoint in [
+            "http://far:9000",
+            "http://me:pass@far",
+            "http://127.0.0.1.far",
+            "http://10.0.0.1",
+        ] {
+            let error = to(endpoint, false, false).unwrap_err();
+            assert!(error.is_user_error());
+            let error = error.to_string();
+            assert!(
+                error.contains("use_ssl = false") && !error.contains("pass"),
+                "{error}"
+            );
+            to(endpoint, true, false).unwrap();
+            to(endpoint, false, true).unwrap();
+        }
     }
 
     #[test]

@@ -63,9 +63,7 @@ impl Ini {
             }
             if line.starts_with('[') {
                 let name = section_name(line).ok_or_else(|| {
-                    wrong(format!(
-                        "{line:?} is no section: write [name] or ['remote \"name\"']"
-                    ))
+                    wrong("the line is no section: write [name] or ['remote \"name\"']".into())
                 })?;
                 if ini.section(&name).is_some() {
                     return Err(wrong(format!("the section {name:?} is there twice")));
@@ -77,7 +75,8 @@ impl Ini {
                 continue;
             }
             let Some((key, value)) = line.split_once('=') else {
-                return Err(wrong(format!("{line:?} has no `=`: write `key = value`")));
+                // What stands there may be a secret.
+                return Err(wrong("the line has no `=`: write `key = value`".into()));
             };
             let mut value = value.trim().to_string();
             if let Some(quote) = ["\"\"\"", "'''"].into_iter().find(|q| value.starts_with(q)) {
@@ -242,7 +241,7 @@ fn split_values(text: &str) -> Result<Vec<String>, String> {
         match rest.chars().next() {
             None | Some('#') => break,
             Some(',') => rest = &rest[1..],
-            Some(_) => return Err(format!("{rest:?} stands behind a quoted value")),
+            Some(_) => return Err("something stands behind a quoted value".into()),
         }
     }
     if values.is_empty() {
@@ -260,7 +259,7 @@ fn quoted(value: &str, alone: bool) -> Result<String, String> {
         return match (has("\"\"\""), has("'''")) {
             (false, _) => Ok(format!("\"\"\"{value}\"\"\"")),
             (true, false) => Ok(format!("'''{value}'''")),
-            (true, true) => Err(format!("the value {value:?} can't be quoted")),
+            (true, true) => Err("a value with both kinds of triple quotes can't be quoted".into()),
         };
     }
     let odd = |character: char| character.is_whitespace() || character == '\'' || character == '"';

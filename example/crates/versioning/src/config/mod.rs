@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use mlops_disk as disk;
 
 pub use ini::{Entry, Ini, Section};
+pub use schema::is_secret;
 
 use crate::{VersioningError, path};
 
@@ -236,7 +237,19 @@ impl Config {
         if let Some(folder) = path.parent() {
             disk::create_dir_all(folder)?;
         }
-        disk::write_whole(&path, text.as_bytes())?;
+        let has_secret = ini.sections.iter().any(|section| {
+            let mut entries = section.entries.iter();
+            entries.any(|entry| is_secret(&entry.key, &entry.text()))
+        });
+        if level == Level::Local || (level != Level::Repository && has_secret) {
+            // Closed before there is anything in it.
+            let mut staged = disk::Staged::beside(&path)?;
+            staged.set_mode(0o600)?;
+            staged.write_bytes(text.as_bytes())?;
+            staged.finish(&path)?;
+        } else {
+            disk::write_whole(&path, text.as_bytes())?;
+        }
         *self = changed;
         Ok(())
     }

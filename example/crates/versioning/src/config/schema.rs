@@ -100,6 +100,27 @@ const PATHS: &[&str] = &[
     "key_path",
 ];
 
+/// Settings of remotes, of all kinds that DVC knows, that nobody else may read.
+const SECRETS: &[&str] = &[
+    "secret_access_key",
+    "session_token",
+    "sse_customer_key",
+    "password",
+    "passphrase",
+    "account_key",
+    "sas_token",
+    "connection_string",
+    "client_secret",
+    "gdrive_client_secret",
+    "oss_key_secret",
+    "token",
+];
+
+/// Whether a setting is a secret: by its key, or since it is an address that has one in it.
+pub fn is_secret(key: &str, value: &str) -> bool {
+    SECRETS.contains(&key) || (value.contains("://") && mlops_disk::redact(value) != value)
+}
+
 /// Whether a remote's key holds a path, which is seen from the file it stands in.
 pub fn is_path(key: &str) -> bool {
     PATHS.contains(&key)
@@ -175,12 +196,21 @@ fn check_key(
         return wrong(format!("{section} has no setting {key:?}"));
     }
     let value = entry.text();
+    // A remote's settings have secrets among them, and one may stand in the wrong line.
+    let is = |value: &str| match remote_name(section) {
+        Some(_) => String::new(),
+        None => format!(" is {value:?}"),
+    };
     if SWITCHES.contains(&key) && !["true", "false"].contains(&value.to_lowercase().as_str()) {
-        return wrong(format!("{section}.{key} is {value:?}: write true or false"));
+        return wrong(format!(
+            "{section}.{key}{}: write true or false",
+            is(&value)
+        ));
     }
     if NUMBERS.contains(&key) && !value.parse::<u32>().is_ok_and(|number| number > 0) {
         return wrong(format!(
-            "{section}.{key} is {value:?}: write a number from 1"
+            "{section}.{key}{}: write a number from 1",
+            is(&value)
         ));
     }
     if key == "type" {

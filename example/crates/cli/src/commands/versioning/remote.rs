@@ -1,6 +1,7 @@
 use std::path::Path;
 
-use mlops_versioning::{Level, Repository, VersioningError, path_to_write};
+use mlops_disk::redact;
+use mlops_versioning::{Level, Repository, VersioningError, is_secret, path_to_write};
 use serde_json::json;
 
 use super::arguments::{LevelArguments, RemoteCommand};
@@ -61,6 +62,16 @@ pub(super) fn run(command: RemoteCommand, context: &Context) -> Outcome<()> {
     }
 }
 
+/// What is written into .dvc/config goes to everybody who gets the repository.
+fn warn_of_secret(name: &str, option: &str, value: &str, level: Level) {
+    if level == Level::Repository && is_secret(option, value) {
+        tracing::warn!(
+            "{option} of the remote {name} is a secret, and .dvc/config is in Git: give --local to write it to \
+             .dvc/config.local instead, and take it out here (`remote modify --unset {name} {option}`)"
+        );
+    }
+}
+
 fn section(name: &str) -> String {
     format!("remote \"{}\"", name.to_lowercase())
 }
@@ -97,6 +108,7 @@ fn add(
     ini.remove(&section);
     let url = path_to_write(url, here, &config.path_of(level))?;
     ini.set(&section, "url", &url);
+    warn_of_secret(name, "url", &url, level);
     if default {
         ini.set("core", "remote", &name.to_lowercase());
     }
@@ -114,7 +126,7 @@ fn list(repository: &Repository, level: &LevelArguments, context: &Context) -> O
         if let Some(remote) = config.remote(&name)
             && (all || of_level.section(&section(&name)).is_some())
         {
-            rows.push((remote.url, default.as_ref() == Some(&name), name));
+            rows.push((redact(&remote.url), default.as_ref() == Some(&name), name));
         }
     }
     let objects: Vec<_> = rows
@@ -147,9 +159,13 @@ fn modify(
     match value {
         Some(value) if option == "url" => {
             let url = path_to_write(value, here, &config.path_of(level))?;
+            warn_of_secret(name, &option, &url, level);
             ini.set(&section(name), &option, &url);
         }
-        Some(value) => ini.set(&section(name), &option, value),
+        Some(value) => {
+            warn_of_secret(name, &option, value, level);
+            ini.set(&section(name), &option, value);
+        }
         None => {
             ini.unset(&section(name), &option);
         }
