@@ -56,7 +56,7 @@ pub use link::{Link, copy, hard_link, link, link_first, reflink, symlink};
 pub use read::{MAX_SMALL, read_small, read_small_text};
 pub use redact::redact;
 pub use staged::{Partial, Staged};
-pub use temp::{is_temp, sweep_temps};
+pub use temp::{is_temp, sweep_temps, sweep_temps_in};
 
 use step::{parent, step};
 

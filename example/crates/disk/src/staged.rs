@@ -43,6 +43,9 @@ impl Staged {
                 .open(&path)
         });
         let file = file.map_err(|error| named(error, dest))?;
+        // As long as it is held, nobody takes it for what a killed process left. File systems without locks go
+        // without.
+        let _ = file.try_lock();
         Ok(Self {
             file,
             temp: Temp { path, keep: false },

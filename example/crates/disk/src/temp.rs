@@ -74,8 +74,15 @@ fn token(mut bits: u128) -> String {
         .collect()
 }
 
-/// Whether a file name is that of a temporary file: ours or DVC's.
+/// Whether a file name is that of a temporary file: ours, DVC's, or a table's of an earlier version
+/// (`.writing-` and six letters).
 pub fn is_temp(name: &str) -> bool {
+    let before = name.strip_prefix(".writing-");
+    if before
+        .is_some_and(|six| six.len() == 6 && six.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    {
+        return true;
+    }
     name.strip_prefix('.')
         .and_then(|rest| rest.strip_suffix(".tmp"))
         .is_some_and(|token| {
@@ -84,11 +91,24 @@ pub fn is_temp(name: &str) -> bool {
 }
 
 /// Removes the temporary files and folders in a folder and below it that are at least so old, and says which.
-/// Doesn't follow symbolic links. Also removes interrupted downloads, which then start from the beginning.
+/// Doesn't follow symbolic links. Also removes interrupted downloads, which then start from the beginning; a file
+/// that a living process is writing stays ([`Staged`](crate::Staged) holds a lock on it).
 ///
 /// # Errors
 /// As [`DiskError::io`] names them. A folder that doesn't exist holds no temporary files.
 pub fn sweep_temps(folder: &Path, older_than: Duration) -> DiskResult<Vec<PathBuf>> {
+    sweep(folder, older_than, true)
+}
+
+/// The same in a folder, not below it.
+///
+/// # Errors
+/// As [`sweep_temps`].
+pub fn sweep_temps_in(folder: &Path, older_than: Duration) -> DiskResult<Vec<PathBuf>> {
+    sweep(folder, older_than, false)
+}
+
+fn sweep(folder: &Path, older_than: Duration, below: bool) -> DiskResult<Vec<PathBuf>> {
     let mut removed = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {
@@ -104,10 +124,10 @@ pub fn sweep_temps(folder: &Path, older_than: Duration) -> DiskResult<Vec<PathBu
                 .map_err(|source| DiskError::io("look at", &entry.path(), source))?;
             let path = entry.path();
             if !entry.file_name().to_str().is_some_and(is_temp) {
-                if kind.is_dir() {
+                if kind.is_dir() && below {
                     folders.push(path);
                 }
-            } else if age(&entry) >= older_than {
+            } else if age(&entry) >= older_than && !(kind.is_file() && is_held(&path)) {
                 let remove = if kind.is_dir() {
                     remove_tree
                 } else {
@@ -121,6 +141,12 @@ pub fn sweep_temps(folder: &Path, older_than: Duration) -> DiskResult<Vec<PathBu
     }
     removed.sort();
     Ok(removed)
+}
+
+/// Whether a process that lives is writing the file.
+fn is_held(path: &Path) -> bool {
+    fs::File::open(path)
+        .is_ok_and(|file| matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)))
 }
 
 /// Zero for what has just gone or stands in the future: nothing is removed too early.

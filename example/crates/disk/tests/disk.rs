@@ -152,6 +152,33 @@ fn sweeping_removes_temporary_files_of_that_age_and_nothing_else() {
 }
 
 #[test]
+fn sweeping_leaves_what_is_being_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut living = Staged::beside(&folder.path().join("file")).unwrap();
+    fs::write(folder.path().join(".0123456789abcdefABCD-_.tmp"), "left").unwrap();
+    fs::write(folder.path().join(".writing-nl2Js8"), "left").unwrap();
+    fs::write(folder.path().join(".writing-a-novel"), "the user's").unwrap();
+    fs::create_dir(folder.path().join("below")).unwrap();
+    fs::write(
+        folder.path().join("below/.0123456789abcdefABCD-_.tmp"),
+        "left",
+    )
+    .unwrap();
+    let swept = disk::sweep_temps_in(folder.path(), Duration::ZERO).unwrap();
+    assert_eq!(swept.len(), 2, "{swept:?}");
+    assert_eq!(
+        disk::sweep_temps(folder.path(), Duration::ZERO)
+            .unwrap()
+            .len(),
+        1
+    );
+    living.write_bytes(b"whole").unwrap();
+    living.finish(&folder.path().join("file")).unwrap();
+    assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"whole");
+    assert!(folder.path().join(".writing-a-novel").exists());
+}
+
+#[test]
 fn every_kind_of_link_takes_the_place_of_what_is_there() {
     let folder = tempfile::tempdir().unwrap();
     let (from, to) = (folder.path().join("from"), folder.path().join("to"));

@@ -21,6 +21,7 @@ mod gitignore;
 mod hash;
 mod hashing;
 mod ignore;
+mod leftovers;
 mod lock;
 mod lock_file;
 mod manifest;

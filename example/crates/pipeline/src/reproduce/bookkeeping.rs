@@ -79,6 +79,7 @@ impl<'a> Books<'a> {
         books.refresh()?;
         if !options.dry {
             aside::sweep(repository)?;
+            books.sweep_leftovers(order)?;
         }
         if options.pull && !options.no_run_cache && !options.dry {
             books.fetch_run_cache();
@@ -87,6 +88,19 @@ impl<'a> Books<'a> {
             status::look_at_all(&books.workspace, project, order)?;
         }
         Ok(books)
+    }
+
+    /// Removes what killed stages left beside their outputs.
+    fn sweep_leftovers(&self, order: &[usize]) -> Result<()> {
+        let mut outs = Vec::new();
+        for &vertex in order {
+            if let Work::Stage(stage) = self.project.work(vertex) {
+                let own = stage.outs.iter().filter(|out| out.at.is_inside());
+                outs.extend(own.map(|out| self.workspace.full(&out.at)));
+            }
+        }
+        self.repository().sweep_leftovers(&outs)?;
+        Ok(())
     }
 
     pub fn close(self) -> BTreeMap<String, Lock> {

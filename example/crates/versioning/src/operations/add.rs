@@ -79,6 +79,7 @@ pub fn add(
     }
     let written: Vec<PathBuf> = jobs.iter().map(|job| job.target.clone()).collect();
     let _paths = PathLock::acquire(&repository.tmp(), "add", &[], &written)?;
+    repository.sweep_leftovers(&written)?;
     let mut added = Added::default();
     let contents = contents(repository, &jobs, options, report)?;
     for (job, content) in jobs.iter_mut().zip(contents) {

@@ -52,6 +52,7 @@ pub fn checkout(
     let pinned: BTreeSet<PathBuf> = tracked.iter().map(|pin| pin.out.full.clone()).collect();
     let paths: Vec<PathBuf> = pinned.iter().cloned().collect();
     let _paths = PathLock::acquire(&repository.tmp(), "checkout", &[], &paths)?;
+    repository.sweep_leftovers(&paths)?;
     let mut changes = Changes::default();
     let mut plans = Vec::new();
     let mut unsaved = Vec::new();

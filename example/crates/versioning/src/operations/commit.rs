@@ -28,6 +28,7 @@ pub fn commit(
     let chosen = pins.select(targets, recursive)?;
     let written: Vec<PathBuf> = chosen.iter().map(|pin| pin.out.full.clone()).collect();
     let _paths = PathLock::acquire(&repository.tmp(), "commit", &[], &written)?;
+    repository.sweep_leftovers(&written)?;
     let contents = contents(repository, &chosen, relink, report)?;
     let mut changed = Vec::new();
     let mut kept = Vec::new();

@@ -335,34 +335,14 @@ fn sweep(repository: &Repository) -> Result<Vec<PathBuf>, VersioningError> {
     let age = if own { Duration::ZERO } else { DAY };
     let mut swept = disk::sweep_temps(repository.cache().root(), age)?;
     swept.extend(disk::sweep_temps(&repository.tmp(), Duration::ZERO)?);
-    let pins = repository.pins()?;
-    let mut folders: HashSet<PathBuf> = HashSet::from([
-        repository.root().to_path_buf(),
-        repository.root().join(crate::repository::DVC),
-    ]);
-    for pin in pins.all() {
-        for path in [&pin.file, &pin.out.full] {
-            folders.extend(path.parent().map(Path::to_path_buf));
-        }
-        if pin.out.full.is_dir() && !pin.out.full.is_symlink() {
-            swept.extend(disk::sweep_temps(&pin.out.full, Duration::ZERO)?);
-        }
+    for folder in [
+        repository.root(),
+        &repository.root().join(crate::repository::DVC),
+    ] {
+        swept.extend(disk::sweep_temps_in(folder, Duration::ZERO)?);
     }
-    for folder in folders {
-        let Ok(entries) = std::fs::read_dir(&folder) else {
-            continue;
-        };
-        for entry in entries.filter_map(Result::ok) {
-            if !entry.file_name().to_str().is_some_and(disk::is_temp) {
-                continue;
-            }
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                disk::remove_tree(&entry.path())?;
-            } else {
-                disk::remove_file(&entry.path())?;
-            }
-            swept.push(entry.path());
-        }
-    }
+    let pins = repository.pins()?.all();
+    let paths = pins.iter().flat_map(|pin| [&pin.file, &pin.out.full]);
+    swept.extend(repository.sweep_around(paths, Duration::ZERO)?);
     Ok(swept)
 }

@@ -16,6 +16,8 @@ pub struct InitOptions {
     pub subdir: bool,
     /// Replace a repository that is there already.
     pub force: bool,
+    /// Lines for `.gitignore`: what the project's commands leave that is no data.
+    pub ignored: &'static [&'static str],
 }
 
 const IGNORED: &str = "/config.local\n/tmp\n/cache\n";
@@ -36,15 +38,33 @@ pub fn init(root: &Path, options: InitOptions) -> Result<Repository, VersioningE
             "without Git there is nothing to lie within: give --no-scm or --subdir, not both",
         ));
     }
-    let git = Git::find(root).filter(|git| options.subdir || git.root() == root);
-    if git.is_none() && !options.no_scm {
+    let dvc = root.join(crate::repository::DVC);
+    if dvc.is_dir() && !options.force {
         return Err(VersioningError::refused(
             root,
-            "is no working copy of Git: run `git init`, or give --subdir within one, or --no-scm to go without",
+            "is a repository of data already, as .dvc says: there is nothing to do, `add` and `status` work here. \
+             To begin again without what its cache holds, give --force",
         ));
     }
-    let dvc = root.join(crate::repository::DVC);
-    if let Some(git) = git.as_ref().filter(|_| !options.no_scm)
+    let above = Git::find(root);
+    let git = above
+        .as_ref()
+        .filter(|git| options.subdir || git.root() == root);
+    if git.is_none() && !options.no_scm {
+        let message = match &above {
+            Some(git) => format!(
+                "lies within the working copy of Git {}, and isn't its top: run the command there, or give --subdir to make \
+                 this folder a repository of data of its own",
+                git.root().display()
+            ),
+            None => {
+                "is in no working copy of Git: run `git init` first, or give --no-scm to go without"
+                    .into()
+            }
+        };
+        return Err(VersioningError::refused(root, message));
+    }
+    if let Some(git) = git.filter(|_| !options.no_scm)
         && git.ignored(std::slice::from_ref(&dvc))?.contains(&true)
     {
         return Err(VersioningError::refused(
@@ -53,12 +73,6 @@ pub fn init(root: &Path, options: InitOptions) -> Result<Repository, VersioningE
         ));
     }
     if dvc.is_dir() {
-        if !options.force {
-            return Err(VersioningError::refused(
-                &dvc,
-                "is there already: give --force to make it anew; its cache would be lost",
-            ));
-        }
         disk::remove_tree(&dvc)?;
     }
     disk::create_dir_all(&dvc.join("tmp"))?;
@@ -76,6 +90,9 @@ pub fn init(root: &Path, options: InitOptions) -> Result<Repository, VersioningE
         files.push(dvc.join(".gitignore"));
         disk::write_whole(&files[2], IGNORED.as_bytes())?;
     }
+    if !options.no_scm && ignore(&root.join(".gitignore"), options.ignored)? {
+        files.push(root.join(".gitignore"));
+    }
     // Last: without it DVC takes the folder for one of 2.x.
     disk::write_whole(&files[0], config.as_bytes())?;
     let repository = Repository::open(root)?;
@@ -83,4 +100,27 @@ pub fn init(root: &Path, options: InitOptions) -> Result<Repository, VersioningE
         git.add(&files)?;
     }
     Ok(repository)
+}
+
+/// Adds lines to a `.gitignore` that it doesn't have; says whether there were any.
+fn ignore(file: &Path, lines: &[&str]) -> Result<bool, VersioningError> {
+    let before = match disk::read_small_text(file, disk::MAX_SMALL) {
+        Ok(text) => text,
+        Err(error) if error.is_missing() => String::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let known: Vec<&str> = before.lines().map(str::trim).collect();
+    let mut text = before.clone();
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    let new: Vec<&&str> = lines.iter().filter(|line| !known.contains(line)).collect();
+    for line in &new {
+        text.push_str(line);
+        text.push('\n');
+    }
+    if !new.is_empty() {
+        disk::write_whole(file, text.as_bytes())?;
+    }
+    Ok(!new.is_empty())
 }

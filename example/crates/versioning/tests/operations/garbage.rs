@@ -207,3 +207,40 @@ fn nothing_goes_before_it_was_said_and_agreed_to() {
     assert!(answer(true).unwrap().is_empty());
     assert_eq!(asked.get(), 2, "nobody is asked about nothing");
 }
+
+#[test]
+fn what_a_killed_command_left_is_never_data_and_goes_with_the_next_command() {
+    let place = Place::new();
+    place.write("data/a", "1");
+    place.write("data/deep/.AAAAAAAAAAAAAAAAAAAAAA.tmp", "half a file");
+    place.write("data/.writing-nl2Js8", "half a table");
+    place.write(".BBBBBBBBBBBBBBBBBBBBBB.tmp", "half of another");
+    place.add(&["data"]).unwrap();
+    let id = place.tracked()[0].out.id.unwrap();
+    assert_eq!(
+        place
+            .repository
+            .cache()
+            .manifest(&id)
+            .unwrap()
+            .entries()
+            .len(),
+        1
+    );
+    // What was written a moment ago may have an owner that lives.
+    assert!(place.has("data/.writing-nl2Js8"));
+    let leftovers = [
+        "data/deep/.AAAAAAAAAAAAAAAAAAAAAA.tmp",
+        "data/.writing-nl2Js8",
+        ".BBBBBBBBBBBBBBBBBBBBBB.tmp",
+    ];
+    for name in leftovers {
+        let file = fs::File::options()
+            .write(true)
+            .open(place.root.join(name))
+            .unwrap();
+        file.set_modified(SystemTime::now() - DAY).unwrap();
+    }
+    place.add(&["data"]).unwrap();
+    assert!(leftovers.iter().all(|name| !place.has(name)));
+}

@@ -61,6 +61,17 @@ fn told(moved: run_cache::Moved) -> usize {
     moved.count
 }
 
+/// What commands leave beside data: experiments, reports and plots, logs of predictions, stores, a bucket that is a
+/// folder, and what a killed command leaves.
+const NO_DATA: [&str; 6] = [
+    "/out/",
+    "/dvc_plots/",
+    "/predictions/",
+    "*.redb",
+    "/.rain/",
+    ".*.tmp",
+];
+
 /// The folder a command is given in: its paths are seen from there, and shown so.
 struct Here {
     folder: PathBuf,
@@ -98,6 +109,7 @@ impl Here {
             no_scm: arguments.no_scm,
             subdir: arguments.subdir,
             force: arguments.force,
+            ignored: &NO_DATA,
         };
         let repository = init::init(&self.folder, options)?;
         if arguments.quiet {
