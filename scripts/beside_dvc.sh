@@ -13,5 +13,7 @@ held=0
 held() { held=$((held + 1)); }
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 same() { diff -r "$1" "$2" > "$work/diff.txt" 2>&1 || { cat "$work/diff.txt" >&2; fail "$1 and $2 differ"; }; held; }
+# The lines of a .gitignore without those that `rain init` writes for what is no data.
+ignored() { grep -vxE '/out/|/dvc_plots/|/predictions/|\*\.redb|/\.rain/|\.\*\.tmp' "$1" || true; }
 has() { grep -qe "$1" "$2" || { cat "$2" >&2; fail "$2 lacks: $1"; }; held; }
 lacks() { ! grep -qe "$1" "$2" || { cat "$2" >&2; fail "$2 has: $1"; }; held; }

@@ -98,7 +98,7 @@ same "$by_dvc/dvc.lock" "$by_rain/dvc.lock"
 same "$by_dvc/other/dvc.lock" "$by_rain/other/dvc.lock"
 same "$by_dvc/.dvc/cache/runs" "$by_rain/.dvc/cache/runs"
 same "$by_dvc/.dvc/cache/files" "$by_rain/.dvc/cache/files"
-same <(sort "$by_dvc/.gitignore") <(sort "$by_rain/.gitignore")
+same <(ignored "$by_dvc/.gitignore" | sort) <(ignored "$by_rain/.gitignore" | sort)
 for name in model_us fan_tree-p0 list.txt options.txt sub/m.json other/copy dir; do same "$by_dvc/$name" "$by_rain/$name"; done
 
 echo "== each finds nothing to do after the other"

@@ -59,7 +59,8 @@ for tool in "$mine" "$theirs"; do
   git add -A . && git commit -qm "data"
 done
 cd "$work"
-for file in .gitignore .dvcignore .dvc/.gitignore "with space/.gitignore" nested/.gitignore; do same "$mine/$file" "$theirs/$file"; done
+same <(ignored "$mine/.gitignore") <(ignored "$theirs/.gitignore")
+for file in .dvcignore .dvc/.gitignore "with space/.gitignore" nested/.gitignore; do same "$mine/$file" "$theirs/$file"; done
 (cd "$mine" && find . -name '*.dvc' -type f | sort) > "$work/mine.txt"
 (cd "$theirs" && find . -name '*.dvc' -type f | sort) > "$work/theirs.txt"
 same "$work/mine.txt" "$work/theirs.txt"
@@ -247,7 +248,8 @@ for tool in "$mine" "$theirs"; do
   same many "$work/size-$tool/many"
 done
 cd "$work"
-for file in many.dvc sparse.dvc .gitignore; do same "size-$mine/$file" "size-$theirs/$file"; done
+same <(ignored "size-$mine/.gitignore") <(ignored "size-$theirs/.gitignore")
+for file in many.dvc sparse.dvc; do same "size-$mine/$file" "size-$theirs/$file"; done
 same "size-$mine-remote" "size-$theirs-remote"
 
 echo "== both at once"
