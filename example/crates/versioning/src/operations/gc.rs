@@ -1,7 +1,7 @@
 //! Removes objects that nothing refers to.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use mlops_disk as disk;
@@ -286,7 +286,7 @@ fn files_of(
 ) -> Result<HashSet<ObjectId>, VersioningError> {
     let read = |id: ObjectId| async move {
         if let Ok(manifest) = repository.cache().manifest(&id) {
-            return Ok(Some((id.kind, manifest)));
+            return Ok::<_, VersioningError>(Some((id.kind, manifest)));
         }
         let key = Remote::key(&id);
         match remote.bucket().get(&key).await {
@@ -335,12 +335,10 @@ fn sweep(repository: &Repository) -> Result<Vec<PathBuf>, VersioningError> {
     let age = if own { Duration::ZERO } else { DAY };
     let mut swept = disk::sweep_temps(repository.cache().root(), age)?;
     swept.extend(disk::sweep_temps(&repository.tmp(), Duration::ZERO)?);
-    for folder in [
-        repository.root(),
-        &repository.root().join(crate::repository::DVC),
-    ] {
-        swept.extend(disk::sweep_temps_in(folder, Duration::ZERO)?);
-    }
+    let root = repository.root();
+    swept.extend(disk::sweep_temps_in(root, Duration::ZERO)?);
+    let dvc = root.join(crate::repository::DVC);
+    swept.extend(disk::sweep_temps_in(&dvc, Duration::ZERO)?);
     let pins = repository.pins()?.all();
     let paths = pins.iter().flat_map(|pin| [&pin.file, &pin.out.full]);
     swept.extend(repository.sweep_around(paths, Duration::ZERO)?);
