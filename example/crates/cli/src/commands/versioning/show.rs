@@ -340,3 +340,35 @@ pub(super) fn verified(verified: &Verified) -> String {
     );
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_about_to_go_is_said_with_its_place_and_size() {
+        let id = |text: &str| {
+            let checksum = mlops_versioning::Checksum::of(text.as_bytes());
+            mlops_versioning::ObjectId::file(mlops_versioning::HashKind::Md5, checksum)
+        };
+        let mut collected = Collected {
+            cache: vec![id("a")],
+            cache_bytes: 1234,
+            ..Collected::default()
+        };
+        assert_eq!(
+            garbage(&collected),
+            "Nothing that is kept refers to these objects:\n  1 object (1,234 bytes) in the cache"
+        );
+        collected.remote = vec![id("b"), id("c")];
+        collected.remote_bytes = 5;
+        collected.remote_name = Some("team (s3://bucket)".into());
+        collected.young = 3;
+        assert_eq!(
+            garbage(&collected),
+            "Nothing that is kept refers to these objects:\n  1 object (1,234 bytes) in the cache\n  \
+             2 objects (5 bytes) in the remote team (s3://bucket), which others may use too\n\
+             3 objects of the remote that nothing here refers to stay: they were pushed a short while ago, or belong to what was (--grace)"
+        );
+    }
+}
