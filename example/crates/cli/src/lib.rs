@@ -9,8 +9,10 @@ mod failure;
 mod output;
 mod params;
 mod pin;
+mod progress;
 mod project;
 mod project_copy;
+mod verdicts;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -23,6 +25,7 @@ pub use failure::{Failure, Outcome};
 pub use output::Output;
 pub use params::Params;
 pub use pin::Pin;
+pub use progress::{Progress, Unit};
 pub use project::{Context, Project};
 pub use project_copy::copy_project;
 

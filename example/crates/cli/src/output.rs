@@ -1,6 +1,9 @@
 use std::io::Write;
 
+use anstream::{AutoStream, ColorChoice};
 use serde::Serialize;
+
+use crate::verdicts::coloured;
 
 /// Where results go: standard output, as text for people or JSON for programs.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +33,12 @@ impl Output {
         if self.json {
             print(&format!("{}\n", serde_json::to_string_pretty(result)?))
         } else {
-            print(&format!("{}\n", text.to_string().trim_end()))
+            let text = format!("{}\n", text.to_string().trim_end());
+            if AutoStream::choice(&std::io::stdout()) == ColorChoice::Never {
+                print(&text)
+            } else {
+                print(&coloured(&text))
+            }
         }
     }
 }

@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -5,6 +7,9 @@ use crate::definitions::{Definitions, FeatureType};
 use crate::registry::Function;
 use crate::window::{Extent, end_of};
 use crate::{FeatureError, History, Observation, Reference, Registry, Result, Window, Windows};
+
+/// Rows that a thread computes before it says so.
+const BLOCK: usize = 256;
 
 /// The list of features that a model asks for, with their functions.
 #[derive(Debug)]
@@ -152,8 +157,18 @@ impl<O: Observation> FeatureService<O> {
     /// The feature rows of many observations, in their order, on all cores. They are
     /// each other's history and neighbours: whatever was known at the end of a row's day.
     pub fn rows(&self, observations: &[O], reference: &Reference) -> FeatureMatrix {
+        self.rows_reporting(observations, reference, &|_, _| {})
+    }
+
+    /// The same, and `progress` is told from any thread how many rows are done, and how many there are.
+    pub fn rows_reporting(
+        &self,
+        observations: &[O],
+        reference: &Reference,
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> FeatureMatrix {
         let history = History::new(observations);
-        self.rows_in(observations, &history, reference)
+        self.computed(observations, &history, reference, progress)
     }
 
     /// The feature rows of `today`, whose history and neighbours are in `history`:
@@ -164,16 +179,33 @@ impl<O: Observation> FeatureService<O> {
         history: &History<'_, O>,
         reference: &Reference,
     ) -> FeatureMatrix {
+        self.computed(today, history, reference, &|_, _| {})
+    }
+
+    fn computed(
+        &self,
+        today: &[O],
+        history: &History<'_, O>,
+        reference: &Reference,
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> FeatureMatrix {
         let windows = Windows::prepared(history, reference, self.extent);
         let width = self.functions.len();
         let mut values = vec![0.0; width * today.len()];
         if width > 0 {
-            values.par_chunks_mut(width).zip(today).for_each_init(
+            let done = AtomicU64::new(0);
+            let blocks = values.par_chunks_mut(width * BLOCK);
+            blocks.zip(today.par_chunks(BLOCK)).for_each_init(
                 Vec::new,
-                |scratch, (row, today)| {
-                    windows.with(today, end_of(today.day()), scratch, |window| {
-                        self.fill(window, row);
-                    });
+                |scratch, (rows, block)| {
+                    for (row, today) in rows.chunks_exact_mut(width).zip(block) {
+                        windows.with(today, end_of(today.day()), scratch, |window| {
+                            self.fill(window, row);
+                        });
+                    }
+                    let more = block.len() as u64;
+                    let so_far = done.fetch_add(more, Ordering::Relaxed) + more;
+                    progress(so_far, today.len() as u64);
                 },
             );
         }

@@ -13,7 +13,7 @@ use super::features::Beside;
 use super::{parse_day, read_model, write_file, write_json};
 use crate::arguments::EvaluateArguments;
 use crate::params::Params;
-use crate::{Context, Failure, Outcome};
+use crate::{Context, Failure, Outcome, Unit};
 
 /// What scores.json holds: the evaluation, and what was evaluated.
 #[derive(Serialize)]
@@ -40,7 +40,9 @@ pub(super) fn run(arguments: EvaluateArguments, context: Context) -> Outcome<()>
     same_features(&model, &table, [&arguments.features, &arguments.model])?;
     let mut parted = table.parted(&params)?;
     restrict(&mut parted, &table, &arguments)?;
+    let progress = context.output.progress("evaluating", Unit::Time);
     let (evaluation, costs) = evaluate(&model, &table, &parted, &params)?;
+    drop(progress);
     let days = FeatureTable::pick(&table.days, &parted.test);
     let scores = Scores {
         kind: model.metadata.kind.name(),

@@ -3,14 +3,13 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mlops_data::{DataError, FetchOptions, Imported};
 use mlops_versioning::{HashKind, hash_file};
 use serde::Serialize;
 
 use crate::arguments::{FetchArguments, TableImportArguments};
 use crate::output::thousands;
-use crate::{Context, Failure, Outcome, Pin};
+use crate::{Context, Failure, Outcome, Pin, Unit};
 
 pub(super) fn import(arguments: &TableImportArguments, context: Context) -> Outcome<()> {
     let destination = context.params()?.data.file;
@@ -41,14 +40,11 @@ pub(super) fn fetch(arguments: FetchArguments, context: Context) -> Outcome<()> 
         allow_http: arguments.allow_http,
         ..FetchOptions::default()
     };
-    let bar = progress_bar();
+    let progress = context.output.progress("downloading", Unit::Bytes);
     let fetched = mlops_data::fetch(&url, &params.file, &options, |done, total| {
-        if let Some(total) = total {
-            bar.set_length(total);
-        }
-        bar.set_position(done);
+        progress.to(done, total.unwrap_or(done));
     });
-    bar.finish_and_clear();
+    drop(progress);
     let fetched = fetched.map_err(|error| pin.explain(error))?;
     let pin = pin.settle(&fetched.table)?;
     show(fetched.clone(), &fetched.table, &params.file, pin, context)
@@ -171,13 +167,4 @@ fn show(
         table.md5
     );
     Ok(context.output.show(&Shown { result, pin: word }, text)?)
-}
-
-/// Shown on a terminal only.
-fn progress_bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    match ProgressStyle::with_template("{bytes} of {total_bytes} {wide_bar} {bytes_per_sec}") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }

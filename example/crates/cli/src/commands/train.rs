@@ -15,7 +15,7 @@ use super::write_file;
 use crate::arguments::TrainArguments;
 use crate::output::thousands;
 use crate::params::{Params, Threshold};
-use crate::{Context, Failure, Outcome, Project, project};
+use crate::{Context, Failure, Outcome, Project, Unit, project};
 
 #[derive(Serialize)]
 struct Trained {
@@ -62,7 +62,10 @@ pub(super) fn run<P: Project>(
     let held_out = held_out.transpose()?;
     let data = table.take_dataset(&train)?;
     let started = Instant::now();
+    let what = format!("training {}", params.model.kind.name());
+    let progress = context.output.progress(what, Unit::Time);
     let predictor = project::learner(project, &params.model)?.fit(&data, params.seed)?;
+    drop(progress);
     let seconds = started.elapsed().as_secs_f64();
     let (calibration, threshold) = decide(&params, &predictor, &data, held_out.as_ref())?;
     let golden = golden_rows(beside.golden, &contract, &service, state, &predictor)?;

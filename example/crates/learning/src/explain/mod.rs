@@ -25,6 +25,8 @@ mod summary;
 mod trees;
 mod waterfall;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use rayon::prelude::*;
 
 pub use beeswarm::beeswarm;
@@ -87,11 +89,20 @@ impl Contributions {
 /// # Panics
 /// If `rows` isn't a whole number of rows.
 pub fn contributions(predictor: &Predictor, rows: &[f32]) -> Result<Contributions> {
+    contributions_reporting(predictor, rows, &|_, _| {})
+}
+
+/// The same, and `progress` is told from any thread how much of the work is done, and how much there is.
+fn contributions_reporting(
+    predictor: &Predictor,
+    rows: &[f32],
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Contributions> {
     let width = predictor.width();
     assert_eq!(rows.len() % width.max(1), 0, "values in rows of {width}");
     match predictor {
         Predictor::Linear(linear) => Ok(of_linear(linear, rows)),
-        Predictor::Ensemble(ensemble) => of_trees(ensemble, rows),
+        Predictor::Ensemble(ensemble) => of_trees(ensemble, rows, progress),
     }
 }
 
@@ -114,9 +125,16 @@ fn of_linear(linear: &Linear, rows: &[f32]) -> Contributions {
     }
 }
 
-fn of_trees(ensemble: &Ensemble, rows: &[f32]) -> Result<Contributions> {
+fn of_trees(
+    ensemble: &Ensemble,
+    rows: &[f32],
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Contributions> {
     let width = ensemble.width();
     let mut values = vec![0.0; rows.len()];
+    // What takes the time: a row through a tree.
+    let total = (rows.len() / width.max(1) * ensemble.trees().len()) as u64;
+    let done = AtomicU64::new(0);
     for trees in ensemble.trees().chunks(TREES) {
         let plans: Vec<trees::Plan> = trees
             .par_iter()
@@ -132,6 +150,8 @@ fn of_trees(ensemble: &Ensemble, rows: &[f32]) -> Result<Contributions> {
                         plan.add_to(values, row, scratch);
                     }
                 }
+                let more = (rows.len() / width * plans.len()) as u64;
+                progress(done.fetch_add(more, Ordering::Relaxed) + more, total);
             });
     }
     let expected = |tree: &crate::Tree| tree.expectations().first().copied().unwrap_or(0.0);

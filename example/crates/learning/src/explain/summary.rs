@@ -5,7 +5,7 @@ use std::fmt;
 use mlops_plot::{Bar, Bars};
 use serde::Serialize;
 
-use super::contributions;
+use super::contributions_reporting;
 use crate::{Model, Result};
 
 /// How much each feature moves the margin on average, the largest first.
@@ -26,7 +26,23 @@ impl Summary {
     /// # Panics
     /// If `rows` isn't a whole number of rows.
     pub fn new(model: &Model, rows: &[f32], top: usize) -> Result<Summary> {
-        let made = contributions(&model.predictor, rows)?;
+        Summary::reporting(model, rows, top, &|_, _| {})
+    }
+
+    /// The same, and `progress` is told how much of the work is done, and how much there is.
+    ///
+    /// # Errors
+    /// As [`Summary::new`].
+    ///
+    /// # Panics
+    /// As [`Summary::new`].
+    pub fn reporting(
+        model: &Model,
+        rows: &[f32],
+        top: usize,
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<Summary> {
+        let made = contributions_reporting(&model.predictor, rows, progress)?;
         let names = model.metadata.features.iter().map(|f| f.name.clone());
         let mut features: Vec<(String, f64)> = names.zip(made.mean_absolute()).collect();
         features.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));

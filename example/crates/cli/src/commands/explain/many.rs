@@ -9,7 +9,7 @@ use mlops_learning::explain::{Dependence, Permutation, Repeats, Summary, beeswar
 
 use super::{ExplainArguments, write};
 use crate::commands::opened::Opened;
-use crate::{Context, Failure, Outcome};
+use crate::{Context, Failure, Outcome, Unit};
 
 fn seed(arguments: &ExplainArguments, context: &Context) -> Outcome<u64> {
     match arguments.seed {
@@ -25,7 +25,11 @@ pub(super) fn summary<O: Observation>(
 ) -> Outcome<()> {
     let rows = opened.rows()?;
     let model = opened.inference.model();
-    let summary = Summary::new(model, &rows, arguments.top)?;
+    let progress = context.output.progress("explaining all rows", Unit::Share);
+    let summary = Summary::reporting(model, &rows, arguments.top, &|done, total| {
+        progress.to(done, total);
+    })?;
+    drop(progress);
     write(arguments.svg.as_deref(), || Ok(summary.svg()))?;
     write(arguments.csv.as_deref(), || Ok(summary.csv()))?;
     write(arguments.beeswarm.as_deref(), || {

@@ -15,7 +15,7 @@ use super::stored::{GENERATIONS, Imported, hash, keep, open_store, service_table
 use crate::arguments::BuildArguments;
 use crate::output::thousands;
 use crate::params::Params;
-use crate::{Context, Failure, Outcome, Project};
+use crate::{Context, Failure, Outcome, Project, Unit};
 
 #[derive(Serialize)]
 struct Built {
@@ -65,7 +65,11 @@ pub(super) fn run<P: Project>(
             ..learn(project, &observations, &params, service.extent())?
         },
     };
-    let matrix = service.rows(&observations, &state.reference);
+    let progress = context.output.progress("rows of features", Unit::Items);
+    let matrix = service.rows_reporting(&observations, &state.reference, &|done, total| {
+        progress.to(done, total);
+    });
+    drop(progress);
     service.check_types(&matrix)?;
     let trained = trained_on(&observations, &params)?;
     drop(observations);

@@ -12,7 +12,7 @@ use super::super::write_file;
 use super::folds::{FoldSet, Input, Rows};
 use super::learner;
 use crate::params::{Params, Settings, may_be_searched};
-use crate::{Context, Failure, Outcome, Project};
+use crate::{Context, Failure, Outcome, Project, Unit};
 
 /// Places between the ends of a declared range.
 const SPREAD: usize = 6;
@@ -73,9 +73,14 @@ pub(in super::super) fn run<P: Project>(
         CurvesCommand::Validation { key, .. } => key,
     };
     let score = params.tune.score;
+    let progress = context.output.progress("trainings", Unit::Items);
+    progress.start_at(0, (steps.len() * folds.len()) as u64);
     let mut curve = Curve::measure(of, score, &steps, folds.len(), |step, fold| {
-        measured(project, step, fold, &folds, score)
+        let measured = measured(project, step, fold, &folds, score);
+        progress.one_more();
+        measured
     })?;
+    drop(progress);
     if matches!(command, CurvesCommand::Learning { .. }) {
         // Folds differ in their number of rows: the mean needs no fractions.
         curve

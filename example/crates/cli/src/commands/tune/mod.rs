@@ -11,7 +11,6 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum, ValueHint};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mlops_data::Contract;
 use mlops_features::Definitions;
 use mlops_learning::search::{
@@ -22,7 +21,7 @@ use serde_json::json;
 
 use super::write_file;
 use crate::params::{Params, Settings, TuneParams, may_be_searched};
-use crate::{Context, Failure, Outcome, Project};
+use crate::{Context, Failure, Outcome, Progress, Project, Unit};
 use folds::FoldSet;
 use log::TrialLog;
 
@@ -85,10 +84,11 @@ pub(super) fn run<P: Project>(
     let (log, known) = TrialLog::open(&arguments.out, &header)?;
     let data = FoldSet::build(project, input, &params, &contract, &definitions)?;
 
-    let bar = progress_bar(trials, known.len());
+    let progress = context.output.progress("trials", Unit::Items);
+    progress.start_at(known.len() as u64, trials as u64);
     let best: Mutex<Option<f64>> = Mutex::new(None);
     let record = |trial: &Trial| {
-        tell(&bar, &best, &search, trial);
+        tell(&progress, &best, &search, trial);
         log.append(trial)
     };
     let evaluate = |point: &Point, fold: usize| -> mlops_learning::Result<f64> {
@@ -117,7 +117,7 @@ pub(super) fn run<P: Project>(
     let time = arguments.seconds.map(Duration::from_secs_f64);
     let go_on = |_: &[Trial]| time.is_none_or(|time| started.elapsed() < time);
     let done = search.run(known, trials, go_on, evaluate, record);
-    bar.finish_and_clear();
+    drop(progress);
     let done = done.map_err(|error| match error {
         SearchError::OfAnother { .. } => log.of_another(&error.to_string()),
         SearchError::Record(error) => error.into(),
@@ -315,19 +315,8 @@ fn learner<P: Project>(project: &P, params: &Params) -> mlops_learning::Result<B
         .map_err(|failure| LearningError::Data(failure.message()))
 }
 
-/// Shown on a terminal only.
-fn progress_bar(trials: usize, known: usize) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(trials as u64), ProgressDrawTarget::stderr());
-    bar.set_position(known as u64);
-    bar.enable_steady_tick(Duration::from_millis(200));
-    match ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {elapsed}") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
-}
-
-fn tell(bar: &ProgressBar, best: &Mutex<Option<f64>>, search: &Search, trial: &Trial) {
-    bar.inc(1);
+fn tell(progress: &Progress, best: &Mutex<Option<f64>>, search: &Search, trial: &Trial) {
+    progress.one_more();
     if trial.scores.len() < search.folds {
         return;
     }
@@ -337,8 +326,8 @@ fn tell(bar: &ProgressBar, best: &Mutex<Option<f64>>, search: &Search, trial: &T
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     if best.is_none_or(|best| search.score.loss(score) < search.score.loss(best)) {
         *best = Some(score);
-        bar.set_message(format!(
-            "best {} {score:.4} (trial {})",
+        progress.say(format!(
+            "trials, best {} {score:.4} (trial {})",
             search.score.title(),
             trial.trial
         ));
