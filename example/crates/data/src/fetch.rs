@@ -2,7 +2,7 @@
 //! its place whole or not at all.
 
 mod failure;
-mod part;
+mod partial_download;
 
 use std::future::poll_fn;
 use std::path::Path;
@@ -16,9 +16,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DataError, Imported, Result,
+    error::io as io_error,
     import::{Arrival, check_md5},
 };
-use part::{Identity, Part};
+use mlops_disk::redact;
+use partial_download::{Identity, PartialDownload};
 
 /// How to download.
 #[derive(Debug, Clone)]
@@ -58,8 +60,8 @@ pub struct Fetched {
 /// Downloads `url`, a CSV file or a ZIP archive that holds one, to `destination`.
 ///
 /// `progress` is told how many bytes are there and how many there will be. A
-/// download that stops leaves `<destination>.part`, from which the next call goes
-/// on if the server still has the same file. Blocks; not to be called from
+/// download that stops leaves a temporary file beside the destination, from which the next call goes
+/// on if the server still has the same file. No symbolic link is followed. Blocks; not to be called from
 /// async code.
 ///
 /// # Errors
@@ -71,9 +73,12 @@ pub fn fetch(
     options: &FetchOptions,
     mut progress: impl FnMut(u64, Option<u64>),
 ) -> Result<Fetched> {
+    // A blank doesn't end an address here.
+    let shown = redact(&url.replace(char::is_whitespace, "%20"));
     let complain = |message: String| DataError::Fetch {
-        url: mlops_disk::redact(url),
-        message: mlops_disk::redact(&message),
+        url: shown.clone(),
+        // The system's and the library's own words may quote the address.
+        message: redact(&message),
     };
     check(url, options).map_err(complain)?;
     let store = store(url, options).map_err(|error| {
@@ -82,34 +87,30 @@ pub fn fetch(
             "is no web address ({why}): give one that begins with https://"
         ))
     })?;
-    let mut part = Part::open(destination, url)?;
     // A runtime on this thread: there is one connection to wait for.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| complain(format!("cannot start a download: {error}")))?;
-    let received = runtime.block_on(download(
-        &store,
-        &mut part,
+    let download = Download {
+        store: &store,
+        address: &shown,
+        destination,
         options,
-        &mut progress,
-        &complain,
-    ));
-    if received.is_err() && part.len() == 0 {
-        part.remove()?;
-    }
-    let resumed_from = received?;
+        complain: &complain,
+    };
+    let (part, resumed_from) = runtime.block_on(download.run(&mut progress))?;
     let downloaded = part.len();
     let expected = options.expected_md5.as_deref();
     let arrived = Arrival {
-        from: url,
+        from: &shown,
         complain: &complain,
-        unreadable: &|error| part.error(error),
+        unreadable: &|error| io_error(part.path(), error),
         unpacked_at_most: options.at_most,
     }
-    .receive(&mut part.rewound()?, destination, expected);
+    .receive(&mut part.reader()?, destination, expected);
     // All of it is here: if it is wrong, going on later wouldn't make it right.
-    part.remove()?;
+    part.discard();
     let arrived = arrived?;
     arrived.staged.finish(destination)?;
     Ok(Fetched {
@@ -161,65 +162,119 @@ fn store(url: &str, options: &FetchOptions) -> object_store::Result<HttpStore> {
         .build()
 }
 
-/// Completes the part and says how much of it was there before.
-async fn download(
-    store: &HttpStore,
-    part: &mut Part,
-    options: &FetchOptions,
-    progress: &mut impl FnMut(u64, Option<u64>),
-    complain: &impl Fn(String) -> DataError,
-) -> Result<u64> {
-    let fail = |error: object_store::Error| complain(failure::explain(&error));
-    let mut resumed_from = 0;
-    let mut answer = None;
-    if let Some(known) = part.resumable() {
+/// What a download is made with.
+struct Download<'a, C: Fn(String) -> DataError> {
+    store: &'a HttpStore,
+    /// The URL without what is secret in it.
+    address: &'a str,
+    destination: &'a Path,
+    options: &'a FetchOptions,
+    complain: &'a C,
+}
+
+impl<C: Fn(String) -> DataError> Download<'_, C> {
+    /// All of the file, and how much of it was there before.
+    async fn run(
+        &self,
+        progress: &mut impl FnMut(u64, Option<u64>),
+    ) -> Result<(PartialDownload, u64)> {
+        let answer = self.whole().await?;
+        let version = Identity::of(&answer.meta);
+        let (size, at_most) = (version.size, self.options.at_most);
+        if size > at_most {
+            return Err((self.complain)(format!(
+                "is {size} bytes long, more than the {at_most} allowed"
+            )));
+        }
+        let mut part = PartialDownload::open(self.destination, self.address, &version)?;
+        let mut resumed_from = part.len();
+        if resumed_from == size {
+            progress(size, Some(size));
+            return Ok((part, size));
+        }
+        let answer = if resumed_from == 0 {
+            answer
+        } else {
+            // Not two connections at once: a small server may have only one.
+            drop(answer);
+            match self.rest(&part, &version).await? {
+                Some(rest) => rest,
+                None => {
+                    part.restart()?;
+                    resumed_from = 0;
+                    self.whole().await?
+                }
+            }
+        };
+        if Identity::of(&answer.meta) != version {
+            part.discard();
+            return Err((self.complain)(
+                "changed while it was being downloaded: run it again".into(),
+            ));
+        }
+        progress(part.len(), Some(size));
+        match self.receive(answer, &mut part, size, progress).await {
+            Ok(()) => Ok((part, resumed_from)),
+            Err(error) => {
+                if !part.is_resumable() {
+                    part.discard();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn whole(&self) -> Result<GetResult> {
+        get(self.store, GetOptions::new())
+            .await
+            .map_err(|error| (self.complain)(failure::explain(&error)))
+    }
+
+    /// What is still missing, if the server gives it of the same version.
+    async fn rest(&self, part: &PartialDownload, version: &Identity) -> Result<Option<GetResult>> {
         let rest = GetOptions::new()
             .with_range(Some(GetRange::Offset(part.len())))
-            .with_if_match(known.strong_tag());
-        match get(store, rest).await {
-            Ok(rest) if known == Identity::of(&rest.meta, &known.url) => {
-                resumed_from = part.len();
-                answer = Some(rest);
+            .with_if_match(version.strong_tag());
+        match get(self.store, rest).await {
+            Ok(rest) if Identity::of(&rest.meta) == *version => Ok(Some(rest)),
+            Err(error) if failure::of_connection(&error) => {
+                Err((self.complain)(failure::explain(&error)))
             }
-            Err(error) if failure::of_connection(&error) => return Err(fail(error)),
-            // Another file by now, or a server without ranges: from the start.
-            Ok(_) | Err(_) => {}
+            // Another file by now, or a server without ranges.
+            Ok(_) | Err(_) => Ok(None),
         }
     }
-    let answer = match answer {
-        Some(answer) => answer,
-        None => {
-            let answer = get(store, GetOptions::new()).await.map_err(fail)?;
-            part.begin(&answer.meta)?;
-            answer
+
+    async fn receive(
+        &self,
+        answer: GetResult,
+        part: &mut PartialDownload,
+        size: u64,
+        progress: &mut impl FnMut(u64, Option<u64>),
+    ) -> Result<()> {
+        let stopped = |part: &PartialDownload, why: &str| {
+            let length = part.len();
+            let next = if part.is_resumable() {
+                "run it again to go on from there"
+            } else {
+                "run it again"
+            };
+            (self.complain)(format!(
+                "stopped at {length} of {size} bytes ({why}); {next}"
+            ))
+        };
+        let mut chunks = answer.into_stream();
+        // What `StreamExt::next` does, without a crate for it.
+        while let Some(chunk) = poll_fn(|context| chunks.as_mut().poll_next(context)).await {
+            let chunk = chunk.map_err(|error| stopped(part, &failure::root(&error)))?;
+            part.append(&chunk)?;
+            progress(part.len(), Some(size));
         }
-    };
-    let size = answer.meta.size;
-    if size > options.at_most {
-        let at_most = options.at_most;
-        part.remove()?;
-        return Err(complain(format!(
-            "is {size} bytes long, more than the {at_most} allowed"
-        )));
+        if part.len() != size {
+            return Err(stopped(part, "the connection was closed"));
+        }
+        Ok(())
     }
-    progress(part.len(), Some(size));
-    let stopped = |part: &Part, why: &str| {
-        let length = part.len();
-        complain(format!(
-            "stopped at {length} of {size} bytes ({why}); run it again to go on from there"
-        ))
-    };
-    let mut chunks = answer.into_stream();
-    // What `StreamExt::next` does, without a crate for it.
-    while let Some(chunk) = poll_fn(|context| chunks.as_mut().poll_next(context)).await {
-        let chunk = chunk.map_err(|error| stopped(part, &failure::root(&error)))?;
-        part.append(&chunk)?;
-        progress(part.len(), Some(size));
-    }
-    if part.len() != size {
-        return Err(stopped(part, "the connection was closed"));
-    }
-    Ok(resumed_from)
 }
 
 async fn get(store: &HttpStore, options: GetOptions) -> object_store::Result<GetResult> {

@@ -2,7 +2,7 @@
 //! whole or not at all.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
 use md5::{Digest, Md5};
@@ -120,8 +120,11 @@ impl Arrival<'_> {
         check_md5(expected_md5).map_err(self.complain)?;
         let mut head = Vec::new();
         let mut beginning = Read::take(&mut *source, 512);
-        beginning.read_to_end(&mut head).map_err(self.unreadable)?;
-        source.seek(SeekFrom::Start(0)).map_err(self.unreadable)?;
+        let read = beginning.read_to_end(&mut head).map_err(self.unreadable)?;
+        // A download's own head may stand before the table.
+        source
+            .seek_relative(-(read as i64))
+            .map_err(self.unreadable)?;
 
         let staged = Staged::beside(destination)?;
         let (bytes, md5, entry) = match Content::of(&head) {

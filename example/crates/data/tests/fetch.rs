@@ -21,8 +21,13 @@ impl Target {
         self.0.path().join("table.csv")
     }
 
+    /// The temporary file that an interrupted download leaves.
     fn part(&self) -> PathBuf {
-        self.0.path().join("table.csv.part")
+        let mut files = std::fs::read_dir(self.0.path()).unwrap();
+        let temporary = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "tmp");
+        files
+            .find_map(|entry| Some(entry.unwrap().path()).filter(temporary))
+            .unwrap()
     }
 
     fn files(&self) -> usize {
@@ -61,7 +66,7 @@ fn message(server: &Server, target: &Target, options: &FetchOptions) -> String {
     let error = quiet(server, &target.path(), options)
         .unwrap_err()
         .to_string();
-    error.replace(&server.url, "URL")
+    error.replace(&mlops_disk::redact(&server.url), "URL")
 }
 
 #[test]
@@ -167,7 +172,8 @@ fn a_download_that_stopped_goes_on_in_the_next_call() {
         });
         assert_eq!(fetched.unwrap().resumed_from, 2000, "{validator}");
         assert_eq!(first, Some(2000));
-        assert_eq!(server.headers("range")[1].as_deref(), Some("bytes=2000-"));
+        // Of the second call: the whole, to see which version there is, then the rest.
+        assert_eq!(server.headers("range")[2].as_deref(), Some("bytes=2000-"));
         assert_eq!(std::fs::read(target.path()).unwrap(), body);
         assert_eq!(target.files(), 1);
     }
@@ -205,15 +211,16 @@ fn a_download_starts_again_if_the_file_changed_meanwhile() {
 }
 
 #[test]
-fn a_part_without_a_way_to_compare_is_not_gone_on_with() {
+fn a_part_without_a_way_to_compare_is_not_kept() {
     let (body, target) = (table(5000), Target::new());
     let server = Server::new(Site {
         etag: None,
         cut: Some((2000, 1)),
         ..site(body.clone())
     });
-    message(&server, &target, &options());
-    assert_eq!(target.part().metadata().unwrap().len(), 2000);
+    let text = message(&server, &target, &options());
+    assert!(text.ends_with("; run it again"), "{text}");
+    assert_eq!(target.files(), 0);
     assert_eq!(
         quiet(&server, &target.path(), &options())
             .unwrap()
@@ -224,13 +231,104 @@ fn a_part_without_a_way_to_compare_is_not_gone_on_with() {
 }
 
 #[test]
-fn a_part_whose_note_is_damaged_starts_again() {
-    let (body, target) = (table(500), Target::new());
-    std::fs::write(target.part(), "leftover").unwrap();
-    std::fs::write(target.0.path().join("table.csv.part.json"), "{").unwrap();
-    quiet(&Server::new(site(body.clone())), &target.path(), &options()).unwrap();
+fn a_part_that_is_damaged_starts_again() {
+    let body = table(5000);
+    for length in [0, 10, 40] {
+        let target = Target::new();
+        let server = Server::new(Site {
+            cut: Some((2000, 1)),
+            ..site(body.clone())
+        });
+        message(&server, &target, &options());
+        std::fs::write(target.part(), vec![b'x'; length]).unwrap();
+        let fetched = quiet(&server, &target.path(), &options()).unwrap();
+        assert_eq!(fetched.resumed_from, 0, "{length}");
+        assert_eq!(std::fs::read(target.path()).unwrap(), body);
+        assert_eq!(target.files(), 1);
+    }
+}
+
+#[test]
+fn a_download_that_was_killed_just_before_its_end_is_finished() {
+    let (body, target) = (table(5000), Target::new());
+    let server = Server::new(Site {
+        cut: Some((2000, 1)),
+        ..site(body.clone())
+    });
+    message(&server, &target, &options());
+    let mut whole = std::fs::read(target.part()).unwrap();
+    whole.truncate(whole.len() - 2000);
+    whole.extend(&body);
+    std::fs::write(target.part(), &whole).unwrap();
+    let fetched = quiet(&server, &target.path(), &options()).unwrap();
+    assert_eq!(fetched.resumed_from, body.len() as u64);
     assert_eq!(std::fs::read(target.path()).unwrap(), body);
     assert_eq!(target.files(), 1);
+}
+
+/// A cloned project may hold links where a download writes.
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_through_a_link() {
+    use std::os::unix::fs::symlink;
+
+    let (body, target, victims) = (table(5000), Target::new(), Target::new());
+    std::fs::write(victims.path(), "theirs").unwrap();
+    let server = Server::new(Site {
+        cut: Some((2000, 1)),
+        ..site(body.clone())
+    });
+    message(&server, &target, &options());
+    let part = target.part();
+    std::fs::remove_file(&part).unwrap();
+    symlink(victims.path(), &part).unwrap();
+    let text = message(&server, &target, &options());
+    assert!(text.contains("symbolic link"), "{text}");
+    std::fs::remove_file(&part).unwrap();
+    for name in ["table.csv", "table.csv.part", "table.csv.part.json"] {
+        symlink(victims.path(), target.0.path().join(name)).unwrap();
+    }
+    quiet(&server, &target.path(), &options()).unwrap();
+    assert_eq!(std::fs::read(target.path()).unwrap(), body);
+    assert!(!target.path().is_symlink());
+    assert_eq!(std::fs::read_to_string(victims.path()).unwrap(), "theirs");
+}
+
+#[test]
+fn no_secret_of_an_address_is_told_or_kept() {
+    let target = Target::new();
+    let server = Server::new(Site {
+        cut: Some((2000, 1)),
+        ..site(table(5000))
+    });
+    let secret = |url: &str| url.replace("http://", "http://me:s3cr3t@") + "&sig=s3cr3t";
+    let failed = |url: &str| {
+        let error = fetch(&secret(url), &target.path(), &options(), |_, _| {}).unwrap_err();
+        let text = format!("{error} {error:?}");
+        assert!(!text.contains("s3cr3t"), "{text}");
+        text
+    };
+    assert!(failed(&server.url).contains("stopped at 2000"));
+    let part = std::fs::read(target.part()).unwrap();
+    assert!(!part.windows(6).any(|bytes| bytes == b"s3cr3t"));
+    for status in [
+        "404 Not Found",
+        "403 Forbidden",
+        "500 Internal Server Error",
+    ] {
+        server.change(|site| site.refuse = Some((status.into(), 1)));
+        failed(&server.url);
+    }
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    failed(&format!("http://{closed}/a.csv?v=1"));
+    failed("https://exa mple/?");
+    // The same file with another signature goes on.
+    let again = secret(&server.url).replace("sig=s3cr3t", "sig=other");
+    let fetched = fetch(&again, &target.path(), &options(), |_, _| {}).unwrap();
+    assert_eq!(fetched.resumed_from, 2000);
 }
 
 #[test]
@@ -363,17 +461,15 @@ fn two_downloads_to_one_place_do_not_mix() {
     fetch(&server.url, &target.path(), &options(), |_, _| {
         inner.get_or_insert_with(|| {
             let (url, path) = (server.url.clone(), target.path());
-            std::thread::spawn(move || {
-                fetch(&url, &path, &options(), |_, _| {})
-                    .unwrap_err()
-                    .to_string()
-            })
-            .join()
-            .unwrap()
+            std::thread::spawn(move || fetch(&url, &path, &options(), |_, _| {}))
+                .join()
+                .unwrap()
         });
     })
     .unwrap();
-    assert!(inner.unwrap().contains("already"));
+    inner.unwrap().unwrap();
+    assert_eq!(std::fs::read(target.path()).unwrap(), table(10));
+    assert_eq!(target.files(), 1);
 }
 
 /// Nothing here has a certificate that the system trusts, so this is as far as TLS can be followed

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Command, FromArgMatches, Subcommand, ValueHint};
-use mlops_cli::{Context, Failure, Outcome, Pin, Project, copy_project, write_file};
+use mlops_cli::{
+    Context, Failure, Outcome, Pin, Project, Unit, copy_project, write_file, write_folder,
+};
 use mlops_data::calendar;
 use mlops_data::tables::{self, LabelNeed, ReadOptions};
 use mlops_features::{Reference, Registry};
@@ -183,11 +185,17 @@ fn generate(
     let out = match place {
         Place::File(file) => {
             Pin::keep(file)?;
+            write_folder(file)?;
             file.clone()
         }
         Place::Project(folder) => copy_project(folder, context)?,
     };
-    let rows = generator::file(climate, options, &out).map_err(failure)?;
+    let progress = context.output.progress("generating rows", Unit::Items);
+    let rows = generator::file(climate, options, &out, &|done, total| {
+        progress.to(done, total)
+    });
+    drop(progress);
+    let rows = rows.map_err(failure)?;
     Pin::warn_of_other(&out)?;
     let mut text = format!(
         "{rows} rows: {} days of {} stations from {}, seed {} → {}",
@@ -235,6 +243,7 @@ fn read(path: &Path, context: &Context) -> Outcome<mlops_data::Table> {
 fn failure(error: GeneratorError) -> Failure {
     match error {
         GeneratorError::Data(error) => error.into(),
+        GeneratorError::Disk(error) => error.into(),
         GeneratorError::Io { path, source } => {
             Failure::from(anyhow::Error::from(source).context(path.display().to_string()))
         }

@@ -169,6 +169,37 @@ fn nothing_is_imported_over_another_file_without_being_asked() {
     insta::assert_snapshot!(error.replace(&path.canonicalize().unwrap().display().to_string(), "FOLDER"), @"error: FOLDER/data/weatherAUS.csv.dvc:1: `outs` is a whole number: it should be a list");
 }
 
+/// A cloned project may name any file as its table, or have a link on the way.
+#[test]
+fn no_table_is_brought_to_a_place_outside_of_the_project_unless_the_user_names_it() {
+    let (folder, outside) = (project(), tempfile::tempdir().unwrap());
+    let path = folder.path();
+    std::fs::write(path.join("mine.csv"), "mine\n").unwrap();
+    let params = std::fs::read_to_string(path.join("params.yaml")).unwrap();
+    let theirs = outside.path().join("theirs.csv");
+    for place in ["../theirs.csv", &theirs.display().to_string()] {
+        let changed = params.replace("file: data/weatherAUS.csv", &format!("file: {place}"));
+        std::fs::write(path.join("params.yaml"), changed).unwrap();
+        let server = Server::new(Site::default());
+        let fetch = ["data", "fetch", "--allow-http", "--url", &server.url];
+        for command in [&["data", "import", "mine.csv"][..], &fetch] {
+            let error = refused(path, command);
+            assert!(error.contains("data.file of params.yaml"), "{error}");
+        }
+        assert!(server.requests().is_empty());
+    }
+    std::fs::write(path.join("params.yaml"), params).unwrap();
+    std::fs::remove_dir_all(path.join("data")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), path.join("data")).unwrap();
+    let error = refused(path, &["data", "import", "mine.csv"]);
+    assert!(error.contains("symbolic link"), "{error}");
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+
+    let set = format!("data.file={}", theirs.display());
+    printed(path, &["--set", &set, "data", "import", "mine.csv"]);
+    assert_eq!(std::fs::read_to_string(&theirs).unwrap(), "mine\n");
+}
+
 #[test]
 fn generated_weather_gets_a_project_of_its_own_and_the_committed_one_stays() {
     let folder = project();

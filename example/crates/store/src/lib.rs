@@ -14,7 +14,6 @@ pub mod faults;
 mod local;
 #[cfg(feature = "s3")]
 mod profile;
-mod redact;
 mod retry;
 mod runtime;
 mod settings;
@@ -22,7 +21,6 @@ mod settings;
 pub use bucket::{Bucket, Entry, Listing, Meta, Sent};
 pub use error::{StoreError, StoreResult};
 pub use mlops_disk::Created;
-pub use redact::redact;
 pub use retry::Retry;
 pub use runtime::{DEFAULT_JOBS, Runtime, for_each_bounded};
 pub use settings::Settings;

@@ -13,6 +13,7 @@ use crate::{Context, Failure, Outcome, Pin, Unit};
 
 pub(super) fn import(arguments: &TableImportArguments, context: Context) -> Outcome<()> {
     let destination = context.params()?.data.file;
+    check_inside(&destination, &context)?;
     let pin = Expected::of(&destination, arguments.update_pin)?;
     let file = &arguments.file;
     if !arguments.replace && destination.exists() && !is_same(file, &destination)? {
@@ -31,6 +32,7 @@ pub(super) fn fetch(arguments: FetchArguments, context: Context) -> Outcome<()> 
             "nothing says where to fetch from: give --url, or data.url in params.yaml"
         )));
     };
+    check_inside(&params.file, &context)?;
     let pin = Expected::of(&params.file, arguments.update_pin)?;
     if !arguments.replace && params.file.exists() {
         return Err(occupied(&params.file, "a file"));
@@ -48,6 +50,17 @@ pub(super) fn fetch(arguments: FetchArguments, context: Context) -> Outcome<()> 
     let fetched = fetched.map_err(|error| pin.explain(error))?;
     let pin = pin.settle(&fetched.table)?;
     show(fetched.clone(), &fetched.table, &params.file, pin, context)
+}
+
+/// The params.yaml of a cloned project must not have files written outside of it; whoever types the command may.
+fn check_inside(table: &Path, context: &Context) -> Outcome<()> {
+    let is_typed = |set: &String| set.starts_with("data.file=") || set.starts_with("data=");
+    if context.set.iter().any(is_typed) {
+        return Ok(());
+    }
+    mlops_disk::inside(Path::new("."), table)
+        .map_err(|error| Failure::user(anyhow::anyhow!("data.file of params.yaml: {error}")))?;
+    Ok(())
 }
 
 /// Which table may come.

@@ -233,7 +233,10 @@ fn write_table(path: &Path, table: &Table) -> Outcome<()> {
 /// resolved: a cloned project may hold `metrics` as a link to anywhere. Whoever means a place elsewhere says so, by
 /// an absolute path or by `..` on the command line; paths from a project's files pass [`disk::inside`] where they are
 /// read.
-pub(crate) fn write_folder(path: &Path) -> Outcome<()> {
+///
+/// # Errors
+/// If the path leads out, or the system refuses.
+pub fn write_folder(path: &Path) -> Outcome<()> {
     let is_named_elsewhere =
         path.is_absolute() || path.components().any(|part| part == Component::ParentDir);
     if !is_named_elsewhere {

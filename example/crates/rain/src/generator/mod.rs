@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use mlops_data::calendar::{self, Day};
 use mlops_data::tables::TableWriter;
 use mlops_data::{DataError, Table};
+use mlops_disk::{DiskError, Staged};
 use rayon::prelude::*;
 
 use crate::climate::{Climate, ClimateError};
@@ -131,6 +132,9 @@ pub enum GeneratorError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The file can't be put in its place.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
     /// The table can't be written.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -205,46 +209,93 @@ pub fn table(climate: &Climate, options: Options) -> Result<Table, GeneratorErro
 }
 
 /// Generates weather into a file, `.csv` or `.parquet` by its name. Returns the
-/// number of rows. The file appears whole or not at all.
+/// number of rows. The file appears whole or not at all, and no symbolic link is followed.
+///
+/// `progress` is told how many rows are written and how many there will be.
 ///
 /// # Errors
 /// If an option is out of its range, the name ends otherwise, or the file can't
 /// be written.
-pub fn file(climate: &Climate, options: Options, path: &Path) -> Result<u64, GeneratorError> {
+pub fn file(
+    climate: &Climate,
+    options: Options,
+    path: &Path,
+    progress: &dyn Fn(u64, u64),
+) -> Result<u64, GeneratorError> {
     let ending = path.extension().and_then(|ending| ending.to_str());
     if !ending.is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) {
         let mut sink = WriterSink(TableWriter::create(path)?);
-        let rows = generate(climate, options, &mut sink)?;
+        let rows = generate(
+            climate,
+            options,
+            &mut Counted::new(&mut sink, options, progress),
+        )?;
         sink.0.finish()?;
         return Ok(rows);
     }
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    let part = PathBuf::from(part);
-    let written = csv_file(climate, options, &part).and_then(|rows| {
-        std::fs::rename(&part, path).map_err(|source| io(path, source))?;
-        Ok(rows)
-    });
-    if written.is_err() {
-        // What is left of it helps nobody; that it can't be removed neither.
-        let _ = std::fs::remove_file(&part);
+    // Under a name of its own for each destination: what a killed run has left is written over by the next.
+    let mut staged = Staged::resume(path, "generated")?.staged;
+    let written = staged
+        .restart()
+        .map_err(GeneratorError::from)
+        .and_then(|()| {
+            let mut sink = CsvSink::new(&mut staged, path).map_err(|source| io(path, source))?;
+            let rows = generate(
+                climate,
+                options,
+                &mut Counted::new(&mut sink, options, progress),
+            )?;
+            sink.finish().map_err(|source| io(path, source))?;
+            Ok(rows)
+        });
+    match written {
+        Ok(rows) => {
+            staged.finish(path)?;
+            Ok(rows)
+        }
+        Err(error) => {
+            staged.discard();
+            Err(error)
+        }
     }
-    written
-}
-
-fn csv_file(climate: &Climate, options: Options, path: &Path) -> Result<u64, GeneratorError> {
-    let file = std::fs::File::create(path).map_err(|source| io(path, source))?;
-    let mut sink = CsvSink::new(file, path).map_err(|source| io(path, source))?;
-    let rows = generate(climate, options, &mut sink)?;
-    let file = sink.finish().map_err(|source| io(path, source))?;
-    file.sync_all().map_err(|source| io(path, source))?;
-    Ok(rows)
 }
 
 fn io(path: &Path, source: std::io::Error) -> GeneratorError {
     GeneratorError::Io {
         path: path.into(),
         source,
+    }
+}
+
+/// A sink that reports what went into it.
+struct Counted<'a> {
+    sink: &'a mut dyn Sink,
+    done: u64,
+    total: u64,
+    progress: &'a dyn Fn(u64, u64),
+}
+
+impl<'a> Counted<'a> {
+    fn new(
+        sink: &'a mut dyn Sink,
+        options: Options,
+        progress: &'a dyn Fn(u64, u64),
+    ) -> Counted<'a> {
+        Counted {
+            sink,
+            done: 0,
+            total: u64::from(options.days) * u64::from(options.stations),
+            progress,
+        }
+    }
+}
+
+impl Sink for Counted<'_> {
+    fn write(&mut self, block: &Block) -> Result<(), GeneratorError> {
+        self.sink.write(block)?;
+        self.done += block.rows() as u64;
+        (self.progress)(self.done, self.total);
+        Ok(())
     }
 }
 
@@ -418,9 +469,45 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("nowhere").join("weather.csv");
         let climate = climate::embedded().unwrap();
-        let error = file(climate, Options::new(1, 1, 0).unwrap(), &path).unwrap_err();
-        assert!(error.to_string().contains("weather.csv"), "{error}");
+        let error = file(climate, Options::new(1, 1, 0).unwrap(), &path, &|_, _| {}).unwrap_err();
+        assert!(error.to_string().contains("nowhere"), "{error}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_is_written_through_no_link_and_reports_its_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weather.csv");
+        let climate = climate::embedded().unwrap();
+        let options = Options::new(1500, 49, 1).unwrap();
+        let told = std::cell::RefCell::new(Vec::new());
+        let victim = folder.path().join("theirs");
+        std::fs::write(&victim, "theirs").unwrap();
+        for name in ["weather.csv", "weather.csv.part"] {
+            std::os::unix::fs::symlink(&victim, folder.path().join(name)).unwrap();
+        }
+        let tell = |done, total| told.borrow_mut().push((done, total));
+        assert_eq!(file(climate, options, &path, &tell).unwrap(), 73_500);
+        let told = told.into_inner();
+        assert!(told.len() > 1 && told.is_sorted(), "{told:?}");
+        assert_eq!(told.last(), Some(&(73_500, 73_500)));
+        assert!(std::fs::read(&path).unwrap() == csv(options));
+        assert!(!path.is_symlink());
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "theirs");
+    }
+
+    #[test]
+    fn what_a_killed_run_has_left_is_replaced_by_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weather.csv");
+        let mut killed = Staged::resume(&path, "generated").unwrap().staged;
+        killed.write_bytes(&[b'x'; 100_000]).unwrap();
+        drop(killed);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        let options = Options::new(3, 2, 0).unwrap();
+        file(climate::embedded().unwrap(), options, &path, &|_, _| {}).unwrap();
+        assert!(std::fs::read(&path).unwrap() == csv(options));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
