@@ -358,6 +358,10 @@ pub(crate) struct ServeArguments {
     /// The online store: a file or redis://HOST:PORT/DATABASE; without, `online.store` of params.yaml
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
+    /// Store the observations that requests bring; without, `serving.store_observations` of params.yaml,
+    /// and if it is null, only if none but this machine can ask
+    #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
+    pub store_observations: Option<bool>,
     /// Where each answer is appended
     #[arg(long, default_value = "predictions/log.jsonl")]
     pub log: PathBuf,

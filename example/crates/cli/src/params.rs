@@ -10,6 +10,7 @@ use mlops_features::definitions::Source;
 use mlops_features::online::OnlineSettings;
 use mlops_learning::evaluation::{Bootstrap, Costs};
 use mlops_learning::{CalibrationMethod, ModelParams};
+use mlops_serving::ServingSettings;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -33,6 +34,9 @@ pub struct Params {
     /// Where the latest observations are at hand.
     #[serde(default)]
     pub online: OnlineSettings,
+    /// What requests to the service may do.
+    #[serde(default)]
+    pub serving: ServingSettings,
     /// How rows are parted into training and test.
     pub split: Split,
     /// The model.

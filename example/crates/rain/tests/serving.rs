@@ -178,8 +178,8 @@ fn the_service_gives_what_predict_gives_refuses_nonsense_and_logs_what_it_answer
         answer["error"].as_str().unwrap().to_string()
     });
     insta::assert_snapshot!(said.join("\n"), @r#"
-    Failed to parse the request body as JSON: expected value at line 1 column 1
-    Failed to deserialize the JSON body into the target type: invalid type: sequence, expected a map at line 1 column 0
+    the body is no JSON (line 1, character 1): send one observation, as an object with the contract's columns as fields
+    the body is no JSON object: send one observation, as an object with the contract's columns as fields
     Date: this field is required: a date written "yyyy-mm-dd"
     Humidity3pm: "damp" is not a number from 0 to 100 %
     "#);
@@ -326,4 +326,71 @@ fn with_redis_gone_it_gives_no_answer_and_with_redis_back_the_same_as_predict() 
     let _server = redis(path, port);
     assert_eq!(ready(&address), (200, json!({"ready": true})));
     live_through(&address, &days[1..]);
+}
+
+fn signal(process: &Process, name: &str) {
+    let number = process.0.id().to_string();
+    let sent = Command::new("kill").args([name, &number]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// Starts a service whose own log goes into a file.
+fn serve_verbose(folder: &Path) -> (Process, String) {
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("rain"))
+        .args(["-v", "serve", "--listen", "127.0.0.1:0"])
+        .current_dir(folder)
+        .stdout(Stdio::piped())
+        .stderr(std::fs::File::create(folder.join("stderr")).unwrap())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    output.read_line(&mut line).unwrap();
+    let address = line.split("http://").nth(1).unwrap();
+    (Process(child), address.split(',').next().unwrap().into())
+}
+
+#[test]
+fn its_log_can_be_rotated_what_callers_send_forges_no_line_and_a_second_signal_ends_it_at_once() {
+    let folder = trained();
+    let path = folder.path();
+    let (mut server, address) = serve_verbose(path);
+    let (_, days) = last_days(path).pop().unwrap();
+    let asks = || assert_eq!(post(&address, &days[0].observation).0, 200);
+    let lines = |name: &str| {
+        let text = std::fs::read_to_string(path.join("predictions").join(name)).unwrap();
+        text.lines().count()
+    };
+    asks();
+    std::fs::rename(
+        path.join("predictions/log.jsonl"),
+        path.join("predictions/log.1"),
+    )
+    .unwrap();
+    signal(&server, "-HUP");
+    asks();
+    signal(&server, "-HUP");
+    asks();
+    assert_eq!((lines("log.1"), lines("log.jsonl")), (1, 2));
+
+    let forged = json!({"x\n ERROR can't answer error=\"forged\" \u{1b}[31m": 1}).to_string();
+    assert_eq!(post(&address, &forged).0, 400);
+    let log = std::fs::read_to_string(path.join("stderr")).unwrap();
+    assert!(log.contains("forged"), "{log}");
+    assert!(log.lines().all(|line| !line.starts_with(" ERROR")), "{log}");
+    assert!(!log.contains("[31m"), "{log:?}");
+
+    // A client that never finishes its question keeps it from ending by itself for some seconds.
+    let mut half_open = TcpStream::connect(&address).unwrap();
+    half_open
+        .write_all(b"POST /v1/predict HTTP/1.1\r\n")
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    signal(&server, "-TERM");
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(server.0.try_wait().unwrap().is_none(), "it ended too soon");
+    let start = Instant::now();
+    signal(&server, "-TERM");
+    assert_eq!(server.0.wait().unwrap().code(), Some(128 + 15));
+    assert!(start.elapsed() < Duration::from_secs(5));
 }

@@ -26,12 +26,28 @@ pub enum ServingError {
     Observation(#[from] DataError),
     /// The observation is of a day to come.
     #[error(
-        "the observation is of {}, which hasn't begun: correct its date, or the clock of the service",
+        "the observation is of {}, which hasn't begun anywhere: correct its date",
         format_iso(*.day)
     )]
     Future {
         /// The day.
         day: Day,
+    },
+    /// A text of the observation is longer than any that is meant.
+    #[error("{field}: it has {bytes} bytes, and at most {most} are taken: shorten it")]
+    Long {
+        /// The field's name, or how it begins.
+        field: String,
+        /// The length of its name or of its value.
+        bytes: usize,
+        /// The greatest length.
+        most: usize,
+    },
+    /// The clock of the service is wrong.
+    #[error("the clock of the service is wrong: {message}")]
+    Clock {
+        /// How, and what to do.
+        message: String,
     },
     /// What is known around an observation can't be read or written.
     #[error(transparent)]

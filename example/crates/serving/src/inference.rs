@@ -158,6 +158,8 @@ impl<O: Observation> Inference<O> {
             decision: self.decide(probability).to_string(),
             model: self.hash.clone(),
             window,
+            stored: false,
+            not_stored_because: None,
         }
     }
 

@@ -1,5 +1,8 @@
 //! The online service: one observation in, a probability out, and a log of both.
 
+mod admission;
+mod clock;
+mod connections;
 mod counterfactual;
 mod error;
 mod golden;
@@ -9,6 +12,9 @@ mod online;
 mod scene;
 mod server;
 
+pub use admission::ServingSettings;
+pub use clock::WallClock;
+pub use connections::Limits;
 pub use counterfactual::{Change, Otherwise};
 pub use error::{Result, ServingError};
 pub use golden::Golden;
@@ -16,4 +22,4 @@ pub use inference::Inference;
 pub use log::PredictionLog;
 pub use online::Online;
 pub use scene::Scene;
-pub use server::{Prediction, Score, Service, serve};
+pub use server::{Answer, Prediction, Score, Service, serve};

@@ -1,28 +1,24 @@
-use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+//! Answers from an observation and what the online store holds around it.
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mlops_data::calendar::Day;
+use mlops_data::calendar::{self, Day, format_iso};
 use mlops_data::json::table_from_json;
 use mlops_features::online::{OnlineStore, OnlineWindows, TableSource, last_end};
 use mlops_features::{DAY_MICROS, Observation};
 use serde_json::{Map, Value};
 
-use crate::{Inference, Prediction, Result, Score, ServingError};
+use crate::admission::{Admission, Candidate, check_lengths};
+use crate::{Answer, Inference, Result, Score, ServingError, ServingSettings};
 
-/// Entities that the model has never seen, beyond this many, are answered and not
-/// stored: whoever makes names up must not fill the store.
-const MOST_NEW_ENTITIES: usize = 100_000;
-
-/// Answers from an observation and what an online store holds around it, and stores
-/// the observation, so that the next answers know it.
+/// Answers from an observation and what an online store holds around it. If it may, it stores the observation, so
+/// that the next answers know it.
 #[derive(Debug)]
 pub struct Online<O> {
     inference: Inference<O>,
     store: Box<dyn OnlineStore>,
     view: String,
-    /// The entities stored that the model has never seen.
-    new: Mutex<HashSet<String>>,
+    admission: Admission,
 }
 
 impl<O: Observation> Online<O> {
@@ -34,78 +30,96 @@ impl<O: Observation> Online<O> {
         inference: Inference<O>,
         store: Box<dyn OnlineStore>,
         view: impl Into<String>,
+        settings: ServingSettings,
     ) -> Result<Self> {
         store.check_keep(inference.service().extent())?;
-        let online = Online {
+        let view = view.into();
+        Ok(Online {
+            admission: Admission::new(settings, &*store, &view)?,
             inference,
             store,
-            view: view.into(),
-            new: Mutex::default(),
-        };
-        online.readable()?;
-        Ok(online)
+            view,
+        })
     }
 
-    fn readable(&self) -> Result<()> {
-        last_end(&*self.store, &self.view)?;
-        Ok(())
+    /// A day that has been, by what was trained on and what was materialized.
+    fn past_day(&self) -> Result<Option<Day>> {
+        let training = &self.inference.model().metadata.training;
+        let trained = calendar::parse_iso(&training.last);
+        Ok(trained.max(last_end(&*self.store, &self.view)?))
     }
 
-    fn is_stored(&self, entity: &str) -> bool {
-        let reference = &self.inference.feature_state().reference;
-        if reference.entities.contains_key(entity) {
-            return true;
+    /// Refuses a day that hasn't begun anywhere on earth: the store keeps the newest days, so those of a mistyped
+    /// year would drive out the true ones.
+    fn check_day(&self, day: Day, now: SystemTime) -> Result<()> {
+        let latest = micros(now).div_euclid(DAY_MICROS).saturating_add(1);
+        if i64::from(day) <= latest {
+            return Ok(());
         }
-        // A set of names is whole at every moment.
-        let mut new = self.new.lock().unwrap_or_else(PoisonError::into_inner);
-        if new.len() >= MOST_NEW_ENTITIES && !new.contains(entity) {
-            tracing::warn!(
-                entity,
-                "answered and not stored: there are too many entities that the model has never seen"
-            );
-            return false;
+        match self.past_day()? {
+            Some(past) if i64::from(past) > latest => Err(ServingError::Clock {
+                message: format!(
+                    "it is before {}, of which there is data: correct it",
+                    format_iso(past)
+                ),
+            }),
+            _ => Err(ServingError::Future { day }),
         }
-        new.insert(entity.into());
-        true
     }
 }
 
 impl<O: Observation + 'static> Score for Online<O> {
     // ANCHOR: score
-    fn score(&self, observation: &Map<String, Value>, now: SystemTime) -> Result<Prediction> {
-        let inference = &self.inference;
+    fn score(&self, observation: &Map<String, Value>, now: SystemTime) -> Result<Answer> {
+        let (inference, store, view) = (&self.inference, &*self.store, self.view.as_str());
+        check_lengths(observation)?;
         let table = table_from_json(std::slice::from_ref(observation), inference.contract())?;
         let source = TableSource::<O>::new(&table)?;
         // One record makes a table of one row.
         let today = &source.observations()[0];
-        has_begun(today.day(), now)?;
+        self.check_day(today.day(), now)?;
         let (service, state) = (inference.service(), inference.feature_state());
-        let windows =
-            OnlineWindows::new(&*self.store, &self.view, &state.reference, service.extent());
+        let windows = OnlineWindows::new(store, view, &state.reference, service.extent());
         let around = windows.around(today)?;
         // Whatever the store holds by now is known.
         let row = around.window(today, i64::MAX, |window| service.row(window));
-        let window = around.coverage(today);
-        if self.is_stored(today.entity()) {
-            let created = micros(now);
-            self.store.push(&self.view, &source.rows(|_, _| created)?)?;
+        let mut prediction = inference.prediction(&row, around.coverage(today));
+        let candidate = Candidate {
+            entity: today.entity(),
+            day: today.day(),
+            table: &table,
+            known: state.reference.entities.contains_key(today.entity()),
+            continues: around.holds_own(),
+        };
+        let against =
+            self.admission
+                .reason_against(&candidate, inference.contract(), store, view)?;
+        if against.is_none() {
+            // Later than the one that it corrects, also if the clock was set back meanwhile.
+            let corrected = around
+                .created_of(today.day())
+                .map(|at| at.saturating_add(1));
+            let created = corrected.unwrap_or(i64::MIN).max(micros(now));
+            store.push(view, &source.rows(|_, _| created)?)?;
         }
-        Ok(inference.prediction(&row, window))
+        prediction.stored = against.is_none();
+        prediction.not_stored_because = against;
+        Ok(Answer {
+            prediction,
+            features: row,
+        })
     }
     // ANCHOR_END: score
 
-    fn ready(&self) -> Result<()> {
-        self.readable()
-    }
-}
-
-/// Refuses a day that hasn't begun anywhere on earth: the store keeps the newest days,
-/// so those of a mistyped year would drive out the true ones.
-fn has_begun(day: Day, now: SystemTime) -> Result<()> {
-    let today = micros(now).div_euclid(DAY_MICROS);
-    match i64::from(day) <= today.saturating_add(1) {
-        true => Ok(()),
-        false => Err(ServingError::Future { day }),
+    fn ready(&self, now: SystemTime) -> Result<()> {
+        let latest = micros(now).div_euclid(DAY_MICROS).saturating_add(1);
+        if let Some(day) = self.past_day()?.filter(|day| i64::from(*day) > latest) {
+            self.check_day(day, now)?;
+        }
+        match self.admission.stores() {
+            true => Ok(self.store.check_writable(&self.view)?),
+            false => Ok(()),
+        }
     }
 }
 

@@ -1,9 +1,13 @@
-use std::time::SystemTime;
+//! Answers over HTTP until it is told to stop.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use mlops_data::calendar::format_iso;
 use mlops_features::online::{last_end, open};
-use mlops_serving::{Inference, Online, PredictionLog, Service, ServingError, serve};
+use mlops_serving::{Inference, Limits, Online, PredictionLog, Service, ServingError, serve};
 use serde::Serialize;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::needs;
 use crate::arguments::ServeArguments;
@@ -17,6 +21,8 @@ struct Listening {
     store: String,
     /// The last day that was materialized, if any was.
     until: Option<String>,
+    /// Whether the observations that requests bring are stored.
+    stores: bool,
 }
 
 pub(super) fn run<P: Project>(
@@ -27,8 +33,11 @@ pub(super) fn run<P: Project>(
     needs(&arguments.model, "train")?;
     let contract = context.contract()?;
     let definitions = context.definitions(&contract)?;
-    let mut settings = context.params()?.online;
+    let params = context.params()?;
+    let mut settings = params.online;
     settings.store = arguments.store.unwrap_or(settings.store);
+    let mut serving = params.serving.on(arguments.listen.ip());
+    serving.store_observations = arguments.store_observations.or(serving.store_observations);
     let registry = project.registry();
     let inference = Inference::<P::Observation>::open(&arguments.model, &registry, contract)?;
     let source = definitions.source_of(inference.service().name())?;
@@ -40,28 +49,45 @@ pub(super) fn run<P: Project>(
         model: inference.hash()[..12].into(),
         store: store.place(),
         until: until.map(format_iso),
+        stores: false,
     };
-    let scorer = Online::new(inference, store, view)?;
-    let log = PredictionLog::open(&arguments.log)?;
+    said.stores = serving.store_observations == Some(true);
+    let scorer = Online::new(inference, store, view, serving)?;
+    let log = Arc::new(PredictionLog::open(&arguments.log)?);
+    let service = Service {
+        scorer: Box::new(scorer),
+        log: Some(Arc::clone(&log)),
+        clock: Box::new(SystemTime::now),
+        limits: Limits::default(),
+    };
     let runtime = tokio::runtime::Runtime::new().map_err(anyhow::Error::from)?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let refused = |source| ServingError::Io {
             what: arguments.listen.to_string(),
             source,
         };
+        let signals = Signals::catch().map_err(refused)?;
         let listener = tokio::net::TcpListener::bind(arguments.listen)
             .await
             .map_err(refused)?;
         said.listening = listener.local_addr().map_err(refused)?.to_string();
         context.output.show(&said, text(&said))?;
-        let service = Service {
-            scorer: Box::new(scorer),
-            log: Some(log),
-            clock: SystemTime::now,
-        };
-        Ok(serve(listener, service, stop()).await?)
-    })
+        tokio::spawn(reopen_on_hangup(signals.hangup, log));
+        serve(
+            listener,
+            service,
+            stop(signals.interrupt, signals.terminate),
+        )
+        .await;
+        Ok(())
+    });
+    // A disk or a network may keep a thread for as long as it likes.
+    runtime.shutdown_timeout(LAST_WORK);
+    served
 }
+
+/// For threads that still write when everything else has ended.
+const LAST_WORK: Duration = Duration::from_secs(1);
 
 /// One line: whoever waits for it may read no further.
 fn text(said: &Listening) -> String {
@@ -69,25 +95,59 @@ fn text(said: &Listening) -> String {
         Some(_) => "",
         None => ", where `features materialize` has brought nothing yet",
     };
+    let stores = if said.stores {
+        ", observations of requests are stored"
+    } else {
+        ""
+    };
     format!(
-        "model {} answers on http://{}, windows from {}{empty}; Ctrl-C stops it",
+        "model {} answers on http://{}, windows from {}{empty}{stores}; Ctrl-C stops it",
         said.model, said.listening, said.store
     )
 }
 
-/// Done when the terminal or the system asks the program to end.
-async fn stop() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        // Without a handler, the signal ends the program as it always does.
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
+/// What the terminal and the system tell the program.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn catch() -> std::io::Result<Signals> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+/// Done when the program is asked to end; asked again, it ends at once.
+async fn stop(mut interrupt: Signal, mut terminate: Signal) {
+    asked_to_end(&mut interrupt, &mut terminate).await;
+    tracing::info!(
+        "stopping: what is under way is finished first; a second signal ends it at once"
+    );
+    tokio::spawn(async move {
+        let signal = asked_to_end(&mut interrupt, &mut terminate).await;
+        // As the system says it of a program that a signal ended.
+        std::process::exit(128 + signal.as_raw_value());
+    });
+}
+
+async fn asked_to_end(interrupt: &mut Signal, terminate: &mut Signal) -> SignalKind {
+    tokio::select! {
+        _ = interrupt.recv() => SignalKind::interrupt(),
+        _ = terminate.recv() => SignalKind::terminate(),
+    }
+}
+
+/// What programs that rotate logs expect.
+async fn reopen_on_hangup(mut hangup: Signal, log: Arc<PredictionLog>) {
+    while hangup.recv().await.is_some() {
+        if let Err(error) = log.reopen() {
+            tracing::error!(error = ?error.to_string(), "can't open the log again");
         }
     }
-    let _ = tokio::signal::ctrl_c().await;
 }

@@ -186,6 +186,19 @@ impl<O: Observation> Around<'_, O> {
         Some((&known.observation, known.created))
     }
 
+    /// When the entity's own observation of this day became known (microseconds since 1970-01-01 UTC), if there
+    /// is one.
+    pub fn created_of(&self, day: Day) -> Option<i64> {
+        let own = &self.held[self.ranges.first()?.clone()];
+        let held = own.iter().find(|held| held.observation.day() == day)?;
+        Some(held.created)
+    }
+
+    /// Whether any of these observations are the entity's own.
+    pub fn holds_own(&self) -> bool {
+        self.ranges.first().is_some_and(|own| !own.is_empty())
+    }
+
     /// How much of the window of `today` is here, whenever it became known.
     pub fn coverage(&self, today: &O) -> Coverage {
         let (day, extent) = (today.day(), self.extent);

@@ -115,6 +115,14 @@ pub trait OnlineStore: std::fmt::Debug + Send + Sync {
     /// If the store can't be written.
     fn set_note(&self, view: &str, name: &str, value: Option<&[u8]>) -> OnlineResult<()>;
 
+    /// Proves by a small write that observations of the view can be stored now.
+    ///
+    /// # Errors
+    /// If the store can't be written.
+    fn check_writable(&self, view: &str) -> OnlineResult<()> {
+        self.set_note(view, "last check", Some(b"passed"))
+    }
+
     /// How many days of an entity are kept.
     fn keep(&self) -> u16;
 

@@ -20,7 +20,7 @@ label: {column: Fails, positive: fails}
 columns:
 - {name: Day, type: date, known_at: 0}
 - {name: Machine, type: category, known_at: 0}
-- {name: Load, type: number, unit: kW, range: [0, 100], known_at: 9}
+- {name: Load, type: number, unit: kW, range: [0, 100], usual: [0, 50], known_at: 9}
 - {name: Fails, type: category, values: [runs, fails], known_at: 48}
 ";
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests too
 
+mod admission;
+mod limits;
 mod machines;
 mod store;
 
@@ -15,9 +17,17 @@ use std::time::SystemTime;
 
 use machines::{ASKED, expected, inference};
 use mlops_features::online::OnlineError;
-use mlops_serving::{Online, PredictionLog, Service, ServingError, serve};
+use mlops_serving::{
+    Limits, Online, PredictionLog, Service, ServingError, ServingSettings, WallClock, serve,
+};
 use serde_json::{Value, json};
 use store::{Broken, Fragile};
+
+/// Requests may write.
+const STORES: ServingSettings = ServingSettings {
+    store_observations: Some(true),
+    days_ahead: 31,
+};
 
 /// A service in a thread of its own.
 struct Running {
@@ -29,13 +39,23 @@ struct Running {
 
 impl Running {
     fn start(folder: &Path) -> Running {
+        Running::with(folder, STORES, Limits::default(), Box::new(SystemTime::now))
+    }
+
+    fn with(folder: &Path, settings: ServingSettings, limits: Limits, clock: WallClock) -> Running {
         let (store, broken) = Fragile::open(folder, 3);
-        let scorer = Online::new(inference(folder), store, "readings").unwrap();
+        let scorer = Online::new(inference(folder), store, "readings", settings).unwrap();
+        let log = PredictionLog::open(&folder.join("log.jsonl")).unwrap();
         let service = Service {
             scorer: Box::new(scorer),
-            log: Some(PredictionLog::open(&folder.join("log.jsonl")).unwrap()),
-            clock: SystemTime::now,
+            log: Some(Arc::new(log)),
+            clock,
+            limits,
         };
+        Running::run(service, broken)
+    }
+
+    fn run(service: Service, broken: Arc<Broken>) -> Running {
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -46,7 +66,7 @@ impl Running {
                 let until = async {
                     let _ = stopped.await;
                 };
-                serve(listener, service, until).await.unwrap();
+                serve(listener, service, until).await;
             });
         });
         Running {
@@ -178,6 +198,7 @@ fn without_its_store_the_service_gives_no_answer_and_isnt_ready() {
         assert!(said.contains("online store"), "{said}");
         assert!(!said.contains("secret"), "{said}");
         assert!(answer.get("probability").is_none(), "{answer}");
+        assert_eq!(service.ready().0, 503);
         let (status, answer) = service.post(r#"{"Day": "2024-01-02", "Machine": "a", "Load": -3}"#);
         assert_eq!(status, 400, "the caller's mistake stays one: {answer}");
         broken.store(false, Ordering::SeqCst);
@@ -219,7 +240,7 @@ fn requests_at_the_same_time_lose_nothing() {
 fn a_store_that_keeps_too_few_days_is_refused_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _) = Fragile::open(folder.path(), 2);
-    let error = Online::new(inference(folder.path()), store, "readings").unwrap_err();
+    let error = Online::new(inference(folder.path()), store, "readings", STORES).unwrap_err();
     assert!(
         matches!(error, ServingError::Store(OnlineError::Place { .. })),
         "{error}"
@@ -232,6 +253,6 @@ fn a_store_that_cant_be_read_is_refused_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let (store, broken) = Fragile::open(folder.path(), 3);
     broken.reads.store(true, Ordering::SeqCst);
-    let error = Online::new(inference(folder.path()), store, "readings").unwrap_err();
+    let error = Online::new(inference(folder.path()), store, "readings", STORES).unwrap_err();
     assert!(error.to_string().contains("no answer"), "{error}");
 }
