@@ -362,9 +362,9 @@ pub(crate) struct ServeArguments {
     /// and if it is null, only if none but this machine can ask
     #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
     pub store_observations: Option<bool>,
-    /// Where each answer is appended
-    #[arg(long, default_value = "predictions/log.jsonl")]
-    pub log: PathBuf,
+    /// Append each answer to this file; without, to predictions/log.jsonl
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub log: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -89,6 +89,7 @@ impl From<ServingError> for Failure {
         let code = match &error {
             ServingError::Io { source, .. } | ServingError::Log { source, .. } => code_of(source),
             ServingError::Store(store) if !store.is_user_error() => 1,
+            ServingError::Disk(disk) if !disk.is_user_error() => 1,
             _ => 2,
         };
         Failure {

@@ -93,6 +93,12 @@ pub struct Context {
 }
 
 impl Context {
+    /// Whether this key of params.yaml is set on the command line.
+    pub(crate) fn sets(&self, key: &str) -> bool {
+        let mut keys = self.set.iter().filter_map(|set| set.split_once('='));
+        keys.any(|(set, _)| set.trim() == key)
+    }
+
     /// The project's contract.
     ///
     /// # Errors

@@ -60,6 +60,9 @@ pub enum ServingError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A file that stays open can't be opened.
+    #[error(transparent)]
+    Disk(#[from] mlops_disk::DiskError),
     /// It is asked what would change an answer, but nothing may be changed.
     #[error(
         "{path}: no column is controllable: add `controllable: true` to those numbers that might be others",

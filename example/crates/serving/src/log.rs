@@ -2,10 +2,12 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use mlops_disk::{DiskError, DiskResult};
 
 use crate::{Result, ServingError};
 
@@ -43,13 +45,9 @@ impl PredictionLog {
     /// # Errors
     /// If the system refuses.
     pub fn open(path: &Path) -> Result<PredictionLog> {
-        let opened = Opened::at(path).map_err(|source| ServingError::Io {
-            what: path.display().to_string(),
-            source,
-        })?;
         Ok(PredictionLog {
             path: path.into(),
-            opened: Mutex::new(opened),
+            opened: Mutex::new(Opened::at(path)?),
         })
     }
 
@@ -81,7 +79,7 @@ impl PredictionLog {
     /// # Errors
     /// If the system refuses; the log then goes on in the file it has.
     pub fn reopen(&self) -> Result<()> {
-        let opened = Opened::at(&self.path).map_err(|source| self.failed(source))?;
+        let opened = Opened::at(&self.path)?;
         *self.opened() = opened;
         Ok(())
     }
@@ -90,7 +88,7 @@ impl PredictionLog {
         let mut opened = self.opened();
         let locked = || {
             if !opened.is_at(&self.path) {
-                *opened = Opened::at(&self.path)?;
+                *opened = Opened::at(&self.path).map_err(io::Error::other)?;
             }
             lock(&opened.file)?;
             let done = act(&mut opened);
@@ -114,11 +112,16 @@ impl PredictionLog {
 }
 
 impl Opened {
-    fn at(path: &Path) -> io::Result<Opened> {
-        let file = open_append(path)?;
-        let meta = file.metadata()?;
+    /// No link is followed: a cloned project could lead it onto any file.
+    fn at(path: &Path) -> DiskResult<Opened> {
+        if let Some(folder) = path.parent() {
+            mlops_disk::create_dir_all(folder)?;
+        }
+        let file = mlops_disk::open_append(path, MODE)?;
+        let read = |source| DiskError::io("read", path, source);
+        let meta = file.metadata().map_err(read)?;
         Ok(Opened {
-            torn: meta.len() > 0 && !ends_with_newline(path)?,
+            torn: meta.len() > 0 && !ends_with_newline(path).map_err(read)?,
             identity: (meta.dev(), meta.ino()),
             file,
         })
@@ -127,18 +130,6 @@ impl Opened {
     fn is_at(&self, path: &Path) -> bool {
         std::fs::symlink_metadata(path).is_ok_and(|meta| (meta.dev(), meta.ino()) == self.identity)
     }
-}
-
-/// No link is followed: a cloned project could lead it onto any file.
-fn open_append(path: &Path) -> io::Result<File> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(MODE)
-        .open(path)
 }
 
 fn ends_with_newline(path: &Path) -> io::Result<bool> {
@@ -327,6 +318,22 @@ mod tests {
         held.lock().unwrap();
         let error = log.append(&json!(1)).unwrap_err().to_string();
         assert!(error.contains("another process has locked it"), "{error}");
+    }
+
+    #[test]
+    fn a_link_in_its_place_is_refused_and_what_it_leads_to_is_untouched() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, mine) = (folder.path().join("log.jsonl"), folder.path().join("mine"));
+        std::fs::write(&mine, "years of work\n").unwrap();
+        std::os::unix::fs::symlink(&mine, &path).unwrap();
+        let error = PredictionLog::open(&path).unwrap_err().to_string();
+        assert!(error.contains("symbolic link"), "{error}");
+        std::fs::remove_file(&path).unwrap();
+        let log = PredictionLog::open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(&mine, &path).unwrap();
+        log.append(&json!(1)).unwrap_err();
+        assert_eq!(std::fs::read_to_string(&mine).unwrap(), "years of work\n");
     }
 
     #[test]

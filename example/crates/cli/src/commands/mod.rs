@@ -28,6 +28,7 @@ use clap::{ArgMatches, CommandFactory};
 use mlops_data::calendar::{self, Day};
 use mlops_data::{Contract, Table, Values, json, tables};
 use mlops_disk as disk;
+use mlops_features::online::{OnlineSettings, OnlineStore, open};
 use mlops_learning::{Model, model_file};
 use mlops_serving::ServingError;
 
@@ -172,6 +173,25 @@ fn read_table(path: &Path, contract: &Contract, label: tables::LabelNeed) -> Out
     let reading = tables::read(path, contract, tables::ReadOptions { label })?;
     say(path, &reading.warnings);
     Ok(reading.table)
+}
+
+/// Opens the online store that the command line gives, or else the one that the project names. A file that the
+/// project names must lie in it: a cloned project's could be anywhere.
+fn open_online(
+    settings: &OnlineSettings,
+    given: Option<String>,
+    context: &Context,
+) -> Outcome<Box<dyn OnlineStore>> {
+    let named_here = given.is_some() || context.sets("online.store");
+    let store = given.unwrap_or_else(|| settings.store.clone());
+    if !named_here && !store.contains("://") {
+        mlops_disk::inside(Path::new("."), Path::new(&store))?;
+    }
+    let settings = OnlineSettings {
+        store,
+        ..settings.clone()
+    };
+    Ok(open(&settings)?)
 }
 
 fn is_json(path: &Path) -> bool {

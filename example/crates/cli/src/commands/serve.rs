@@ -1,15 +1,16 @@
 //! Answers over HTTP until it is told to stop.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use mlops_data::calendar::format_iso;
-use mlops_features::online::{last_end, open};
+use mlops_features::online::last_end;
 use mlops_serving::{Inference, Limits, Online, PredictionLog, Service, ServingError, serve};
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::needs;
+use super::{needs, open_online};
 use crate::arguments::ServeArguments;
 use crate::{Context, Outcome, Project};
 
@@ -34,15 +35,13 @@ pub(super) fn run<P: Project>(
     let contract = context.contract()?;
     let definitions = context.definitions(&contract)?;
     let params = context.params()?;
-    let mut settings = params.online;
-    settings.store = arguments.store.unwrap_or(settings.store);
     let mut serving = params.serving.on(arguments.listen.ip());
     serving.store_observations = arguments.store_observations.or(serving.store_observations);
     let registry = project.registry();
     let inference = Inference::<P::Observation>::open(&arguments.model, &registry, contract)?;
     let source = definitions.source_of(inference.service().name())?;
     let view = source.name.value.as_str();
-    let store = open(&settings)?;
+    let store = open_online(&params.online, arguments.store, &context)?;
     let until = last_end(&*store, view)?;
     let mut said = Listening {
         listening: String::new(),
@@ -53,7 +52,12 @@ pub(super) fn run<P: Project>(
     };
     said.stores = serving.store_observations == Some(true);
     let scorer = Online::new(inference, store, view, serving)?;
-    let log = Arc::new(PredictionLog::open(&arguments.log)?);
+    let log = match arguments.log {
+        Some(log) => log,
+        // Nobody named it: a link that a cloned project brought mustn't lead it out.
+        None => mlops_disk::inside(Path::new("."), Path::new(LOG))?,
+    };
+    let log = Arc::new(PredictionLog::open(&log)?);
     let service = Service {
         scorer: Box::new(scorer),
         log: Some(Arc::clone(&log)),
@@ -86,6 +90,8 @@ pub(super) fn run<P: Project>(
     served
 }
 
+/// Where answers are logged if nothing else is said.
+const LOG: &str = "predictions/log.jsonl";
 /// For threads that still write when everything else has ended.
 const LAST_WORK: Duration = Duration::from_secs(1);
 

@@ -35,6 +35,10 @@ pub enum OnlineError {
         /// The words of the library or the system.
         reason: String,
     },
+    /// The file or its folder can't be opened or made.
+    #[cfg(feature = "redb")]
+    #[error(transparent)]
+    Disk(#[from] mlops_disk::DiskError),
     /// No answer from the server.
     #[error(
         "{url}: no answer from the Redis server: {reason}. Start it (`redis-server`), or correct the address of the online store, and run the same again: nothing is lost, a repeated push changes nothing"
@@ -121,6 +125,10 @@ impl OnlineError {
     /// Whether the user must change something, rather than that the run failed.
     pub fn is_user_error(&self) -> bool {
         use OnlineError::{File, Refused, SourceFailed};
+        #[cfg(feature = "redb")]
+        if let OnlineError::Disk(error) = self {
+            return error.is_user_error();
+        }
         !matches!(self, File { .. } | Refused { .. } | SourceFailed { .. })
     }
 }

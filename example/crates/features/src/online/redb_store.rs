@@ -1,13 +1,13 @@
 //! The online store in a file.
 
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
 use redb::backends::FileBackend;
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use redb::{Database, Error, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
 use super::packed::{Packed, merge};
 use super::rows::{by_entity, check_rows};
@@ -44,7 +44,7 @@ pub struct RedbStore {
 }
 
 /// Opens the database at a path.
-type Open = fn(&Path) -> Result<Database, DatabaseError>;
+type Open = fn(&Path) -> Result<Database, Failure>;
 
 struct Opened {
     /// `None` if it couldn't be opened again.
@@ -67,11 +67,11 @@ impl std::fmt::Debug for RedbStore {
 
 /// Why a transaction failed.
 enum Failure {
-    Redb(redb::Error),
+    Redb(Error),
     Online(OnlineError),
 }
 
-impl<E: Into<redb::Error>> From<E> for Failure {
+impl<E: Into<Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         Failure::Redb(error.into())
     }
@@ -90,8 +90,7 @@ impl RedbStore {
 
     fn opened_by(open: Open, path: &Path, keep: u16, patience: Duration) -> OnlineResult<Self> {
         if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)
-                .map_err(|error| file_error(path, "make its folder", error))?;
+            mlops_disk::create_dir_all(folder)?;
         }
         let database = wait_for(path, patience, open)?;
         let store = RedbStore {
@@ -201,8 +200,8 @@ impl RedbStore {
 }
 
 /// Whether redb refuses everything after this error.
-fn ends_the_database(error: &redb::Error) -> bool {
-    use redb::Error::{DatabaseClosed, Io, LockPoisoned, PreviousIo};
+fn ends_the_database(error: &Error) -> bool {
+    use Error::{DatabaseClosed, Io, LockPoisoned, PreviousIo};
     matches!(error, Io(_) | PreviousIo | DatabaseClosed | LockPoisoned(_))
 }
 
@@ -219,15 +218,11 @@ fn file_error(path: &Path, doing: &'static str, reason: impl ToString) -> Online
     }
 }
 
-fn open_file(path: &Path) -> Result<Database, DatabaseError> {
-    let file = std::fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(MODE)
-        .open(path)?;
-    builder().create_with_backend(FileBackend::new(file)?)
+/// No link is followed: a cloned project could lead it onto any file.
+fn open_file(path: &Path) -> Result<Database, Failure> {
+    let file =
+        mlops_disk::open_read_write(path, MODE).map_err(|error| Failure::Online(error.into()))?;
+    Ok(builder().create_with_backend(FileBackend::new(file)?)?)
 }
 
 fn builder() -> redb::Builder {
@@ -242,16 +237,17 @@ fn wait_for(path: &Path, patience: Duration, open: Open) -> OnlineResult<Databas
     loop {
         match open(path) {
             Ok(database) => return Ok(database),
-            Err(DatabaseError::DatabaseAlreadyOpen) if start.elapsed() < patience => {
+            Err(Failure::Redb(Error::DatabaseAlreadyOpen)) if start.elapsed() < patience => {
                 std::thread::sleep(TRY_EVERY);
             }
-            Err(DatabaseError::DatabaseAlreadyOpen) => {
+            Err(Failure::Redb(Error::DatabaseAlreadyOpen)) => {
                 return Err(OnlineError::InUse {
                     path: path.display().to_string(),
                     waited: patience.as_secs(),
                 });
             }
-            Err(error) => return Err(file_error(path, "be opened", error)),
+            Err(Failure::Redb(error)) => return Err(file_error(path, "be opened", error)),
+            Err(Failure::Online(error)) => return Err(error),
         }
     }
 }
@@ -396,10 +392,10 @@ mod tests {
         }
     }
 
-    fn open_on_full_disk(path: &Path) -> Result<Database, DatabaseError> {
-        let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(false);
-        builder().create_with_backend(OnFullDisk(options.open(path)?))
+    fn open_on_full_disk(path: &Path) -> Result<Database, Failure> {
+        let file = mlops_disk::open_read_write(path, MODE)
+            .map_err(|error| Failure::Online(error.into()))?;
+        Ok(builder().create_with_backend(OnFullDisk(file))?)
     }
 
     fn row(day: i32) -> [(String, Stored); 1] {
@@ -441,6 +437,17 @@ mod tests {
         drop(store);
         let store = RedbStore::open(&path, 9, Duration::ZERO).unwrap();
         assert_eq!(days(&store), 2);
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_the_file_is_refused_and_nothing_is_made_where_it_leads() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, target) = (folder.path().join("store.redb"), folder.path().join("mine"));
+        std::os::unix::fs::symlink(&target, &path).unwrap();
+        let error = RedbStore::open(&path, 9, Duration::ZERO).unwrap_err();
+        assert!(error.to_string().contains("symbolic link"), "{error}");
+        assert!(error.is_user_error());
+        assert!(!target.exists());
     }
 
     #[test]

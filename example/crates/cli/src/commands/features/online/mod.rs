@@ -10,11 +10,11 @@ use clap::{Args, Subcommand, ValueHint};
 use mlops_data::calendar::Day;
 use mlops_data::{Contract, tables};
 use mlops_features::definitions::Definitions;
-use mlops_features::online::{OnlineStore, TableSource, open};
+use mlops_features::online::{OnlineStore, TableSource};
 use mlops_features::{DAY_MICROS, end_of};
 use serde::Serialize;
 
-use super::super::{parse_day, read_observations};
+use super::super::{open_online, parse_day, read_observations};
 use crate::output::thousands;
 use crate::params::Params;
 use crate::{Context, Outcome, Project};
@@ -114,7 +114,7 @@ impl Here {
         let contract = context.contract()?;
         Ok(Here {
             definitions: context.definitions(&contract)?,
-            store: open(&params.online)?,
+            store: open_online(&params.online, None, context)?,
             params,
             contract,
         })
