@@ -19,8 +19,8 @@ pub use metrics::{Metrics, metrics_diff, metrics_show};
 pub use page::{Picture, page};
 pub use params::params_diff;
 pub use plots::{Faults, Plot, Series, Shape, plots};
-pub use table::Table;
 pub(crate) use table::text;
+pub use table::{Table, markdown_text};
 
 use crate::python_json;
 

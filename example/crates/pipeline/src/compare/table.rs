@@ -45,12 +45,17 @@ impl Table {
         text
     }
 
-    /// A Markdown table with an empty line after it.
+    /// A Markdown table with an empty line after it; what stands in cells is text and no markup.
     #[must_use]
     pub fn markdown(&self) -> String {
+        let cells = |row: &Vec<String>| row.iter().map(|cell| markdown_text(cell)).collect();
+        let escaped = Self {
+            heads: cells(&self.heads),
+            rows: self.rows.iter().map(cells).collect(),
+        };
         let mut text = String::new();
         let mut is_head = true;
-        self.lay_out(|cells, widths| {
+        escaped.lay_out(|cells, widths| {
             text.push_str(&format!("| {} |\n", cells.join(" | ")));
             if std::mem::take(&mut is_head) {
                 let dashes: Vec<String> =
@@ -95,6 +100,35 @@ impl Table {
             }
         }
     }
+}
+
+/// A text that GitHub's Markdown shows as it is, also in a table's cell: it ends no cell and becomes no link,
+/// picture, mention or HTML.
+#[must_use]
+pub fn markdown_text(text: &str) -> String {
+    let text = text.trim();
+    let mut out = String::with_capacity(text.len());
+    for (at, char) in text.char_indices() {
+        let is_word = |char: Option<char>| char.is_some_and(char::is_alphanumeric);
+        match char {
+            // Within a word it is no markup, and names are full of it.
+            '_' if is_word(text[..at].chars().next_back())
+                && is_word(text[at + 1..].chars().next()) =>
+            {
+                out.push('_');
+            }
+            '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '~' | '$' => out.extend(['\\', char]),
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '@' => out.push_str("&#64;"),
+            ':' if text[at + 1..].starts_with("//") => out.push_str("&#58;"),
+            '.' if text[..at].to_ascii_lowercase().ends_with("www") => out.push_str("&#46;"),
+            char if char.is_control() => out.push(' '),
+            char => out.push(char),
+        }
+    }
+    out
 }
 
 /// A value in a cell; numbers with a fraction rounded to so many digits after the point.
@@ -167,4 +201,21 @@ fn quoted(text: &str) -> String {
     }
     out.push(quote);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_of_a_markdown_table_are_text() {
+        let mut table = Table::new(["Path", "roc_auc"]);
+        table.row(vec!["a|b\n| c".into(), "0.9".into()]);
+        table.row(vec!["<img src=x> @me".into(), "-0.5".into()]);
+        table.row(vec!["[x](https://a.b) _x_ *y*".into(), "`z`".into()]);
+        insta::assert_snapshot!(table.markdown(), @r"");
+        assert_eq!(markdown_text("www.a.b"), "www&#46;a.b");
+        let plain = "a/b-c.d_e (1,000.5)";
+        assert_eq!(markdown_text(plain), plain);
+    }
 }

@@ -82,6 +82,7 @@ pub(crate) fn mermaid_with(
         for (name, vertex) in &names {
             total += 1;
             ids.insert(*vertex, total);
+            let name = name.replace('"', "#quot;").replace('\n', " ");
             let _ = write!(text, "\n\tnode{total}[\"{name}\"]");
             if let Some(class) = class(*vertex) {
                 let _ = write!(text, ":::{class}");

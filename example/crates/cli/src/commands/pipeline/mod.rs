@@ -184,7 +184,9 @@ impl Here {
         } else if arguments.mermaid {
             format!("{}\n", graph::mermaid(graph, &of))
         } else if arguments.md {
-            format!("```mermaid\n{}\n```\n", graph::mermaid(graph, &of))
+            // A name with backticks must not end the block.
+            let diagram = graph::mermaid(graph, &of).replace('`', "'");
+            format!("```mermaid\n{diagram}\n```\n")
         } else {
             graph::tree(graph, &of)
         };

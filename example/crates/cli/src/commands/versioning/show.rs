@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use mlops_pipeline::compare::markdown_text;
 use mlops_versioning::operations::diff::Diff;
 use mlops_versioning::operations::gc::Collected;
 use mlops_versioning::operations::status::Status;
@@ -218,6 +219,7 @@ pub(super) fn diff_markdown(diff: &Diff, hashes: bool) -> String {
         vec!["Status".to_string(), "Path".into()]
     }];
     for (state, path, hash) in rows(diff) {
+        let path = markdown_text(&path);
         table.push(if hashes {
             vec![state.into(), hash, path]
         } else {
