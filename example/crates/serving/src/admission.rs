@@ -26,6 +26,8 @@ const NEW_ENTITIES: &str = "entities added by requests";
 pub struct ServingSettings {
     /// Whether observations sent for a forecast are stored. `None`: only where none but this machine can ask.
     pub store_observations: Option<bool>,
+    /// Whether observations are stored that have a value outside of the contract's usual range.
+    pub store_unusual: bool,
     /// How many days beyond the latest known one an observation that is stored may be of.
     pub days_ahead: u16,
 }
@@ -34,6 +36,7 @@ impl Default for ServingSettings {
     fn default() -> Self {
         ServingSettings {
             store_observations: None,
+            store_unusual: false,
             days_ahead: 31,
         }
     }
@@ -54,6 +57,7 @@ impl ServingSettings {
 #[derive(Debug)]
 pub(crate) struct Admission {
     stores: bool,
+    stores_unusual: bool,
     days_ahead: u16,
     new: Mutex<NewEntities>,
 }
@@ -87,6 +91,7 @@ impl Admission {
         let noted = std::str::from_utf8(&noted).unwrap_or_default();
         Ok(Admission {
             stores: settings.store_observations == Some(true),
+            stores_unusual: settings.store_unusual,
             days_ahead: settings.days_ahead,
             new: Mutex::new(NewEntities {
                 names: HashSet::new(),
@@ -114,7 +119,9 @@ impl Admission {
         if !self.stores {
             return Ok(Some("this service stores no observations".into()));
         }
-        if let Some(column) = unusual(candidate.table, contract) {
+        if !self.stores_unusual
+            && let Some(column) = unusual(candidate.table, contract)
+        {
             let reason = format!("{column} has an unusual value");
             return Ok(Some(reason));
         }

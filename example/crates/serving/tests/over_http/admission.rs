@@ -63,6 +63,13 @@ fn absurd_values_and_days_far_ahead_are_answered_and_dont_enter_the_window() {
     let (status, answer) = service.ask("a", 1, 99.0);
     assert_eq!(status, 200);
     assert_eq!(answer["not_stored_because"], "Load has an unusual value");
+    let trusting = ServingSettings {
+        store_unusual: true,
+        ..STORES
+    };
+    let other = tempfile::tempdir().unwrap();
+    let answer = self::service(other.path(), trusting).ask("a", 1, 99.0).1;
+    assert_eq!(answer["stored"], true);
     // Enough to push everything out of a store of three days.
     for day in 1..=9 {
         let ahead = json!({"Day": format!("2025-01-0{day}"), "Machine": "a", "Load": 1});

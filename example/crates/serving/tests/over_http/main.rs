@@ -26,6 +26,7 @@ use store::{Broken, Fragile};
 /// Requests may write.
 const STORES: ServingSettings = ServingSettings {
     store_observations: Some(true),
+    store_unusual: false,
     days_ahead: 31,
 };
 
