@@ -42,7 +42,7 @@ pub fn serve(shell: &mut Shell) -> Result<Vec<(Value, Value)>> {
         let answer = ask(&server, observation)?;
         ensure!(
             answer["probability"] == predicted["probability"]
-                && answer["decision"] == predicted[LABEL],
+                && answer["decision"] == predicted["decision"],
             "the service says {answer}, `rain predict` said {predicted}"
         );
         shell.say(&format!(

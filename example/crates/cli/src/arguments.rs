@@ -342,7 +342,8 @@ pub(crate) struct PredictArguments {
     /// Give the features that the model saw and the margin as well
     #[arg(long)]
     pub features: bool,
-    /// Where to (.csv, .parquet or .jsonl); without, JSON lines to standard output
+    /// Where to (.csv, .parquet or .jsonl); without, JSON lines to standard output. In CSV, an apostrophe stands
+    /// before texts that a spreadsheet would take for formulas
     #[arg(long, value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
 }

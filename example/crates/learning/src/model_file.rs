@@ -16,7 +16,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{LearningError, ModelKind, Predictor, Result, calibration::Calibration};
 
-const MAGIC: &[u8; 8] = b"\x89MLOPS\r\n";
+/// How every model file begins.
+pub const MAGIC: &[u8; 8] = b"\x89MLOPS\r\n";
 /// Newest version of the format that this program writes and reads.
 pub const FORMAT_VERSION: u16 = 3;
 /// Oldest version that it reads: without calibration.

@@ -126,7 +126,7 @@ fn assert_as_predicted(address: &str, asked: &Asked) {
         "{}",
         asked.observation
     );
-    assert_eq!(answer["decision"], expected["RainTomorrow"]);
+    assert_eq!(answer["decision"], expected["decision"]);
     assert_eq!(answer["window"]["asked"], 7 + 7 * 2);
     assert_eq!(answer["window"]["found"], 7 + 7 * 2);
 }
@@ -393,4 +393,60 @@ fn its_log_can_be_rotated_what_callers_send_forges_no_line_and_a_second_signal_e
     signal(&server, "-TERM");
     assert_eq!(server.0.wait().unwrap().code(), Some(128 + 15));
     assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn an_answer_is_explained_from_the_log_with_the_model_that_gave_it_also_when_another_is_in_its_place()
+ {
+    let folder = trained();
+    let path = folder.path();
+    let days = last_days(path);
+    materialize(path, &days[0].0, &[]);
+    let (server, address, _) = serve(path, &[]);
+    let mut given = Vec::new();
+    for asked in days.iter().flat_map(|(_, observations)| observations) {
+        given.push(post(&address, &asked.observation).1);
+    }
+    drop(server);
+    let answer = &given[17];
+    let id = answer["id"].as_str().unwrap();
+    let log = "predictions/log.jsonl";
+    let explain = ["explain", log, "--id", id];
+    let explained = |path: &Path| {
+        let mut command = rain(path);
+        let output = command.args(["--json"]).args(explain);
+        let output = output.assert().success().get_output().stdout.clone();
+        serde_json::from_slice::<Value>(&output).unwrap()
+    };
+    let first = explained(path);
+    assert_eq!(first["probability"], answer["probability"]);
+    assert_eq!(first["key"]["Date"], json!(days[2].0));
+    // Its day before came from the store, and is in the features that were logged.
+    assert_eq!(answer["window"]["found"], 7 + 7 * 2);
+
+    std::fs::rename(path.join("models/model.bin"), path.join("models/old.bin")).unwrap();
+    rain(path)
+        .args(SMALL)
+        .args(["--set", "seed=7", "train"])
+        .assert()
+        .success();
+    let again = explained(path);
+    assert_eq!(again["model"], "models/old.bin");
+    assert_eq!(again["steps"], first["steps"]);
+    let wrong_model = refused(path, &["explain", log]);
+    assert!(
+        wrong_model.contains("none of its 40 answers"),
+        "{wrong_model}"
+    );
+    rain(path)
+        .args(["explain", log, "--model", "models/old.bin"])
+        .assert()
+        .success();
+    std::fs::remove_file(path.join("models/old.bin")).unwrap();
+    let gone = refused(path, &explain);
+    assert!(gone.contains(answer["model"].as_str().unwrap()), "{gone}");
+    // The log is a table for drift as well: too short a one here.
+    let table = "data/weatherAUS.csv";
+    let drift = refused(path, &["drift", "--reference", table, "--current", log]);
+    assert!(drift.contains("40"), "{drift}");
 }

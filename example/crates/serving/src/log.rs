@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mlops_disk::{DiskError, DiskResult};
+use serde::Serialize;
 
 use crate::{Result, ServingError};
 
@@ -55,8 +56,9 @@ impl PredictionLog {
     ///
     /// # Errors
     /// If the system refuses, for instance because the disk is full.
-    pub fn append(&self, entry: &serde_json::Value) -> Result<()> {
-        let line = format!("{entry}\n");
+    pub fn append(&self, entry: &impl Serialize) -> Result<()> {
+        let line = serde_json::to_string(entry).map_err(|error| self.failed(error.into()))?;
+        let line = line + "\n";
         self.with_file(|opened| append_line(&mut opened.file, &mut opened.torn, line.as_bytes()))
     }
 

@@ -163,18 +163,29 @@ impl Running {
         let id = self.next_id(at);
         if let Some(log) = &self.log {
             // An answer that can't be accounted for is not given.
-            log.append(&json!({
-                "id": id,
-                "timestamp_seconds": at.as_secs_f64(),
-                "observation": observation,
-                "features": features,
-                "prediction": prediction,
-            }))?;
+            log.append(&Entry {
+                id: &id,
+                timestamp_seconds: at.as_secs_f64(),
+                observation,
+                features: &features,
+                prediction: &prediction,
+            })?;
         }
         Ok(Answered { id, prediction })
     }
 }
 // ANCHOR_END: predict
+
+/// A line of the prediction log: all that is needed to explain the answer later.
+#[derive(Serialize)]
+struct Entry<'a> {
+    id: &'a str,
+    timestamp_seconds: f64,
+    observation: &'a Map<String, Value>,
+    /// What the model saw, the window included; null is missing.
+    features: &'a [f32],
+    prediction: &'a Prediction,
+}
 
 /// An answer as it is given.
 #[derive(Serialize)]

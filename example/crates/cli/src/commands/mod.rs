@@ -30,7 +30,7 @@ use mlops_data::{Contract, Table, Values, json, tables};
 use mlops_disk as disk;
 use mlops_features::online::{OnlineSettings, OnlineStore, open};
 use mlops_learning::{Model, model_file};
-use mlops_serving::ServingError;
+use mlops_serving::{ServingError, observations_of, read_log};
 
 use crate::arguments::{Arguments, Command, reads_params};
 use crate::output::print;
@@ -168,7 +168,10 @@ fn read_observations(path: &Path, contract: &Contract, label: tables::LabelNeed)
 /// impossible in it is what one looks for.
 fn read_table(path: &Path, contract: &Contract, label: tables::LabelNeed) -> Outcome<Table> {
     if is_json(path) {
-        return Ok(json::read_json_lines(path, contract)?);
+        return match read_log(path)? {
+            Some(answers) => Ok(observations_of(&answers, contract)?),
+            None => Ok(json::read_json_lines(path, contract)?),
+        };
     }
     let reading = tables::read(path, contract, tables::ReadOptions { label })?;
     say(path, &reading.warnings);

@@ -149,7 +149,10 @@ impl<O: Observation> Opened<O> {
 pub(super) fn told(key: &Map<String, Value>) -> String {
     let told: Vec<String> = key
         .iter()
-        .map(|(name, value)| format!("{name} {}", value.as_str().unwrap_or_default()))
+        .map(|(name, value)| match value {
+            Value::String(text) => format!("{name} {text}"),
+            other => format!("{name} {other}"),
+        })
         .collect();
     told.join(", ")
 }

@@ -36,6 +36,14 @@ pub(super) fn run<P: Project>(
     if is_json_lines(out) {
         write_file(out, json_lines(&predictions).as_bytes())?;
     } else {
+        let is_csv = out
+            .extension()
+            .is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
+        let predictions = if is_csv {
+            without_formulas(&predictions)?
+        } else {
+            predictions
+        };
         write_table(out, &predictions)?;
     }
     let positive = inference.decide(1.0);
@@ -91,13 +99,40 @@ fn predictions<O: Observation>(
         "probability",
         Values::Number(probabilities.to_vec()),
     ));
-    let label = Values::Category { codes, levels };
-    columns.push(column(&contract.label.column, label));
+    // Not the label's name: what was decided isn't what came to pass.
+    columns.push(column("decision", Values::Category { codes, levels }));
     Table::new(columns).ok_or_else(|| {
         Failure::user(anyhow::anyhow!(
-            "two columns have one name: the key and the features may have no `probability`, `margin` or label"
+            "two columns have one name: the key and the features may have no `probability`, `margin` or `decision`"
         ))
     })
+}
+
+/// The same for a spreadsheet, which runs a text that begins like a formula: an apostrophe before it makes it text.
+fn without_formulas(table: &Table) -> Outcome<Table> {
+    let columns = table.columns().iter().map(|column| Column {
+        name: as_text(&column.name),
+        values: match &column.values {
+            Values::Category { codes, levels } => Values::Category {
+                codes: codes.clone(),
+                levels: levels.iter().map(|level| as_text(level)).collect(),
+            },
+            other => other.clone(),
+        },
+    });
+    Table::new(columns.collect()).ok_or_else(|| {
+        Failure::user(anyhow::anyhow!(
+            "two columns have one name in a spreadsheet: write .parquet or .jsonl"
+        ))
+    })
+}
+
+fn as_text(text: &str) -> String {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    match is_formula && text.parse::<f64>().is_err() {
+        true => format!("'{text}"),
+        false => text.into(),
+    }
 }
 
 fn json_lines(table: &Table) -> String {
@@ -114,4 +149,20 @@ fn json_lines(table: &Table) -> String {
 fn is_json_lines(path: &Path) -> bool {
     path.extension()
         .is_some_and(|extension| extension == "jsonl" || extension == "ndjson")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_spreadsheet_would_run_becomes_text_and_all_else_stays() {
+        let unsafe_texts = ["=1+1", "+SUM(A1)", "-cmd|' /C calc'!A0", "@SUM(1)", "\t=1"];
+        for text in unsafe_texts {
+            assert_eq!(as_text(text), format!("'{text}"));
+        }
+        for text in ["Sydney", "-5", "+0.5", "", "a=b", "'quoted"] {
+            assert_eq!(as_text(text), text);
+        }
+    }
 }

@@ -5,14 +5,17 @@ use clap::{Args, ValueHint};
 use crate::commands::opened::{ModelArguments, RowName};
 
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("what").args(["row", "dependence", "permutation"]))]
+#[command(group = clap::ArgGroup::new("what").args(["row", "id", "dependence", "permutation"]))]
 pub(crate) struct ExplainArguments {
-    /// Observations: CSV, Parquet or JSON lines
+    /// Observations: CSV, Parquet or JSON lines; or the prediction log of the service
     #[arg(value_hint = ValueHint::FilePath)]
     pub input: PathBuf,
     /// Explain this row, by its number, counted from 1, or as ENTITY@DAY; without, all together
     #[arg(long)]
     pub row: Option<RowName>,
+    /// Explain the answer with this id; the input is a prediction log
+    #[arg(long)]
+    pub id: Option<String>,
     /// Say instead what of the row would have to be otherwise for the other answer
     #[arg(long, requires = "row")]
     pub counterfactual: bool,

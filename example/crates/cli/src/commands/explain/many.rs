@@ -5,6 +5,7 @@ use mlops_data::Values;
 use mlops_data::calendar::{self, Day};
 use mlops_features::Observation;
 use mlops_learning::evaluation::Bootstrap;
+use mlops_learning::Model;
 use mlops_learning::explain::{Dependence, Permutation, Repeats, Summary, beeswarm, sample};
 
 use super::{ExplainArguments, write};
@@ -18,36 +19,34 @@ fn seed(arguments: &ExplainArguments, context: &Context) -> Outcome<u64> {
     }
 }
 
-pub(super) fn summary<O: Observation>(
-    opened: &Opened<O>,
+pub(super) fn summary(
+    model: &Model,
+    rows: &[f32],
     arguments: &ExplainArguments,
     context: &Context,
 ) -> Outcome<()> {
-    let rows = opened.rows()?;
-    let model = opened.inference.model();
     let progress = context.output.progress("explaining all rows", Unit::Share);
-    let summary = Summary::reporting(model, &rows, arguments.top, &|done, total| {
+    let summary = Summary::reporting(model, rows, arguments.top, &|done, total| {
         progress.to(done, total);
     })?;
     drop(progress);
     write(arguments.svg.as_deref(), || Ok(summary.svg()))?;
     write(arguments.csv.as_deref(), || Ok(summary.csv()))?;
     write(arguments.beeswarm.as_deref(), || {
-        Ok(beeswarm(model, &rows, &summary, seed(arguments, context)?)?)
+        Ok(beeswarm(model, rows, &summary, seed(arguments, context)?)?)
     })?;
     Ok(context.output.show(&summary, summary.to_string())?)
 }
 
-pub(super) fn dependence<O: Observation>(
-    opened: &Opened<O>,
+pub(super) fn dependence(
+    model: &Model,
+    rows: &[f32],
     feature: &str,
     arguments: &ExplainArguments,
     context: &Context,
 ) -> Outcome<()> {
     let seed = seed(arguments, context)?;
-    let rows = opened.rows()?;
-    let model = opened.inference.model();
-    let dependence = Dependence::new(model, &rows, feature, arguments.rows, seed)?;
+    let dependence = Dependence::new(model, rows, feature, arguments.rows, seed)?;
     write(arguments.svg.as_deref(), || Ok(dependence.svg()))?;
     write(arguments.csv.as_deref(), || Ok(dependence.csv()))?;
     Ok(context.output.show(&dependence, dependence.to_string())?)
