@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use project::{rain, refused, trained};
+use project::{SMALL, rain, refused, trained};
 use serde_json::{Value, json};
 
 /// A process that doesn't outlive its test.

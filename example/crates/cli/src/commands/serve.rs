@@ -75,6 +75,11 @@ pub(super) fn run<P: Project>(
             .await
             .map_err(refused)?;
         said.listening = listener.local_addr().map_err(refused)?.to_string();
+        if !arguments.listen.ip().is_loopback() {
+            tracing::warn!(
+                "others than this machine can ask, and the service has no access control and no encryption: put something in front of it that has both"
+            );
+        }
         context.output.show(&said, text(&said))?;
         tokio::spawn(reopen_on_hangup(signals.hangup, log));
         serve(

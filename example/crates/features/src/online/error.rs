@@ -36,7 +36,6 @@ pub enum OnlineError {
         reason: String,
     },
     /// The file or its folder can't be opened or made.
-    #[cfg(feature = "redb")]
     #[error(transparent)]
     Disk(#[from] mlops_disk::DiskError),
     /// No answer from the server.
@@ -125,7 +124,6 @@ impl OnlineError {
     /// Whether the user must change something, rather than that the run failed.
     pub fn is_user_error(&self) -> bool {
         use OnlineError::{File, Refused, SourceFailed};
-        #[cfg(feature = "redb")]
         if let OnlineError::Disk(error) = self {
             return error.is_user_error();
         }
