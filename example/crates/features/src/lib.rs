@@ -5,6 +5,7 @@
 //! the same way for a table of years and for one request, so that training and
 //! serving cannot differ.
 
+mod clocks;
 pub mod definitions;
 mod error;
 mod history;
@@ -20,6 +21,7 @@ mod service;
 pub mod statistics;
 mod window;
 
+pub use clocks::{Clocks, UtcOffset};
 pub use definitions::{Definitions, FeatureType, Period, StoredView};
 pub use error::{FeatureError, Result};
 pub use history::{History, Windows};

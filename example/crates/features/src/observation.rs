@@ -19,6 +19,13 @@ pub trait Observation: Sized + Send + Sync {
 
     /// The day it is of.
     fn day(&self) -> Day;
+
+    /// What is known of it before the values of these columns are: the same observation with them missing.
+    /// A flag for each of [`COLUMNS`](Self::COLUMNS). By default nothing is known of it: a neighbour's
+    /// day isn't seen before all of it is known.
+    fn masked(&self, _hidden: &[bool]) -> Option<Self> {
+        None
+    }
 }
 
 /// The columns of a table that observations are made from.

@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::clocks::Clocks;
 use crate::definitions::{Definitions, FeatureType};
 use crate::registry::Function;
 use crate::window::{Extent, end_of};
@@ -18,6 +19,7 @@ pub struct FeatureService<O> {
     features: Vec<Feature>,
     functions: Vec<Function<O>>,
     extent: Extent,
+    clocks: Option<Clocks>,
 }
 
 /// A feature of a row.
@@ -39,6 +41,9 @@ pub struct FeatureState {
     pub learned_until: Option<String>,
     /// How much of history and neighbours the features see.
     pub extent: Extent,
+    /// By whose clocks forecasts are issued, if that decides on what the features see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clocks: Option<Clocks>,
     /// What they learned on the training period.
     pub reference: Reference,
 }
@@ -75,6 +80,7 @@ impl<O: Observation> FeatureService<O> {
         service: &str,
         without: &[String],
     ) -> Result<Self> {
+        let clocks = definitions.clocks(definitions.service(service)?);
         let declared = definitions.features(definitions.service(service)?, without)?;
         let extent = declared
             .iter()
@@ -88,7 +94,7 @@ impl<O: Observation> FeatureService<O> {
                 kind: field.kind,
             })
             .collect();
-        FeatureService::new(registry, service, features, extent)
+        Ok(FeatureService::new(registry, service, features, extent)?.by(clocks))
     }
 
     /// These features, in this order, over windows of this extent.
@@ -115,7 +121,14 @@ impl<O: Observation> FeatureService<O> {
             features,
             functions,
             extent,
+            clocks: None,
         })
+    }
+
+    /// The same, with forecasts issued by these clocks.
+    #[must_use]
+    pub fn by(self, clocks: Option<Clocks>) -> Self {
+        FeatureService { clocks, ..self }
     }
 
     /// The features, in the order of the row.
@@ -137,6 +150,11 @@ impl<O: Observation> FeatureService<O> {
     /// How much of history and neighbours its features see.
     pub fn extent(&self) -> Extent {
         self.extent
+    }
+
+    /// By whose clocks forecasts are issued, if that decides on what the features see.
+    pub fn clocks(&self) -> Option<&Clocks> {
+        self.clocks.as_ref()
     }
 
     // ANCHOR: row
@@ -189,7 +207,7 @@ impl<O: Observation> FeatureService<O> {
         reference: &Reference,
         progress: &(dyn Fn(u64, u64) + Sync),
     ) -> FeatureMatrix {
-        let windows = Windows::prepared(history, reference, self.extent);
+        let windows = self.windows(history, reference).prepared();
         let width = self.functions.len();
         let mut values = vec![0.0; width * today.len()];
         if width > 0 {
@@ -224,8 +242,16 @@ impl<O: Observation> FeatureService<O> {
         reference: &Reference,
         as_of: i64,
     ) -> Vec<f32> {
-        let windows = Windows::new(history, reference, self.extent);
+        let windows = self.windows(history, reference);
         windows.with(today, as_of, &mut Vec::new(), |window| self.row(window))
+    }
+
+    fn windows<'a>(
+        &'a self,
+        history: &'a History<'a, O>,
+        reference: &'a Reference,
+    ) -> Windows<'a, O> {
+        Windows::new(history, reference, self.extent).by(self.clocks())
     }
 
     /// Checks that features declared as flags are 0, 1 or missing.

@@ -61,6 +61,8 @@ impl Extent {
 #[derive(Debug)]
 pub struct Recent<'a, O> {
     rows: &'a [Known<'a, O>],
+    /// What is shown instead of the rows of today and of the days before, as far as it goes.
+    masked: &'a [Option<O>],
     today: Day,
     as_of: i64,
     days: u16,
@@ -82,10 +84,16 @@ impl<'a, O> Recent<'a, O> {
         let known = rows.partition_point(|row| row.day <= today);
         Recent {
             rows: &rows[..known],
+            masked: &[],
             today,
             as_of,
             days,
         }
+    }
+
+    /// The same, with these observations in the place of today's and of those of the days before.
+    pub(crate) fn showing(self, masked: &'a [Option<O>]) -> Self {
+        Recent { masked, ..self }
     }
 
     /// The observation exactly `before` days before today, the latest of them that
@@ -94,6 +102,9 @@ impl<'a, O> Recent<'a, O> {
     pub fn day(&self, before: u16) -> Option<&'a O> {
         if before > self.days {
             return None;
+        }
+        if let Some(masked) = self.masked.get(usize::from(before)) {
+            return masked.as_ref();
         }
         let day = self.today.saturating_sub(Day::from(before));
         // Without gaps and second versions it stands `before` rows before the last.

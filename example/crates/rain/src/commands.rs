@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Command, FromArgMatches, Subcommand, ValueHint};
 use mlops_cli::{
-    Context, Failure, Outcome, Pin, Project, Unit, copy_project, write_file, write_folder,
+    Context, Failure, Outcome, OutputLock, Pin, Project, Unit, copy_project, write_file,
+    write_folder,
 };
 use mlops_data::calendar;
 use mlops_data::tables::{self, LabelNeed, ReadOptions};
@@ -190,6 +191,7 @@ fn generate(
         }
         Place::Project(folder) => copy_project(folder, context)?,
     };
+    let _lock = OutputLock::acquire([out.as_path()])?;
     let progress = context.output.progress("generating rows", Unit::Items);
     let rows = generator::file(climate, options, &out, &|done, total| {
         progress.to(done, total)
@@ -218,6 +220,7 @@ fn generate(
 }
 
 fn fit_climate(file: &Path, out: &Path, context: &Context) -> Outcome<()> {
+    let _lock = OutputLock::acquire([out])?;
     let climate = climate::fit(&read(file, context)?).map_err(Failure::user)?;
     let text = climate.to_csv();
     write_file(out, text.as_bytes())?;

@@ -175,6 +175,38 @@ impl Observation for Weather {
     fn day(&self) -> Day {
         self.date
     }
+
+    fn masked(&self, hidden: &[bool]) -> Option<Self> {
+        let mut known = self.clone();
+        let columns = hidden.iter().enumerate();
+        for (column, _) in columns.filter(|(_, hidden)| **hidden) {
+            match column {
+                2 => known.min_temp = f32::NAN,
+                3 => known.max_temp = f32::NAN,
+                4 => known.rainfall = f32::NAN,
+                5 => known.evaporation = f32::NAN,
+                6 => known.sunshine = f32::NAN,
+                7 => known.gust_direction = None,
+                8 => known.gust_speed = f32::NAN,
+                9 => known.direction_9am = None,
+                10 => known.direction_3pm = None,
+                11 => known.wind_9am = f32::NAN,
+                12 => known.wind_3pm = f32::NAN,
+                13 => known.humidity_9am = f32::NAN,
+                14 => known.humidity_3pm = f32::NAN,
+                15 => known.pressure_9am = f32::NAN,
+                16 => known.pressure_3pm = f32::NAN,
+                17 => known.cloud_9am = f32::NAN,
+                18 => known.cloud_3pm = f32::NAN,
+                19 => known.temp_9am = f32::NAN,
+                20 => known.temp_3pm = f32::NAN,
+                21 => known.rain_today = None,
+                // Without its day or its place it is no observation.
+                _ => return None,
+            }
+        }
+        Some(known)
+    }
 }
 
 fn number(cells: &[Cell<'_>], at: usize) -> Result<f32, (usize, String)> {
@@ -205,5 +237,37 @@ fn flag(cells: &[Cell<'_>], at: usize) -> Result<Option<bool>, (usize, String)> 
         Cell::Text("Yes") => Ok(Some(true)),
         Cell::Text("No") => Ok(Some(false)),
         other => Err((at, format!("{other} is neither Yes nor No"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_masked_column_is_as_one_that_was_not_reported() {
+        let cells: Vec<Cell<'_>> = (0..Weather::COLUMNS.len())
+            .map(|column| match column {
+                0 => Cell::Date(15_000),
+                1 => Cell::Text("Perth"),
+                7 | 9 | 10 => Cell::Text("NW"),
+                21 => Cell::Text("Yes"),
+                _ => Cell::Number(f64::from(column as u32)),
+            })
+            .collect();
+        let weather = Weather::from_cells(&cells).unwrap();
+        for column in 0..cells.len() {
+            let hidden: Vec<bool> = (0..cells.len()).map(|at| at == column).collect();
+            let mut missing = cells.clone();
+            missing[column] = Cell::Missing;
+            // NaN equals nothing, so their texts are compared.
+            let expected = Weather::from_cells(&missing).ok();
+            let masked = weather.masked(&hidden);
+            assert_eq!(
+                format!("{masked:?}"),
+                format!("{expected:?}"),
+                "column {column}"
+            );
+        }
     }
 }

@@ -770,3 +770,65 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
         );
     }
 }
+
+#[test]
+fn files_of_two_builds_are_refused_by_whoever_reads_them() {
+    let folder = trained();
+    let path = folder.path();
+    let kinds = ["parquet", "state.json", "golden.jsonl", "statistics.json"];
+    let file = |kind: &str| path.join("data/features").with_extension(kind);
+    let first: Vec<Vec<u8>> = kinds.map(|kind| std::fs::read(file(kind)).unwrap()).into();
+    let build = |data: &str| {
+        let mut arguments = vec!["features", "build", data];
+        arguments.extend(SMALL);
+        printed(path, &arguments);
+    };
+    build(TABLE);
+    let again: Vec<Vec<u8>> = kinds.map(|kind| std::fs::read(file(kind)).unwrap()).into();
+    assert!(first == again, "the same table gives the same bytes");
+
+    printed(
+        path,
+        &words("data generate --days 500 --stations 8 --seed 2 --out data/other.csv"),
+    );
+    build("data/other.csv");
+    let command = |name: &str| {
+        let mut arguments = words(name);
+        if name != "features stats" {
+            arguments.extend(SMALL);
+        }
+        refused(path, &arguments)
+    };
+    let mut errors = vec![];
+    for (at, readers) in [
+        (1, vec!["train", "evaluate", "validate"]),
+        (2, vec!["train"]),
+        (3, vec!["features stats"]),
+    ] {
+        let second = std::fs::read(file(kinds[at])).unwrap();
+        std::fs::write(file(kinds[at]), &first[at]).unwrap();
+        errors.extend(readers.into_iter().map(command));
+        std::fs::write(file(kinds[at]), second).unwrap();
+    }
+    insta::assert_snapshot!(errors.join("\n"), @r"
+    ");
+    let mut train = vec!["train"];
+    train.extend(SMALL);
+    printed(path, &train);
+}
+
+#[test]
+fn a_file_that_another_process_writes_is_refused() {
+    let folder = trained();
+    let path = folder.path();
+    let model = path.join("models/model.bin");
+    let before = std::fs::read(&model).unwrap();
+    let lock = mlops_cli::OutputLock::acquire([model.as_path()]).unwrap();
+    let mut train = vec!["train"];
+    train.extend(SMALL);
+    let told = refused(path, &train).replace(&std::process::id().to_string(), "PID");
+    insta::assert_snapshot!(told, @"");
+    assert!(std::fs::read(&model).unwrap() == before);
+    drop(lock);
+    printed(path, &train);
+}

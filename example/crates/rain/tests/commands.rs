@@ -73,7 +73,9 @@ fn predictions_are_the_same_from_csv_parquet_and_json_lines() {
     let golden = std::fs::read_to_string(path.join("data/features.golden.jsonl")).unwrap();
     let rows: Vec<String> = golden
         .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["today"].to_string())
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["content"]["today"].to_string()
+        })
         .collect();
     std::fs::write(path.join("rows.jsonl"), rows.join("\n")).unwrap();
     let alone = |history: &[&str]| {

@@ -109,16 +109,16 @@ fn entity_rows_get_what_was_known_at_their_instants() {
     assert_eq!(said, "6 entity rows × 2 features → got/values.csv\n");
     insta::assert_snapshot!(folder.read("got/values.csv"), @r"
     machine,event_timestamp,fails,mean,peak
-    a,2020-01-02,no,1.5,3
+    a,2020-01-02,no,0.5,1
     b,2020-01-02 12:00:00,yes,,2
-    a,2020-01-01 23:59:59.999999,no,0.5,1
+    a,2020-01-01 23:59:59.999999,no,0.25,0.5
     a,2020-01-05,no,,
-    a,2020-01-02,no,1.5,3
+    a,2020-01-02,no,0.5,1
     c,2020-01-02,no,,
     ");
     let lines = folder.good("features get --entities asked.csv --features load:peak --full-names");
     insta::assert_snapshot!(lines.lines().take(2).collect::<Vec<_>>().join("\n"), @r#"
-    {"machine":"a","event_timestamp":"2020-01-02","fails":"no","load__peak":3}
+    {"machine":"a","event_timestamp":"2020-01-02","fails":"no","load__peak":1}
     {"machine":"b","event_timestamp":"2020-01-02 12:00:00","fails":"yes","load__peak":2}
     "#);
 }
@@ -146,7 +146,7 @@ fn a_table_in_the_bucket_gives_what_its_file_gives() {
     machine,event_timestamp,fails,mean,peak
     a,2020-01-02,no,0.5,1
     b,2020-01-02 12:00:00,yes,,2
-    a,2020-01-01 23:59:59.999999,no,0.5,1
+    a,2020-01-01 23:59:59.999999,no,0.25,0.5
     a,2020-01-05,no,1.5,3
     a,2020-01-02,no,0.5,1
     c,2020-01-02,no,,

@@ -69,7 +69,7 @@ fn replay(table: &Table, punctual: Punctual) -> (usize, usize) {
     let known = observations.iter().enumerate();
     let known = known.map(|(row, weather)| (weather, created(row, weather.day())));
     let history = History::with_created(known);
-    let offline = Windows::prepared(&history, &reference, service.extent());
+    let offline = Windows::new(&history, &reference, service.extent()).prepared();
 
     let folder = tempfile::tempdir().unwrap();
     let store = open(&OnlineSettings {

@@ -330,7 +330,10 @@ fn a_split_by_group_holds_out_whole_stations_and_what_they_taught() {
     let state = std::fs::read_to_string(path.join("data/features.state.json")).unwrap();
     let state: Value = serde_json::from_str(&state).unwrap();
     assert_eq!(
-        state["reference"]["entities"].as_object().unwrap().len(),
+        state["content"]["reference"]["entities"]
+            .as_object()
+            .unwrap()
+            .len(),
         4,
         "of six, two are held out"
     );

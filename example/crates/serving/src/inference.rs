@@ -77,7 +77,8 @@ impl<O: Observation> Inference<O> {
             &metadata.feature_service,
             metadata.features.iter().map(feature).collect(),
             state.extent,
-        )?;
+        )?
+        .by(state.clocks.clone());
         let hash = model_file::fingerprint(&bytes);
         Ok(Inference {
             contract,

@@ -79,7 +79,8 @@ impl<O: Observation + 'static> Score for Online<O> {
         let today = &source.observations()[0];
         self.check_day(today.day(), now)?;
         let (service, state) = (inference.service(), inference.feature_state());
-        let windows = OnlineWindows::new(store, view, &state.reference, service.extent());
+        let windows = OnlineWindows::new(store, view, &state.reference, service.extent())
+            .by(service.clocks());
         let around = windows.around(today)?;
         // Whatever the store holds by now is known.
         let row = around.window(today, i64::MAX, |window| service.row(window));

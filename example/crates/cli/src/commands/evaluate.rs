@@ -8,8 +8,8 @@ use mlops_learning::evaluation::{
 };
 use serde::Serialize;
 
-use super::feature_table::{self, FeatureTable, Parted};
-use super::features::Beside;
+use super::feature_table::{FeatureTable, Parted};
+use super::features::Built;
 use super::{parse_day, read_model, write_file, write_json};
 use crate::arguments::EvaluateArguments;
 use crate::params::Params;
@@ -36,8 +36,9 @@ pub(super) fn run(arguments: EvaluateArguments, context: Context) -> Outcome<()>
     let params = context.params()?;
     let contract = context.contract()?;
     let (model, hash) = read_model(&arguments.model)?;
-    let table = feature_table::read(&arguments.features, &contract)?;
-    same_features(&model, &table, [&arguments.features, &arguments.model])?;
+    let built = Built::read(&arguments.features, &contract)?;
+    same_features(&model, &built, [&arguments.features, &arguments.model])?;
+    let table = built.table;
     let mut parted = table.parted(&params)?;
     restrict(&mut parted, &table, &arguments)?;
     let progress = context.output.progress("evaluating", Unit::Time);
@@ -84,15 +85,15 @@ pub(super) fn run(arguments: EvaluateArguments, context: Context) -> Outcome<()>
     Ok(context.output.show(&scores, text)?)
 }
 
-/// A model reads its features by position, and they must know what its features know. `paths` are those of
-/// the table and of the model.
-pub(super) fn same_features(model: &Model, table: &FeatureTable, paths: [&Path; 2]) -> Outcome<()> {
+/// A model reads its features by position, and they must have learned what its features learned: from the
+/// same build, or from `features build --model` on any other table. `paths` are those of the table and of
+/// the model.
+pub(super) fn same_features(model: &Model, built: &Built, paths: [&Path; 2]) -> Outcome<()> {
     let [features, path] = paths.map(Path::display);
-    let state = Beside::read(paths[0])?.state;
     let own: FeatureState =
         serde_json::from_str(&model.metadata.feature_state).map_err(Failure::user)?;
     let names = model.metadata.features.iter().map(|feature| &feature.name);
-    if names.eq(&table.names) && own == state {
+    if names.eq(&built.table.names) && own == built.state {
         return Ok(());
     }
     Err(Failure::user(anyhow::anyhow!(

@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use mlops_learning::export;
 use serde::Serialize;
 
@@ -13,19 +15,28 @@ struct Exported {
     out: String,
 }
 
+impl ExportArguments {
+    /// The file that is written.
+    pub(super) fn file(&self) -> PathBuf {
+        let extension = match self.format {
+            ExportFormat::Json => "json",
+            ExportFormat::Onnx => "onnx",
+        };
+        let beside = || self.model.with_extension(extension);
+        self.out.clone().unwrap_or_else(beside)
+    }
+}
+
 pub(super) fn run(arguments: ExportArguments, context: &Context) -> Outcome<()> {
     let (model, hash) = read_model(&arguments.model)?;
-    let (bytes, extension) = match arguments.format {
+    let bytes = match arguments.format {
         ExportFormat::Json => {
             let lists = export::portable(&model);
-            let text = serde_json::to_vec(&lists).map_err(anyhow::Error::from)?;
-            (text, "json")
+            serde_json::to_vec(&lists).map_err(anyhow::Error::from)?
         }
-        ExportFormat::Onnx => (export::onnx(&model)?, "onnx"),
+        ExportFormat::Onnx => export::onnx(&model)?,
     };
-    let out = arguments
-        .out
-        .unwrap_or_else(|| arguments.model.with_extension(extension));
+    let out = arguments.file();
     write_file(&out, &bytes)?;
     let exported = Exported {
         model: hash,

@@ -2,15 +2,13 @@
 //! the day itself, from which the persistence baseline guesses.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 use mlops_data::calendar::{self, Day};
-use mlops_data::{Column, Contract, Table, Values, tables};
+use mlops_data::{Column, Contract, Table, Values};
 use mlops_features::FeatureMatrix;
 use mlops_learning::{Dataset, splits};
 
-use super::needs;
 use crate::params::{Params, Split};
 use crate::{Failure, Outcome};
 
@@ -43,7 +41,7 @@ pub(crate) struct Parted {
     pub test: Vec<bool>,
 }
 
-/// Puts a table together that [`read`] takes apart.
+/// Puts a table together that [`take_apart`] takes apart.
 pub(crate) fn assemble(
     observations: &Table,
     contract: &Contract,
@@ -80,15 +78,7 @@ pub(crate) fn assemble(
     })
 }
 
-/// Reads a feature table; rows without a label are left out.
-pub(crate) fn read(path: &Path, contract: &Contract) -> Outcome<FeatureTable> {
-    needs(path, "features build")?;
-    let table = tables::read_any(path)?;
-    take_apart(&table, contract)
-        .with_context(|| format!("{} is not a feature table of this project", path.display()))
-        .map_err(Failure::user)
-}
-
+/// The rows of a feature table; those without a label are left out.
 pub(crate) fn take_apart(table: &Table, contract: &Contract) -> anyhow::Result<FeatureTable> {
     let label = flags(table, &contract.label.column, &contract.label.positive)?
         .context("it has no label column: build it with `features build`")?;

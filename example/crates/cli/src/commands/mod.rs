@@ -10,6 +10,7 @@ mod feature_table;
 pub(crate) mod features;
 mod fetch;
 pub(crate) mod opened;
+mod output_lock;
 pub(crate) mod pipeline;
 mod predict;
 pub(crate) mod report;
@@ -20,7 +21,7 @@ pub(crate) mod validate;
 pub(crate) mod versioning;
 
 use std::io::IsTerminal;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -31,6 +32,8 @@ use mlops_disk as disk;
 use mlops_features::online::{OnlineSettings, OnlineStore, open};
 use mlops_learning::{Model, model_file};
 use mlops_serving::{ServingError, observations_of, read_log};
+
+pub use output_lock::OutputLock;
 
 use crate::arguments::{Arguments, Command, reads_params};
 use crate::output::print;
@@ -66,6 +69,7 @@ pub(crate) fn run<P: Project>(project: &P, matches: &ArgMatches) -> Outcome<Exit
         return done(project.run_data(data, &context));
     }
     let command = parse::<Arguments>(matches)?.command;
+    let _lock = OutputLock::acquire(command.outputs().iter().map(PathBuf::as_path))?;
     match command {
         Command::Data(command) => data::run(command, context),
         Command::Features(command) => features::run(project, command, context),

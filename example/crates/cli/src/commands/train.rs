@@ -1,7 +1,6 @@
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::Context as _;
 use mlops_data::{Contract, calendar};
 use mlops_features::{Definitions, FeatureService, FeatureState, Observation};
 use mlops_learning::model_file::{self, Feature, GoldenRow, Metadata, Training};
@@ -10,7 +9,7 @@ use mlops_serving::Golden;
 use serde::Serialize;
 
 use super::feature_table::{self, FeatureTable, Parted};
-use super::features::{self, Beside};
+use super::features::{self, Built};
 use super::write_file;
 use crate::arguments::TrainArguments;
 use crate::output::thousands;
@@ -49,14 +48,19 @@ pub(super) fn run<P: Project>(
     let contract = context.contract()?;
     let definitions = context.definitions(&contract)?;
     let service = features::declared(project, &params, &context, &contract)?;
-    let mut table = feature_table::read(&arguments.features, &contract)?;
-    let beside = Beside::read(&arguments.features)?;
-    let state = &beside.state;
+    let built = Built::read(&arguments.features, &contract)?;
+    let golden = built.golden()?;
+    let Built {
+        mut table,
+        state,
+        sha256,
+        ..
+    } = built;
     let Parted {
         train, calibrate, ..
     } = table.parted(&params)?;
-    fits(&arguments.features, &params, state, &definitions)?;
-    knows_only(&arguments.features, &table, state, &params)?;
+    fits(&arguments.features, &params, &state, &definitions)?;
+    knows_only(&arguments.features, &table, &state, &params)?;
     let issued_at = definitions.service(service.name())?.issued_at;
     let held_out = calibrate.contains(&true).then(|| table.dataset(&calibrate));
     let held_out = held_out.transpose()?;
@@ -68,14 +72,12 @@ pub(super) fn run<P: Project>(
     drop(progress);
     let seconds = started.elapsed().as_secs_f64();
     let (calibration, threshold) = decide(&params, &predictor, &data, held_out.as_ref())?;
-    let golden = golden_rows(beside.golden, &contract, &service, state, &predictor)?;
+    let golden = golden_rows(golden, &contract, &service, &state, &predictor)?;
     let mut days = FeatureTable::pick(&table.days, &train);
     days.sort_unstable();
     let iso = |day: Option<&i32>| day.map_or_else(String::new, |day| calendar::format_iso(*day));
-    let table_bytes = std::fs::read(&arguments.features)
-        .with_context(|| arguments.features.display().to_string())?;
     let training = Training {
-        data_hash: format!("sha256:{}", model_file::fingerprint(&table_bytes)),
+        data_hash: format!("sha256:{sha256}"),
         rows: data.rows() as u64,
         first: iso(days.first()),
         last: iso(days.last()),
@@ -83,7 +85,7 @@ pub(super) fn run<P: Project>(
     let metadata = Metadata {
         golden,
         training,
-        feature_state: serde_json::to_string(state).map_err(anyhow::Error::from)?,
+        feature_state: serde_json::to_string(&state).map_err(anyhow::Error::from)?,
         issued_at,
         threshold,
         ..describe(project.name(), &params, &contract, &service, table.classes)?

@@ -28,7 +28,7 @@ use std::path::Path;
 use crate::{Contract, DataError, Problem, Result, Table};
 
 pub use parts::{Part, read_parts};
-pub use writer::{TableWriter, write};
+pub use writer::{TableWriter, WrittenTable, write};
 
 /// A table, and what its file was like.
 #[derive(Debug, Clone, PartialEq)]
@@ -209,14 +209,22 @@ fn reading(found: Found, format: Format, bytes: usize) -> Reading {
 /// If the file cannot be opened, is no Parquet, is damaged, or has a column of
 /// another type.
 pub fn read_any(path: &Path) -> Result<Table> {
-    let bytes = load(path)?;
+    read_any_bytes(path, &load(path)?)
+}
+
+/// The same of a file whose bytes were read already, by someone who needs their hash too; `path` is only
+/// named in errors.
+///
+/// # Errors
+/// As [`read_any`].
+pub fn read_any_bytes(path: &Path, bytes: &[u8]) -> Result<Table> {
     if !bytes.starts_with(PARQUET_MAGIC) {
         return Err(DataError::File {
             path: path.into(),
             message: "this is no Parquet file; only Parquet brings its own types".into(),
         });
     }
-    parquet::read_any(path, &bytes)
+    parquet::read_any(path, bytes)
 }
 
 fn load(path: &Path) -> Result<Vec<u8>> {

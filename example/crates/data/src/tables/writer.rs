@@ -56,6 +56,29 @@ pub struct TableWriter {
     rows: usize,
 }
 
+/// A table that is whole and on the disk, under another name than it will have. Dropped before it is
+/// finished, it leaves nothing behind.
+#[derive(Debug)]
+pub struct WrittenTable {
+    path: PathBuf,
+    staged: Staged,
+}
+
+impl WrittenTable {
+    /// Where it is by now.
+    pub fn file(&self) -> &Path {
+        self.staged.path()
+    }
+
+    /// Puts it in its place.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn finish(self) -> Result<()> {
+        Ok(self.staged.finish(&self.path)?)
+    }
+}
+
 enum Output {
     Csv {
         file: BufWriter<File>,
@@ -150,7 +173,16 @@ impl TableWriter {
     ///
     /// # Errors
     /// If the disk refuses or no batch was ever written.
-    pub fn finish(mut self) -> Result<()> {
+    pub fn finish(self) -> Result<()> {
+        self.complete()?.finish()
+    }
+
+    /// Completes the file, which then has all but its name: for who puts several files in their places
+    /// together.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub fn complete(mut self) -> Result<WrittenTable> {
         match self.output.take() {
             None => {
                 return Err(self.refused("no batch was written, so there are no columns".into()));
@@ -167,7 +199,11 @@ impl TableWriter {
                 file.finish().map_err(|e| self.polars(&e))?;
             }
         }
-        Ok(self.staged.finish(&self.path)?)
+        self.staged.flush_data()?;
+        Ok(WrittenTable {
+            path: self.path,
+            staged: self.staged,
+        })
     }
 
     fn begin(&self, batch: &Table) -> Result<Output> {

@@ -8,6 +8,9 @@ use serde_saphyr::Spanned;
 
 use super::{Definitions, lineage};
 
+/// What clocks on earth are ahead of UTC.
+const HOURS: std::ops::RangeInclusive<f64> = -12.0..=14.0;
+
 /// A fault with the line of the name it is about.
 pub(super) fn at(name: &Spanned<String>, fault: String) -> String {
     format!("line {}: {fault}", name.referenced.line())
@@ -17,6 +20,7 @@ pub(super) fn at(name: &Spanned<String>, fault: String) -> String {
 pub(super) fn faults(definitions: &Definitions, contract: &Contract) -> Vec<String> {
     let mut faults = Vec::new();
     twice(definitions, &mut faults);
+    zones(definitions, contract, &mut faults);
     columns(definitions, contract, &mut faults);
     references(definitions, &mut faults);
     cycles(definitions, &mut faults);
@@ -48,6 +52,8 @@ fn twice(definitions: &Definitions, faults: &mut Vec<String>) {
             .map(|entity| &entity.name)
             .collect(),
     );
+    let zones = definitions.entities.iter().flat_map(|entity| &entity.zones);
+    repeated("zone", zones.map(|zone| &zone.name).collect());
     repeated(
         "service",
         definitions
@@ -71,6 +77,41 @@ fn twice(definitions: &Definitions, faults: &mut Vec<String>) {
             let name = &table.name;
             let fault = format!("table {:?} needs either `file` or `bucket`", name.value);
             faults.push(at(name, fault));
+        }
+    }
+}
+
+/// Clocks are those of the contract's entities, each of which has one.
+fn zones(definitions: &Definitions, contract: &Contract, faults: &mut Vec<String>) {
+    let mut first: BTreeMap<&str, &Spanned<String>> = BTreeMap::new();
+    for entity in &definitions.entities {
+        for zone in &entity.zones {
+            let name = &zone.name;
+            let mut refuse =
+                |fault| faults.push(at(name, format!("zone {:?} {fault}", name.value)));
+            if entity.key != contract.entity {
+                refuse(format!(
+                    "is of entity {:?}, whose key is {:?}: give zones to the entity with the contract's, {:?}",
+                    entity.name.value, entity.key, contract.entity
+                ));
+            }
+            let [least, most] = zone.utc.bounds();
+            if !(HOURS.contains(&least) && HOURS.contains(&most) && least <= most) {
+                refuse(format!(
+                    "has clocks {least} to {most} hours ahead of UTC: give a number from {} to {}, or two of them, the lesser first",
+                    HOURS.start(),
+                    HOURS.end()
+                ));
+            }
+            for entity in &zone.entities {
+                if let Some(before) = first.insert(entity, name) {
+                    refuse(format!(
+                        "has {entity:?}, which is in zone {:?} on line {} already: take it out of one of them",
+                        before.value,
+                        before.referenced.line()
+                    ));
+                }
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use mlops_data::Contract;
+use mlops_data::contract::ColumnRule;
 use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
 use sha2::{Digest, Sha256};
@@ -23,6 +24,7 @@ pub use lineage::Lineage;
 pub use plan::{Action, Change, FieldChange, Kind, Plan};
 pub use stored::{Period, StoredView};
 
+use crate::clocks::{Clocks, UtcOffset};
 use crate::{Extent, FeatureError, Result};
 
 /// The features of a project, as its features.yaml declares them. What a feature is called,
@@ -45,6 +47,9 @@ pub struct Definitions {
     path: PathBuf,
     #[serde(skip)]
     lineage: BTreeMap<String, Lineage>,
+    /// The contract's hour of each column.
+    #[serde(skip)]
+    known_at: BTreeMap<String, f64>,
 }
 
 /// Something that features are about, such as a shop or a machine.
@@ -58,6 +63,60 @@ pub struct Entity {
     /// What it is, in a sentence.
     #[serde(default)]
     pub description: String,
+    /// The clocks of all of them; none, if all go by one clock.
+    #[serde(default)]
+    pub zones: Vec<Zone>,
+}
+
+/// Entities whose clocks show the same time.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Zone {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// Hours that its clocks are ahead of UTC in standard time: a number, or `[least, most]` if it was
+    /// changed within the years of the data.
+    pub utc: Hours,
+    /// Whether it is an hour more in summer, on the same dates as in the other zones that say so.
+    #[serde(default)]
+    pub summer_time: bool,
+    /// The entities, by their names in the key's column.
+    pub entities: Vec<String>,
+}
+
+/// A number of hours, or the least and the most of them.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "`utc` must be a number of hours, or two as [least, most]"
+)]
+pub enum Hours {
+    /// Always so many.
+    One(f64),
+    /// The least and the most.
+    Between([f64; 2]),
+}
+
+impl Hours {
+    /// The least and the most.
+    pub fn bounds(self) -> [f64; 2] {
+        match self {
+            Hours::One(hours) => [hours, hours],
+            Hours::Between(bounds) => bounds,
+        }
+    }
+}
+
+/// Whose clock shows the hour at which a forecast is issued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Clock {
+    /// That of the entity that the forecast is for.
+    #[default]
+    Own,
+    /// The one that shows this hour last: all forecasts are issued at one instant, when it is this hour, or
+    /// later, everywhere.
+    Latest,
 }
 
 /// Where observations come from.
@@ -168,6 +227,9 @@ pub struct Service {
     pub description: String,
     /// Hour of the observation's date at which the forecast is issued, 0 to 24.
     pub issued_at: f64,
+    /// Whose clock shows it.
+    #[serde(default)]
+    pub clock: Clock,
     /// Views or single features, in the order of the row.
     pub features: Vec<Spanned<String>>,
     /// Views or single features to leave out of them.
@@ -216,6 +278,8 @@ impl Definitions {
         let mut definitions: Definitions =
             mlops_data::declaration::from_yaml(text).map_err(broken)?;
         definitions.path = path.into();
+        let known_at = |rule: &ColumnRule| (rule.name.clone(), rule.known_at);
+        definitions.known_at = contract.columns.iter().map(known_at).collect();
         let mut faults = check::faults(&definitions, contract);
         if faults.is_empty() {
             (definitions.lineage, faults) = lineage::resolve(&definitions, contract);
@@ -298,6 +362,36 @@ impl Definitions {
         }
     }
 
+    /// By whose clocks the forecasts of a service are issued, if that decides on what its features see of
+    /// neighbours: zones are declared, and the service doesn't wait for all of them.
+    pub fn clocks(&self, service: &Service) -> Option<Clocks> {
+        let zones = || self.entities.iter().flat_map(|entity| &entity.zones);
+        let features = self.features(service, &[]).ok()?;
+        let sees_neighbours = features.iter().any(|(view, _)| view.neighbours > 0);
+        if service.clock == Clock::Latest || zones().next().is_none() || !sees_neighbours {
+            return None;
+        }
+        let of_zone = |zone: &Zone| {
+            let [least, most] = zone.utc.bounds();
+            let offset = UtcOffset {
+                least,
+                most,
+                summer_time: zone.summer_time,
+            };
+            (zone.name.value.clone(), offset)
+        };
+        let entities = zones().flat_map(|zone| {
+            let names = zone.entities.iter().cloned();
+            names.map(|name| (name, zone.name.value.clone()))
+        });
+        Some(Clocks {
+            issued_at: service.issued_at,
+            known_at: self.known_at.clone(),
+            zones: zones().map(of_zone).collect(),
+            entities: entities.collect(),
+        })
+    }
+
     /// What a feature is made from, back to the columns. Nothing for an unknown name.
     pub fn lineage(&self, feature: &str) -> Lineage {
         self.lineage.get(feature).cloned().unwrap_or_default()
@@ -310,6 +404,9 @@ impl Definitions {
     /// As [`features`](Self::features).
     pub fn hash(&self, service: &Service, without: &[String]) -> Result<String> {
         let mut text = format!("{} {}\n", service.name.value, service.issued_at);
+        if let Some(clocks) = self.clocks(service) {
+            text.push_str(&format!("{clocks:?}\n"));
+        }
         for (view, field) in self.features(service, without)? {
             let lineage = self.lineage(&field.name.value);
             text.push_str(&format!(

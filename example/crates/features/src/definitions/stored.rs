@@ -25,7 +25,8 @@ pub struct StoredView {
     pub keys: Vec<String>,
     /// The column that says of when it speaks.
     pub event: String,
-    /// The column that says when it became known; without, at once.
+    /// The column that says when it became known; without, with its event: at that instant, or at the end of
+    /// that day. A day in this column means its end too.
     #[serde(default)]
     pub created: Option<String>,
     /// For how many days a value counts; 0 is for ever.

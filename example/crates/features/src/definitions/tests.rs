@@ -140,3 +140,67 @@ fn windows_are_made_of_the_source_that_a_services_views_reach() {
     let none = GOOD.replacen("sources: [{name: readings, event: Day}]", "sources: []", 1);
     assert!(parse(&none).is_err(), "a view needs a source");
 }
+
+/// The definitions with zones, and the service `evening` reading of neighbours.
+fn zoned(zones: &str) -> String {
+    let zoned = GOOD.replacen(
+        "key: Machine}",
+        &format!("key: Machine, zones: [{zones}]}}"),
+        1,
+    );
+    zoned.replacen("from: [readings]", "from: [readings]\n  neighbours: 2", 1)
+}
+
+const WEST: &str = "{name: west, utc: [8, 9], entities: [lathe]}";
+const EAST: &str = "{name: east, utc: 10, summer_time: true, entities: [drill, press]}";
+
+#[test]
+fn a_service_goes_by_the_clocks_of_its_entities_unless_it_waits_for_the_latest() {
+    let text = zoned(&format!("{WEST}, {EAST}"));
+    let clocks = |text: &str| {
+        let definitions = parse(text).unwrap();
+        let evening = definitions.service("evening").unwrap();
+        let version = definitions.hash(evening, &[]).unwrap();
+        (definitions.clocks(evening), version)
+    };
+    let (own, version) = clocks(&text);
+    let own = own.unwrap();
+    assert_eq!(own.issued_at, 20.0);
+    assert_eq!(own.known_at["Peak"], 30.0);
+    assert_eq!(own.entities["press"], "east");
+    assert_eq!(own.lead("lathe", "drill"), -3.0);
+
+    // Without zones, with one instant for all, or without neighbours nothing depends on clocks, and the
+    // version is that of the same features without any.
+    let waits = text.replacen("issued_at: 20", "issued_at: 20, clock: latest", 1);
+    let plain = zoned("");
+    assert_eq!(clocks(&waits), clocks(&plain));
+    assert_eq!(clocks(&plain).0, None);
+    let alone = text.replacen("  neighbours: 2", "", 1);
+    assert_eq!(clocks(&alone).0, None);
+    assert_ne!(clocks(&plain).1, version);
+    let later = text.replacen("utc: 10", "utc: 11", 1);
+    assert_ne!(clocks(&later).1, version);
+}
+
+#[test]
+fn zones_that_contradict_each_other_are_refused() {
+    let fault = |zones: &str| parse(&zoned(zones)).unwrap_err().to_string();
+    let both = |west: &str| fault(&format!("{west}, {EAST}"));
+    insta::assert_snapshot!(both(&WEST.replace("lathe", "press")), @r#"features.yaml: line 2: zone "east" has "press", which is in zone "west" on line 2 already: take it out of one of them"#);
+    insta::assert_snapshot!(both(&WEST.replace("[8, 9]", "[9, 8]")), @r#"features.yaml: line 2: zone "west" has clocks 9 to 8 hours ahead of UTC: give a number from -12 to 14, or two of them, the lesser first"#);
+    insta::assert_snapshot!(fault(&WEST.replace("[8, 9]", "480")), @r#"features.yaml: line 2: zone "west" has clocks 480 to 480 hours ahead of UTC: give a number from -12 to 14, or two of them, the lesser first"#);
+    let said = fault(&WEST.replace("[8, 9]", "noon"));
+    assert!(
+        said.starts_with("features.yaml: line 2 ")
+            && said.contains("a number of hours, or two as [least, most]"),
+        "{said}"
+    );
+    let twice = format!("{WEST}, {}", EAST.replace("east", "west"));
+    insta::assert_snapshot!(fault(&twice), @r#"features.yaml: line 2: zone "west" is declared on line 2 already; give one of them another name"#);
+    let other = zoned(WEST).replacen("key: Machine,", "key: Day,", 1);
+    insta::assert_snapshot!(parse(&other).unwrap_err(), @r#"
+    features.yaml: line 2: zone "west" is of entity "machine", whose key is "Day": give zones to the entity with the contract's, "Machine"
+    features.yaml: line 2: the key of "machine" is column "Day": the contract says date, it must be a category
+    "#);
+}

@@ -169,13 +169,18 @@ impl<'a> Join<'a> {
         let known = events.all_known(&self.place)?;
         let created = match &self.view.created {
             Created::Column(column) => Some(self.times(frame, column)?),
+            Created::WithEvent => Some(events),
             Created::After(_) => None,
         };
+        let created = created.map(|mut created| {
+            created.let_days_end();
+            created
+        });
         let codes = self.codes(frame)?;
         let created_of = |row: usize| match (&created, &self.view.created) {
             (Some(created), _) => created.micros[row],
             (None, Created::After(delay)) => Some(known[row].saturating_add_unsigned(*delay)),
-            (None, Created::Column(_)) => None,
+            (None, Created::Column(_) | Created::WithEvent) => None,
         };
         let candidates = codes
             .par_iter()

@@ -14,7 +14,7 @@ impl StoredView {
             event: self.event.clone(),
             created: match &self.created {
                 Some(column) => Created::Column(column.clone()),
-                None => Created::After(0),
+                None => Created::WithEvent,
             },
             ttl: u64::from(self.ttl_days) * DAY_MICROS,
             fields,

@@ -11,6 +11,8 @@ pub enum Created {
     Column(String),
     /// So many microseconds after they happened; 0 is at once.
     After(u64),
+    /// With their event: an instant at once, a day when it is over.
+    WithEvent,
 }
 
 /// Whether the instants of a column can be compared with those of another.
@@ -109,6 +111,11 @@ impl Times {
             place: place.name.clone(),
             column: column.into(),
         })
+    }
+
+    /// If they are days: takes each as its end. What is of a day, or became known on it, isn't known before.
+    pub fn let_days_end(&mut self) {
+        self.let_days_mean(DAY as u64);
     }
 
     /// If they are days: takes each as an instant so long after its midnight.

@@ -5,6 +5,8 @@ use mlops_data::calendar::Day;
 use serde::Serialize;
 
 use super::{CellsError, OnlineError, OnlineResult, OnlineStore, Schema, Span, StoredRef};
+use crate::clocks::{Clocks, Hidden};
+use crate::history::{hidden, masked, showing};
 use crate::{Extent, Known, Learned, Nearby, Neighbour, Observation, Recent, Reference, Window};
 
 /// Makes windows of what an online store holds of one view.
@@ -14,6 +16,7 @@ pub struct OnlineWindows<'s, O> {
     view: &'s str,
     reference: &'s Reference,
     extent: Extent,
+    clocks: Option<&'s Clocks>,
     schema: Schema,
     observation: PhantomData<fn() -> O>,
 }
@@ -26,6 +29,8 @@ pub struct Around<'s, O> {
     /// Which of them are whose, the entity's own first.
     ranges: Vec<Range<usize>>,
     neighbours: &'s [Neighbour],
+    /// What isn't known of each when the forecast is issued; nothing, if all is known of all.
+    hidden: Vec<Hidden>,
     learned: Option<&'s Learned>,
     extent: Extent,
 }
@@ -58,9 +63,17 @@ impl<'s, O: Observation> OnlineWindows<'s, O> {
             view,
             reference,
             extent,
+            clocks: None,
             schema: Schema::new(O::COLUMNS),
             observation: PhantomData,
         }
+    }
+
+    /// The same for a service that issues its forecasts by these clocks, as
+    /// [`Windows::by`](crate::Windows::by).
+    #[must_use]
+    pub fn by(self, clocks: Option<&'s Clocks>) -> Self {
+        OnlineWindows { clocks, ..self }
     }
 
     /// What the store holds around `today`, in one round trip. It need not hold
@@ -136,6 +149,9 @@ impl<'s, O: Observation> OnlineWindows<'s, O> {
         Ok(Around {
             held,
             ranges,
+            hidden: self.clocks.map_or_else(Vec::new, |clocks| {
+                hidden::<O>(clocks, entity, neighbours.iter(), self.extent)
+            }),
             neighbours,
             learned,
             extent: self.extent,
@@ -248,6 +264,11 @@ impl<O: Observation> Around<'_, O> {
                 recent: recent(range, self.extent.neighbour_days),
             })
             .collect();
+        if self.hidden.is_empty() {
+            return with(&Window::new(today, own, &near, self.learned));
+        }
+        let masked = masked(near.iter().map(|near| near.recent), &self.hidden);
+        let near = showing(near.into_iter(), &masked);
         with(&Window::new(today, own, &near, self.learned))
     }
 }

@@ -345,3 +345,43 @@ fn mistakes_are_told_with_table_column_and_row() {
     entities has no column "at", which says as of when values are wanted; it has a
     "#);
 }
+
+#[test]
+fn a_day_is_known_when_it_is_over_and_an_instant_at_once() {
+    let day = 86_400_000_000;
+    let asked = [2 * day - 1, 2 * day, 2 * day + 1, 3 * day].map(Some);
+    let rows = || {
+        entities(vec![
+            Column::new("machine".into(), ["a"; 4]),
+            instants("at", &asked),
+        ])
+    };
+    let of = |event: Column| {
+        frame(vec![
+            Column::new("machine".into(), ["a", "a"]),
+            event,
+            dates("known", &[1, 2]),
+            Column::new("load".into(), [1, 2]),
+        ])
+    };
+    let loads = |event: Column, created: Created| {
+        let source = of(event);
+        let mut view = view(&source, &["load"]);
+        view.created = created;
+        numbers(
+            &get_historical_features(&rows(), &[view], SEEN).unwrap(),
+            "load",
+        )
+    };
+    let by_day = [None, Some(1), Some(1), Some(2)];
+    assert_eq!(loads(dates("event", &[1, 2]), Created::WithEvent), by_day);
+    let texts = Column::new("event".into(), ["1970-01-02", "1970-01-03"]);
+    assert_eq!(loads(texts, Created::WithEvent), by_day);
+    let known = Created::Column("known".into());
+    assert_eq!(loads(dates("event", &[1, 2]), known), by_day);
+    let at_once = instants("event", &[Some(day), Some(2 * day)]);
+    assert_eq!(
+        loads(at_once, Created::WithEvent),
+        [Some(1), Some(2), Some(2), Some(2)]
+    );
+}

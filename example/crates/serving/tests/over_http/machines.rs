@@ -121,6 +121,7 @@ pub fn inference(folder: &Path) -> Inference<Reading> {
     let trees = (0..).zip(WEIGHTS).map(|(at, weights)| tree(at, weights));
     let ensemble = Ensemble::new(3, 0.0, Link::Logistic, trees.collect()).unwrap();
     let state = FeatureState {
+        clocks: None,
         extent: EXTENT,
         reference: reference(),
         ..FeatureState::default()

@@ -1,24 +1,26 @@
 //! `features build`: the feature table, and what goes with it into a model.
 
+use std::collections::BTreeSet;
+
 use mlops_data::{Contract, Table, Values, calendar, tables};
 use mlops_features::offline::TableSpec;
 use mlops_features::statistics::{TableStatistics, statistics};
 use mlops_features::{
-    Definitions, Extent, FeatureService, FeatureState, Observation, Period, observe,
+    Clocks, Definitions, FeatureService, FeatureState, Observation, Period, observe,
 };
 use mlops_serving::{Golden, Inference};
 use serde::Serialize;
 
-use super::super::{feature_table, needs, read_observations, write_json, write_table};
-use super::beside::{Beside, golden_path, state_path, statistics_path};
-use super::stored::{GENERATIONS, Imported, hash, keep, open_store, service_table};
+use super::super::{feature_table, needs, read_observations};
+use super::sidecar::{Sidecars, golden_path, state_path};
+use super::stored::{GENERATIONS, Imported, keep, open_store, service_table};
 use crate::arguments::BuildArguments;
 use crate::output::thousands;
 use crate::params::Params;
 use crate::{Context, Failure, Outcome, Project, Unit};
 
 #[derive(Serialize)]
-struct Built {
+struct Report {
     rows: usize,
     features: usize,
     service: String,
@@ -62,9 +64,12 @@ pub(super) fn run<P: Project>(
         Some(state) => state,
         None => FeatureState {
             version: version(&definitions, &params)?,
-            ..learn(project, &observations, &params, service.extent())?
+            ..learn(project, &observations, &params, &service)?
         },
     };
+    if let Some(clocks) = service.clocks() {
+        clocks_of_all(clocks, &observations);
+    }
     let progress = context.output.progress("rows of features", Unit::Items);
     let matrix = service.rows_reporting(&observations, &state.reference, &|done, total| {
         progress.to(done, total);
@@ -80,7 +85,7 @@ pub(super) fn run<P: Project>(
         state.extent,
         params.features.golden_rows,
     )?;
-    let mut built = Built {
+    let mut built = Report {
         rows: table.rows(),
         features: matrix.names.len(),
         service: service.name().into(),
@@ -91,13 +96,14 @@ pub(super) fn run<P: Project>(
         state: state_path(&arguments.out).display().to_string(),
         stored: None,
     };
-    Beside { state, golden }.write(&arguments.out)?;
     let table = feature_table::assemble(&table, &contract, matrix)?;
-    write_json(
-        &statistics_path(&arguments.out),
-        &describe(&table, &trained),
-    )?;
-    write_table(&arguments.out, &table)?;
+    let sidecars = Sidecars {
+        state,
+        golden,
+        statistics: describe(&table, &trained),
+    };
+    let sha256 = sidecars.write_with(&table, &arguments.out)?;
+    drop(table);
     if arguments.store {
         let store = open_store(&params.bucket)?;
         let spec = TableSpec {
@@ -105,7 +111,7 @@ pub(super) fn run<P: Project>(
             event: contract.time,
             created: None,
             period: Period::Year,
-            source_hash: hash(&arguments.out)?,
+            source_hash: sha256,
         };
         let table = service_table(&built.service);
         built.stored = Some(keep(&store, &table, &spec, &arguments.out, GENERATIONS)?);
@@ -113,7 +119,7 @@ pub(super) fn run<P: Project>(
     Ok(context.output.show(&built, text(&built))?)
 }
 
-fn text(built: &Built) -> String {
+fn text(built: &Report) -> String {
     let learned = built.learned_until.as_ref().map_or_else(
         || "from every day".into(),
         |until| format!("from the days until {until}"),
@@ -165,7 +171,7 @@ fn learn<P: Project>(
     project: &P,
     observations: &[P::Observation],
     params: &Params,
-    extent: Extent,
+    service: &FeatureService<P::Observation>,
 ) -> Outcome<FeatureState> {
     let trained = trained_on(observations, params)?;
     let training: Vec<&P::Observation> = observations
@@ -176,9 +182,25 @@ fn learn<P: Project>(
     Ok(FeatureState {
         version: String::new(),
         learned_until: learned_until(params)?,
-        extent,
+        extent: service.extent(),
+        clocks: service.clocks().cloned(),
         reference: project.reference(&training),
     })
+}
+
+/// Warns of entities whose clock isn't declared.
+fn clocks_of_all<O: Observation>(clocks: &Clocks, observations: &[O]) {
+    let names: BTreeSet<&str> = observations.iter().map(Observation::entity).collect();
+    let without = names
+        .into_iter()
+        .filter(|name| !clocks.entities.contains_key(*name));
+    let without: Vec<&str> = without.collect();
+    if !without.is_empty() {
+        tracing::warn!(
+            "features.yaml puts {} into no zone: of what others read there, only what is known in every zone is used. Add them to `zones`",
+            without.join(", ")
+        );
+    }
 }
 
 /// Which rows features may learn from.

@@ -45,7 +45,7 @@ pub(crate) struct GetArguments {
     stored: bool,
     /// Where to (.csv or .parquet); without, JSON lines to standard output
     #[arg(long, value_hint = ValueHint::FilePath)]
-    out: Option<PathBuf>,
+    pub out: Option<PathBuf>,
     /// Take values that were filled in later too, as Feast does unless told otherwise
     #[arg(long)]
     without_created: bool,

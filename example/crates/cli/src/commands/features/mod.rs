@@ -1,26 +1,26 @@
 //! Features: what is declared, and the table of their values.
 
 mod apply;
-mod beside;
 mod build;
 mod get;
 mod online;
 mod show;
+mod sidecar;
 mod stored;
 mod timing;
 mod wanted;
 
 use std::process::ExitCode;
 
-use super::{done, needs};
+use super::done;
 use crate::arguments::FeaturesCommand;
 use crate::{Context, Outcome, Project};
 
 pub(crate) use apply::{GuardArguments, PlanArguments};
-pub(crate) use beside::Beside;
 pub(crate) use build::{declared, learned_until, version};
 pub(crate) use get::GetArguments;
 pub(crate) use online::OnlineCommand;
+pub(crate) use sidecar::{Built, state_path};
 pub(crate) use stored::ImportArguments;
 
 pub(super) fn run<P: Project>(

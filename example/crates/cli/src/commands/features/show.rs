@@ -2,16 +2,14 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
 use mlops_data::Contract;
-use mlops_features::definitions::{Field, Service, View};
-use mlops_features::statistics::{FeatureStatistics, TableStatistics};
+use mlops_features::definitions::{Clock, Field, Service, View};
+use mlops_features::statistics::FeatureStatistics;
 use mlops_features::{Definitions, FeatureError, Registry};
 use serde::Serialize;
 
-use super::beside::statistics_path;
-use super::needs;
-use crate::{Context, Failure, Outcome};
+use super::sidecar;
+use crate::{Context, Outcome};
 
 /// A feature as it is declared, and what follows from that.
 #[derive(Serialize)]
@@ -109,6 +107,7 @@ struct ShownService<'a> {
     service: &'a str,
     description: &'a str,
     issued_at: f64,
+    clock: Clock,
     version: String,
     features: Vec<&'a str>,
 }
@@ -160,17 +159,27 @@ fn show_service(definitions: &Definitions, service: &Service, context: &Context)
         service: &service.name.value,
         description: &service.description,
         issued_at: service.issued_at,
+        clock: service.clock,
         version: definitions.hash(service, &[])?,
         features: features
             .iter()
             .map(|(_, field)| field.name.value.as_str())
             .collect(),
     };
+    let has_zones = definitions
+        .entities
+        .iter()
+        .any(|entity| !entity.zones.is_empty());
     let text = format!(
-        "service {}: {}\nissued at {}, version {}\n{} features: {}",
+        "service {}: {}\nissued at {}{}, version {}\n{} features: {}",
         shown.service,
         shown.description,
         hour(shown.issued_at),
+        match (has_zones, shown.clock) {
+            (false, _) => "",
+            (true, Clock::Own) => " of each entity's own clock",
+            (true, Clock::Latest) => ", when it is that late everywhere",
+        },
         &shown.version[..12],
         shown.features.len(),
         shown.features.join(", ")
@@ -254,12 +263,7 @@ fn branch(definitions: &Definitions, field: &Field, depth: usize, text: &mut Str
 }
 
 pub(super) fn stats(table: &Path, context: &Context) -> Outcome<()> {
-    let path = statistics_path(table);
-    needs(&path, "features build")?;
-    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let statistics: TableStatistics = serde_json::from_str(&text)
-        .with_context(|| format!("{}: build it again with `features build`", path.display()))
-        .map_err(Failure::user)?;
+    let statistics = sidecar::statistics(table)?;
     let mut lines = format!(
         "{:<32} {:>7} {:>9} {:>9} {:>9} {:>9}  from least to greatest\n",
         "", "missing", "mean", "5 %", "median", "95 %"

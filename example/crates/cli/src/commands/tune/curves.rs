@@ -49,6 +49,22 @@ pub(crate) struct Shared {
     pub out: PathBuf,
 }
 
+impl CurvesCommand {
+    /// What it is called, and what every curve takes.
+    fn shared(&self) -> (&'static str, &Shared) {
+        match self {
+            CurvesCommand::Learning { shared, .. } => ("learning", shared),
+            CurvesCommand::Validation { shared, .. } => ("validation", shared),
+        }
+    }
+
+    /// The file of this extension that it writes.
+    pub(in super::super) fn file(&self, extension: &str) -> PathBuf {
+        let (name, shared) = self.shared();
+        shared.out.join(name).with_extension(extension)
+    }
+}
+
 pub(in super::super) fn run<P: Project>(
     project: &P,
     command: &CurvesCommand,
@@ -56,10 +72,7 @@ pub(in super::super) fn run<P: Project>(
 ) -> Outcome<()> {
     let settings = Settings::read("params.yaml".as_ref(), &context.set)?;
     let params = settings.params()?;
-    let (name, shared) = match command {
-        CurvesCommand::Learning { shared, .. } => ("learning", shared),
-        CurvesCommand::Validation { shared, .. } => ("validation", shared),
-    };
+    let (_, shared) = command.shared();
     let steps = match command {
         CurvesCommand::Learning { points, .. } => shares(*points, &params)?,
         CurvesCommand::Validation { key, values, .. } => variants(key, values, &settings, &params)?,
@@ -88,13 +101,12 @@ pub(in super::super) fn run<P: Project>(
             .iter_mut()
             .for_each(|point| point.at = point.at.round());
     }
-    let file = |extension: &str| shared.out.join(name).with_extension(extension);
-    write_file(&file("csv"), curve.csv().as_bytes())?;
-    write_file(&file("svg"), curve.svg().as_bytes())?;
+    write_file(&command.file("csv"), curve.csv().as_bytes())?;
+    write_file(&command.file("svg"), curve.svg().as_bytes())?;
     let text = format!(
         "{}\n{curve}\ncurve → {}",
         folds.describe(),
-        file("svg").display()
+        command.file("svg").display()
     );
     Ok(context.output.show(&curve, text)?)
 }

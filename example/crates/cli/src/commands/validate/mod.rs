@@ -19,7 +19,8 @@ use mlops_serving::Inference;
 use serde::Serialize;
 
 use super::evaluate::{BaselineRows, same_features};
-use super::feature_table::{self, FeatureTable};
+use super::feature_table::FeatureTable;
+use super::features::Built;
 use super::{needs, read_observations, write_json};
 use crate::output::thousands;
 use crate::{Context, Failure, Outcome, Project};
@@ -88,8 +89,9 @@ pub(super) fn run<P: Project>(
         )?)
     });
     let champion = champion.transpose()?;
-    let table = feature_table::read(&arguments.features, &contract)?;
-    same_features(model, &table, [&arguments.features, &arguments.model])?;
+    let built = Built::read(&arguments.features, &contract)?;
+    same_features(model, &built, [&arguments.features, &arguments.model])?;
+    let table = built.table;
     let parted = table.parted(&params)?;
     let file = arguments.observations.as_ref().unwrap_or(&params.data.file);
     needs(file, "data import")?;

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::super::super::needs;
 use super::super::timing::Timing;
-use super::super::{beside, declared};
+use super::super::{declared, sidecar};
 use super::Here;
 use crate::{Context, Outcome, Project};
 
@@ -28,7 +28,7 @@ pub(super) fn features<P: Project>(
         return Ok(model.into_features());
     }
     let service = declared(project, &here.params, context, &here.contract)?;
-    Ok((service, beside::state(table)?))
+    Ok((service, sidecar::state(table)?))
 }
 
 #[derive(Serialize)]
@@ -59,6 +59,7 @@ pub(super) fn run<O: Observation>(
     let source = here.definitions.source_of(service.name())?;
     let view = source.name.value.as_str();
     let windows = OnlineWindows::new(&*here.store, view, &state.reference, extent);
+    let windows = windows.by(service.clocks());
     let ttl: Vec<u16> = service
         .features()
         .iter()
