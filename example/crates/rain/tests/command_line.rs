@@ -811,6 +811,11 @@ fn files_of_two_builds_are_refused_by_whoever_reads_them() {
         std::fs::write(file(kinds[at]), second).unwrap();
     }
     insta::assert_snapshot!(errors.join("\n"), @r"
+    error: data/features.state.json and data/features.parquet are of two different builds: run `features build` again, which writes both
+    error: data/features.state.json and data/features.parquet are of two different builds: run `features build` again, which writes both
+    error: data/features.state.json and data/features.parquet are of two different builds: run `features build` again, which writes both
+    error: data/features.golden.jsonl and data/features.parquet are of two different builds: run `features build` again, which writes both
+    error: data/features.statistics.json and data/features.parquet are of two different builds: run `features build` again, which writes both
     ");
     let mut train = vec!["train"];
     train.extend(SMALL);
@@ -827,7 +832,7 @@ fn a_file_that_another_process_writes_is_refused() {
     let mut train = vec!["train"];
     train.extend(SMALL);
     let told = refused(path, &train).replace(&std::process::id().to_string(), "PID");
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @"error: models/model.bin: another process (PID) is writing this file: wait until it has finished, or write to another file");
     assert!(std::fs::read(&model).unwrap() == before);
     drop(lock);
     printed(path, &train);
