@@ -354,3 +354,70 @@ fn mistakes_in_gates_yaml_are_told_with_file_line_and_key() {
     let other = [&SMALL[..], &["validate", "--observations", "other.csv"]].concat();
     insta::assert_snapshot!(refused(path, &other), @"error: other.csv: its rows aren't those of the feature table: name the file that `features build` read with --observations");
 }
+
+fn git(folder: &Path, arguments: &[&str]) {
+    let identity = ["-c", "user.name=a", "-c", "user.email=a@b"];
+    let mut command = std::process::Command::new("git");
+    command.current_dir(folder).args(identity).args(arguments);
+    assert!(command.status().unwrap().success(), "git {arguments:?}");
+}
+
+#[test]
+fn the_champion_of_a_revision_comes_from_cache_or_remote_and_may_be_missing_if_gates_say_so() {
+    let folder = trained();
+    let path = folder.path();
+    git(path, &["init", "--quiet", "--initial-branch", "main"]);
+    let remote = tempfile::tempdir().unwrap();
+    let remote = remote.path().display().to_string();
+    for command in [
+        &["init", "--quiet"][..],
+        &["remote", "add", "--default", "team", &remote],
+        &["add", "--quiet", "models/model.bin"],
+        &["push", "--quiet", "models/model.bin"],
+    ] {
+        rain(path).args(command).assert().success();
+    }
+    git(path, &["add", "models", ".dvc"]);
+    git(path, &["commit", "--quiet", "--message", "the champion"]);
+    std::fs::remove_file(path.join("models/model.bin")).unwrap();
+    let weak = "train --set model.boosting.trees=1 --set model.boosting.depth=1 --set split.test_from=2009-12-01";
+    rain(path).args(weak.split(' ')).assert().success();
+
+    let champion = ["--champion", "main:models/model.bin"];
+    let is_asked_and_lost = || {
+        let (report, code) = validated(path, GATES, &champion);
+        assert!(failed(&report).contains(&"champion roc_auc"), "{report:#}");
+        assert!(code == 1 && report["champion_sha256"].is_string());
+    };
+    is_asked_and_lost();
+    std::fs::remove_dir_all(path.join(".dvc/cache")).unwrap();
+    is_asked_and_lost(); // fetched again
+
+    std::fs::remove_dir_all(path.join(".dvc/cache")).unwrap();
+    std::fs::remove_dir_all(&remote).unwrap();
+    let words = |named: &'static str| [&SMALL[..], &["validate", "--champion", named]].concat();
+    for (named, why) in [
+        (
+            "main:models/model.bin",
+            "neither in the cache nor on a remote",
+        ),
+        ("nope:models/model.bin", "there is no such revision"),
+        ("main:models/other.bin", "models/other.bin"),
+    ] {
+        let told = refused(path, &words(named));
+        let is_told = [named, why, "champion_optional: true"];
+        assert!(is_told.iter().all(|part| told.contains(part)), "{told}");
+        // Said to be optional, it is counted, with the same words wherever it runs.
+        let gates = format!("{GATES}champion_optional: true\n");
+        let (report, _) = validated(path, &gates, &["--champion", named]);
+        assert_eq!(report["not_asked"], 1, "{report:#}");
+        assert_eq!(
+            report["gates"]["champion roc_auc"]["detail"],
+            format!("there is no model at {named}")
+        );
+        let output = rain(path).args(words(named)).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.contains("WARN") && told.contains(why), "{told}");
+        std::fs::write(path.join("gates.yaml"), GATES).unwrap();
+    }
+}

@@ -30,6 +30,8 @@ pub(super) struct Gates {
     pub baselines: Vec<CompareGate>,
     /// That it isn't worse than the model in use.
     pub champion: Vec<CompareGate>,
+    /// Whether a champion of another revision may be missing: then its gates aren't asked.
+    pub champion_optional: bool,
     /// That it is good everywhere.
     pub slices: Vec<SliceGate>,
     /// That it goes the way that is known to be right.

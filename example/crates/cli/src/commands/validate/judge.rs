@@ -24,6 +24,8 @@ pub(super) struct Compared {
     pub metrics: Metrics<Estimate>,
     pub baselines: Vec<(&'static str, Metrics<Estimate>)>,
     pub champion: Option<Metrics<Estimate>>,
+    /// Why there is none.
+    pub no_champion: String,
 }
 
 /// A model and all that its gates look at.
@@ -140,7 +142,7 @@ impl<P: Project> Exam<'_, P> {
                 );
                 Judged::new(name, gain.high, limit, reason).detail(detail)
             }
-            None => Judged::not_asked(name, limit, reason, "no --champion was given"),
+            None => Judged::not_asked(name, limit, reason, &self.compared.no_champion),
         }
     }
 

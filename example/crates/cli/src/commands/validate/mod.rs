@@ -1,17 +1,17 @@
 //! `validate`: a model held against the gates of gates.yaml.
 
 mod behaviour;
+mod champion;
 mod check;
 mod declared;
 mod groups;
 mod judge;
 mod observed;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueHint};
-use mlops_data::calendar;
 use mlops_data::tables::LabelNeed;
 use mlops_learning::evaluation::paired_with;
 use mlops_learning::gates::{Report, Verdict};
@@ -24,6 +24,7 @@ use super::features::Built;
 use super::{needs, read_observations, write_json};
 use crate::output::thousands;
 use crate::{Context, Failure, Outcome, Project};
+use champion::Champion;
 use declared::Gates;
 use judge::{Compared, Exam};
 use observed::{Drawn, Observed};
@@ -42,9 +43,10 @@ pub(crate) struct ValidateArguments {
     /// The model's file
     #[arg(long, default_value = "models/model.bin", value_hint = ValueHint::FilePath)]
     pub model: PathBuf,
-    /// The model in use, which it must not be worse than
+    /// The model in use, which it must not be worse than: a file, or REVISION:PATH for what that revision has in the cache
+    /// or on a remote
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub champion: Option<PathBuf>,
+    pub champion: Option<String>,
     /// The gates
     #[arg(long, value_name = "FILE", default_value = "gates.yaml", value_hint = ValueHint::FilePath)]
     pub gates: PathBuf,
@@ -80,15 +82,6 @@ pub(super) fn run<P: Project>(
     let inference =
         Inference::<P::Observation>::unproven(&arguments.model, &registry, contract.clone())?;
     let model = inference.model();
-    let champion = arguments.champion.as_ref().map(|path| {
-        needs(path, "train")?;
-        Ok::<_, Failure>(Inference::<P::Observation>::open(
-            path,
-            &registry,
-            contract.clone(),
-        )?)
-    });
-    let champion = champion.transpose()?;
     let built = Built::read(&arguments.features, &contract)?;
     same_features(model, &built, [&arguments.features, &arguments.model])?;
     let table = built.table;
@@ -103,12 +96,18 @@ pub(super) fn run<P: Project>(
     let days = FeatureTable::pick(&table.days, &parted.test);
     let probabilities = model.probabilities(&test.features);
     let threshold = model.metadata.threshold;
+    let named = arguments.champion.as_deref();
+    let optional = gates.champion_optional;
+    let (champion, no_champion) =
+        match Champion::open(named, optional, &registry, &contract, &days)? {
+            Champion::Model(champion) => (Some(champion), String::new()),
+            Champion::None(why) => (None, why),
+        };
     let baselines = BaselineRows::new(&table, &parted);
     let baselines = baselines.inputs().predictions(test.rows(), threshold)?;
-    let of_champion = champion.as_ref().map(|champion| {
-        is_unseen(champion, arguments.champion.as_deref(), &days)?;
-        observed.probabilities(champion)
-    });
+    let of_champion = champion
+        .as_ref()
+        .map(|champion| observed.probabilities(champion));
     let of_champion = of_champion.transpose()?;
     let mut others: Vec<(&[f64], f64)> = baselines
         .iter()
@@ -148,6 +147,7 @@ pub(super) fn run<P: Project>(
             metrics,
             baselines: names.zip(differences).collect(),
             champion: beside_champion,
+            no_champion,
         },
         observed: &observed,
         drawn: &drawn,
@@ -160,7 +160,7 @@ pub(super) fn run<P: Project>(
     let report = exam.judge()?;
     let validated = Validated {
         model_sha256: inference.hash(),
-        champion_sha256: champion.as_ref().map(Inference::hash),
+        champion_sha256: champion.as_ref().map(|champion| champion.hash()),
         rows: test.rows(),
         drawn_rows: drawn.labels.len(),
         drawn_days: drawn.days,
@@ -174,27 +174,6 @@ pub(super) fn run<P: Project>(
         .show(&validated, text(&validated, &arguments))?;
     let failed = report.count(Verdict::Failed) > 0;
     Ok(ExitCode::from(u8::from(failed)))
-}
-
-/// A champion that has seen the test would win by memory.
-fn is_unseen<O: mlops_features::Observation>(
-    champion: &Inference<O>,
-    path: Option<&Path>,
-    days: &[calendar::Day],
-) -> Outcome<()> {
-    let training = &champion.model().metadata.training;
-    let (Some(last), Some(first)) = (calendar::parse_iso(&training.last), days.iter().min()) else {
-        return Ok(());
-    };
-    if last < *first {
-        return Ok(());
-    }
-    Err(Failure::user(anyhow::anyhow!(
-        "--champion {}: it was trained until {}, and the test begins on {}: compare on days that it hasn't seen, with a later split.test_from",
-        path.unwrap_or(Path::new("")).display(),
-        training.last,
-        calendar::format_iso(*first)
-    )))
 }
 
 fn text(validated: &Validated<'_>, arguments: &ValidateArguments) -> String {
