@@ -837,3 +837,52 @@ fn a_file_that_another_process_writes_is_refused() {
     drop(lock);
     printed(path, &train);
 }
+
+#[test]
+fn a_report_names_changed_features_code_and_directions() {
+    let folder = project();
+    let path = folder.path();
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=a", "-c", "user.email=a@b"];
+        let mut command = std::process::Command::new("git");
+        command.current_dir(path).args(identity).args(arguments);
+        assert!(command.status().unwrap().success(), "git {arguments:?}");
+    };
+    let write = |name: &str, text: &str| std::fs::write(path.join(name), text).unwrap();
+    git(&["init", "--quiet", "--initial-branch", "main"]);
+    rain(path).args(["init", "--quiet"]).assert().success();
+    write(
+        "dvc.yaml",
+        "stages:\n  score:\n    cmd: score\n    deps: [features.yaml]\n    metrics: [{m.json: {cache: false}}]\n",
+    );
+    write("m.json", r#"{"roc_auc": 0.9}"#);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "--message", "before"]);
+    git(&["switch", "--quiet", "--create", "mine"]);
+    let features = std::fs::read_to_string(path.join("features.yaml")).unwrap();
+    let daily = "features: [today, calendar, history, telling, single]";
+    assert!(features.contains(daily) && features.contains("highest temperature from 9 am on"));
+    let features = features
+        .replacen(daily, "features: [today, calendar, history, telling]", 1)
+        .replacen("highest temperature from 9 am on", "warmest", 1);
+    write("features.yaml", &features);
+    write("code.rs", "fn main() {}\n");
+    write("m.json", r#"{"roc_auc": 0.8}"#);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "--message", "after"]);
+    let output = rain(path)
+        .args(["report", "--base", "main"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        "| `roc_auc` | 0.9 | 0.8 | −0.1 | higher | ❌ worse |",
+        "| feature of | `today: max_temp` | changed: description |",
+        "| service | `daily` | changed: features, version |",
+        "| `features.yaml` | +2 −2 | `score` |",
+        "| `code.rs` | +1 −0 |  |",
+    ] {
+        assert!(told.lines().any(|told| told == line), "{line}\n{told}");
+    }
+    assert!(told.contains("to `mine` ("), "{told}");
+}

@@ -3,14 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
+use mlops_data::Contract;
+use mlops_features::Definitions;
+use mlops_features::definitions::{Action, Applied, Kind, Plan, Uses};
 use mlops_monitoring::DriftReport;
 use mlops_pipeline::path;
-use mlops_pipeline::report::{Drawings, Layout, Report};
+use mlops_pipeline::report::{Declared, Drawings, Layout, Report};
 use mlops_versioning::Repository;
 use serde_json::json;
 
 use crate::output::print;
 use crate::{Context, Failure, Outcome, Project};
+
+const FEATURES: &str = "features.yaml";
+const CONTRACT: &str = "contract.yaml";
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportArguments {
@@ -60,7 +66,9 @@ pub(crate) fn run(
         (None, None) => Drawings::None,
     };
     let drift = arguments.drift.as_deref().map(read_drift).transpose()?;
+    let declared = features(&repository, &report)?;
     let markdown = report.markdown(Layout {
+        declared: &declared,
         drift: drift.as_deref(),
         program: project.name(),
         drawings,
@@ -92,6 +100,41 @@ pub(crate) fn run(
         ),
     };
     Ok(print(&text)?)
+}
+
+/// What changed in features.yaml. What isn't sound in one of the states is not compared: the table of files names it.
+fn features(repository: &Repository, report: &Report) -> Outcome<Vec<Declared>> {
+    let mut features = report.texts(repository, FEATURES)?;
+    let mut contracts = report.texts(repository, CONTRACT)?;
+    let mut applied = |at: usize| -> Option<Applied> {
+        let contract = Contract::parse(&contracts[at].take()?, Path::new(CONTRACT)).ok()?;
+        let text = features[at].take()?;
+        let definitions = Definitions::parse(&text, Path::new(FEATURES), &contract).ok()?;
+        Applied::new(&definitions).ok()
+    };
+    let (Some(old), Some(new)) = (applied(0), applied(1)) else {
+        return Ok(Vec::new());
+    };
+    let plan = Plan::new(Some((0, &old)), &new, &Uses::default());
+    let declared = plan.changes.into_iter().map(|change| Declared {
+        kind: match (change.kind, &change.view) {
+            (Kind::Feature, Some(_)) => "feature of".to_owned(),
+            (kind, _) => kind.name().to_owned(),
+        },
+        name: match &change.view {
+            Some(view) => format!("{view}: {}", change.name),
+            None => change.name,
+        },
+        change: match change.action {
+            Action::Added => "added".to_owned(),
+            Action::Removed => "removed".to_owned(),
+            Action::Changed { fields } => {
+                let fields: Vec<String> = fields.into_iter().map(|field| field.field).collect();
+                format!("changed: {}", fields.join(", "))
+            }
+        },
+    });
+    Ok(declared.collect())
 }
 
 /// The summary of a comparison of two tables.

@@ -19,7 +19,7 @@ pub use metrics::{Metrics, metrics_diff, metrics_show};
 pub use page::{Picture, page};
 pub use params::params_diff;
 pub use plots::{Faults, Plot, Series, Shape, plots};
-pub(crate) use table::text;
+pub(crate) use table::{code, text};
 pub use table::{Table, markdown_text};
 
 use crate::python_json;

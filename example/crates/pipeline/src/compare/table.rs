@@ -45,6 +45,49 @@ impl Table {
         text
     }
 
+    /// The same with texts cut, so that lines fit into a width. Columns from `values` on are cut first, numbers
+    /// never; of the others the widest, in its middle.
+    #[must_use]
+    pub fn fitted(&self, width: usize, values: usize) -> String {
+        let mut table = self.clone();
+        let is_number = |cell: &str| cell.parse::<f64>().is_ok();
+        let cell_width = |cell: &String| cell.width();
+        let columns = table.heads.len();
+        let needs = |table: &Self| -> Vec<usize> {
+            let cells = |at: usize| table.rows.iter().map(move |row| cell_width(&row[at]));
+            (0..columns)
+                .map(|at| (cells(at).max().unwrap_or(0)).max(table.heads[at].width() + 2))
+                .collect()
+        };
+        let total = |needs: &[usize]| needs.iter().sum::<usize>() + 2 * (columns.max(1) - 1);
+        if total(&needs(&table)) <= width {
+            return table.plain();
+        }
+        for row in &mut table.rows {
+            for cell in row.iter_mut().skip(values) {
+                if !is_number(cell) {
+                    *cell = cut(cell, LEAST_CELL, LEAST_CELL - 1);
+                }
+            }
+        }
+        loop {
+            let needs = needs(&table);
+            let excess = total(&needs).saturating_sub(width);
+            let widest = (0..values.min(columns)).max_by_key(|at| needs[*at]);
+            let Some(at) = widest.filter(|at| excess > 0 && needs[*at] > LEAST_CELL) else {
+                return table.plain();
+            };
+            let room = (needs[at] - excess.min(needs[at])).max(LEAST_CELL);
+            let room = room.max(table.heads[at].width() + 2).min(needs[at] - 1);
+            for row in &mut table.rows {
+                row[at] = cut(&row[at], room, room / 2);
+            }
+            if table.heads[at].width() + 2 > room {
+                return table.plain();
+            }
+        }
+    }
+
     /// A Markdown table with an empty line after it; what stands in cells is text and no markup.
     #[must_use]
     pub fn markdown(&self) -> String {
@@ -129,6 +172,56 @@ pub fn markdown_text(text: &str) -> String {
         }
     }
     out
+}
+
+/// Columns that a cell keeps when it is cut.
+const LEAST_CELL: usize = 12;
+
+/// A text of at most so many columns: its first `keep`, an ellipsis, and as much of its end as there is room for.
+fn cut(text: &str, room: usize, keep: usize) -> String {
+    if text.width() <= room {
+        return text.to_owned();
+    }
+    let fits = |chars: &mut dyn Iterator<Item = char>, room: usize| -> Vec<char> {
+        let mut left = room;
+        chars
+            .take_while(|char| {
+                let width = unicode_width::UnicodeWidthChar::width(*char).unwrap_or(0);
+                let fits = width <= left;
+                left = left.saturating_sub(width);
+                fits
+            })
+            .collect()
+    };
+    let start = fits(&mut text.chars(), keep);
+    let end = fits(&mut text.chars().rev(), room.saturating_sub(keep + 1));
+    start
+        .into_iter()
+        .chain(['…'])
+        .chain(end.into_iter().rev())
+        .collect()
+}
+
+/// Foreign text in a code span, which also fits into a table.
+pub(crate) fn code(text: &str) -> String {
+    let mut plain: String = text
+        .chars()
+        .take(200)
+        .map(|char| match char {
+            char if char.is_control() => ' ',
+            '`' => '\'',
+            // In a table it ends the cell, even in a code span.
+            '|' => '¦',
+            char => char,
+        })
+        .collect();
+    if text.chars().nth(200).is_some() {
+        plain.push('…');
+    }
+    match plain.trim() {
+        "" => "–".to_owned(),
+        plain => format!("`{plain}`"),
+    }
 }
 
 /// A value in a cell; numbers with a fraction rounded to so many digits after the point.

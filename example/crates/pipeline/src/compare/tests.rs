@@ -297,3 +297,54 @@ fn pictures_that_stages_drew_stand_side_by_side_in_the_page() {
     let (none, faults) = images(&repository, &["HEAD~1".into()], &[]).unwrap();
     assert_eq!((none, faults), (Vec::new(), Vec::new()), "no pictures then");
 }
+
+#[test]
+fn a_wide_table_is_cut_to_fit_and_its_numbers_are_not() {
+    let mut table = Table::new(["Path", "Metric", "HEAD", "workspace", "Change"]);
+    let hash = "0123456789abcdef".repeat(4);
+    let row = |cells: [&str; 5]| cells.map(str::to_owned).to_vec();
+    table.row(row([
+        "metrics/scores.json",
+        "model_sha256",
+        &hash,
+        &hash,
+        "-",
+    ]));
+    let key = "baselines.entity_month.calibration_error_of_the_model.value";
+    table.row(row([
+        "metrics/scores.json",
+        key,
+        "0.0210123456789",
+        "0.02",
+        "-0.00101",
+    ]));
+    insta::assert_snapshot!(table.fitted(100, 2), @r"
+    Path                 Metric                                  HEAD             workspace     Change
+    metrics/scores.json  model_sha256                            0123456789a…     0123456789a…  -
+    metrics/scores.json  baselines.entity_mo…of_the_model.value  0.0210123456789  0.02          -0.00101
+    ");
+    let widths = table.fitted(100, 2);
+    assert!(
+        widths.lines().all(|line| line.chars().count() <= 100),
+        "{widths}"
+    );
+    assert_eq!(table.fitted(1000, 2), table.plain());
+    // Never more than it can: numbers stay.
+    assert!(table.fitted(10, 2).contains("0.0210123456789"));
+}
+
+#[test]
+fn markdown_of_foreign_text_stays_text() {
+    let mut table = Table::new(["Metric", "HEAD"]);
+    table.row(vec![
+        "a|b @team".to_owned(),
+        "[x](http://y) <img>".to_owned(),
+    ]);
+    table.row(vec!["roc_auc".to_owned(), "[1, 2]".to_owned()]);
+    insta::assert_snapshot!(table.markdown(), @r"
+    | Metric      | HEAD                  |
+    |-------------|-----------------------|
+    | `a¦b @team` | `[x](http://y) <img>` |
+    | roc_auc     | [1, 2]                |
+    ");
+}

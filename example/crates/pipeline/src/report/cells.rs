@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use mlops_versioning::yaml::Value;
 
+pub(super) use crate::compare::code;
 use crate::compare::{number, text};
 
 /// Rows of a table; a comment is to be read.
@@ -52,28 +53,6 @@ impl Rows {
     }
 }
 
-/// Foreign text in a code span, which also fits into a table.
-pub(super) fn code(text: &str) -> String {
-    let mut plain: String = text
-        .chars()
-        .take(200)
-        .map(|char| match char {
-            char if char.is_control() => ' ',
-            '`' => '\'',
-            // In a table it ends the cell, even in a code span.
-            '|' => '¦',
-            char => char,
-        })
-        .collect();
-    if text.chars().nth(200).is_some() {
-        plain.push('…');
-    }
-    match plain.trim() {
-        "" => "–".to_owned(),
-        plain => format!("`{plain}`"),
-    }
-}
-
 /// An address between angle brackets.
 pub(super) fn link(address: &str) -> String {
     address
@@ -93,19 +72,26 @@ pub(super) fn quoted(path: &str) -> String {
     }
 }
 
-pub(super) fn shown(value: &Value) -> String {
+/// A value; a number with so many digits after the point, if it is said how many.
+pub(super) fn shown(value: &Value, digits: Option<usize>) -> String {
     match number(value) {
-        Some(_) if !matches!(value, Value::Bool(_)) => text(value, Some(PRECISION)),
+        Some(number) if !matches!(value, Value::Bool(_)) => match digits {
+            Some(_) => rounded(number, digits),
+            None => text(value, Some(PRECISION)),
+        },
         _ => code(&text(value, None)),
     }
 }
 
-pub(super) fn rounded(number: f64) -> String {
-    text(&Value::Float(number), Some(PRECISION))
+pub(super) fn rounded(number: f64, digits: Option<usize>) -> String {
+    match digits {
+        Some(digits) => format!("{number:.digits$}"),
+        None => text(&Value::Float(number), Some(PRECISION)),
+    }
 }
 
-pub(super) fn signed(change: &Value) -> String {
-    let text = text(change, Some(PRECISION));
+pub(super) fn signed(change: &Value, digits: Option<usize>) -> String {
+    let text = shown(change, digits);
     match text.strip_prefix('-') {
         Some(number) => format!("−{number}"),
         None => format!("+{text}"),

@@ -27,6 +27,19 @@ pub struct Layout<'a> {
     pub drawings: Drawings<'a>,
     /// A table of text that compares the data of both sides, if there is one.
     pub drift: Option<&'a str>,
+    /// What changed in declarations that somebody else reads, such as the features'.
+    pub declared: &'a [Declared],
+}
+
+/// A change of something declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declared {
+    /// What it is: a feature, a view.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// What happened to it.
+    pub change: String,
 }
 
 /// Where the drawings of a report are.
@@ -48,6 +61,8 @@ impl Report {
         let sections = [
             self.score_section(),
             self.param_section(),
+            declared_section(layout.declared),
+            self.file_section(),
             self.data_section(layout.drift),
             self.stage_section(),
             self.picture_section(layout.drawings),
@@ -100,8 +115,8 @@ impl Report {
             body += &self.score_table(&judged);
             if judged.iter().any(|score| score.old_bounds.is_some()) {
                 body += "\nIn brackets: the interval that the file of scores states. A change \
-                         *within the noise* leaves the new value inside the old interval: take it \
-                         for none.\n";
+                         *within the noise* leaves the new value inside the old interval: this \
+                         alone doesn't show that anything changed.\n";
             }
         }
         if !others.is_empty() {
@@ -128,7 +143,8 @@ impl Report {
     fn score_table(&self, scores: &[&Score]) -> String {
         let first = scores.first().map(|score| &score.file);
         let several_files = scores.iter().any(|score| Some(&score.file) != first);
-        let heads = ["Score", &self.base.head(), &self.head.head(), "Change", ""];
+        let [base, head] = [self.base.head(), self.head.head()];
+        let heads = ["Score", &base, &head, "Change", "Better is", ""];
         let mut table = Rows::new(&heads, &[1, 2, 3]);
         for score in scores {
             let name = match (several_files, score.name.as_str()) {
@@ -136,18 +152,29 @@ impl Report {
                 (_, name) => code(&format!("{}: {name}", score.file)),
             };
             let value = |value: Option<&Value>, bounds: Option<Bounds>| {
-                let mut cell = value.map_or("–".into(), shown);
+                let digits = bounds.and_then(Bounds::decimals);
+                let mut cell = value.map_or("–".into(), |value| shown(value, digits));
                 if let Some(Bounds { low, high }) = bounds {
-                    let _ = write!(cell, " ({} to {})", rounded(low), rounded(high));
+                    let [low, high] = [low, high].map(|end| rounded(end, digits));
+                    let _ = write!(cell, " ({low} to {high})");
                 }
                 cell
             };
             let difference = &score.difference;
+            // Of two models on the same rows, the difference is known more finely than either.
+            let digits = score.new_bounds.and_then(Bounds::decimals);
+            let digits = digits.map(|digits| digits + 1);
+            let change = difference.change.as_ref();
             table.add(&[
                 name,
                 value(difference.old.as_ref(), score.old_bounds),
                 value(difference.new.as_ref(), score.new_bounds),
-                difference.change.as_ref().map_or(String::new(), signed),
+                change.map_or(String::new(), |change| signed(change, digits)),
+                match score.higher_is_better {
+                    Some(true) => "higher".into(),
+                    Some(false) => "lower".into(),
+                    None => String::new(),
+                },
                 mark(score).into(),
             ]);
         }
@@ -156,8 +183,9 @@ impl Report {
 
     fn param_section(&self) -> Option<(&'static str, String)> {
         let files = &self.params.files;
-        let heads = ["File", "Parameter", &self.base.head(), &self.head.head()];
-        let mut table = Rows::new(&heads, &[]);
+        let [base, head] = [self.base.head(), self.head.head()];
+        let heads = ["File", "Parameter", &base, &head, "Change"];
+        let mut table = Rows::new(&heads, &[4]);
         let value =
             |value: Option<&Value>| value.map_or("–".into(), |value| code(&text(value, None)));
         for (file, keys) in files {
@@ -167,10 +195,24 @@ impl Report {
                     code(key),
                     value(difference.old.as_ref()),
                     value(difference.new.as_ref()),
+                    (difference.change.as_ref()).map_or(String::new(), |by| signed(by, None)),
                 ]);
             }
         }
         Some(("Parameters", table.text_or("None changed.\n")))
+    }
+
+    fn file_section(&self) -> Option<(&'static str, String)> {
+        let mut table = Rows::new(&["File", "Lines", "Read by"], &[1]);
+        for file in &self.files {
+            let lines = match file.lines {
+                Some((added, removed)) => format!("+{added} −{removed}"),
+                None => String::new(),
+            };
+            let stages: Vec<String> = file.read_by.iter().map(|name| code(name)).collect();
+            table.add(&[code(&file.path), lines, stages.join(", ")]);
+        }
+        (!self.files.is_empty()).then(|| ("Code and declarations", table.text()))
     }
 
     fn data_section(&self, drift: Option<&str>) -> Option<(&'static str, String)> {
@@ -201,11 +243,9 @@ impl Report {
             let summary = drift.lines().next().unwrap_or_default();
             let _ = write!(
                 body,
-                "\n<details>\n<summary>{}</summary>\n\n```text\n{drift}\n```\n\n</details>\n",
-                summary
-                    .replace('&', "&amp;")
-                    .replace('<', "&lt;")
-                    .replace('@', "&#64;"),
+                "\n<details>\n<summary><code>{}</code></summary>\n\n```text\n{drift}\n```\n\n</details>\n",
+                // In code, no name is called and no address linked.
+                summary.replace('&', "&amp;").replace('<', "&lt;"),
             );
         }
         Some(("Data", body))
@@ -326,6 +366,14 @@ impl Report {
             format!("{note}```sh\n{}```\n", commands.replace('`', "'")),
         ))
     }
+}
+
+fn declared_section(declared: &[Declared]) -> Option<(&'static str, String)> {
+    let mut table = Rows::new(&["", "Name", "Change"], &[]);
+    for Declared { kind, name, change } in declared {
+        table.add(&[kind.clone(), code(name), change.clone()]);
+    }
+    (!declared.is_empty()).then(|| ("Features", table.text()))
 }
 
 impl State {

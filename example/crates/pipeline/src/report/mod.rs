@@ -3,6 +3,7 @@
 
 mod cells;
 mod data;
+mod files;
 mod markdown;
 mod pictures;
 mod scores;
@@ -15,10 +16,11 @@ use mlops_versioning::Repository;
 
 use crate::compare::{self, Comparison};
 use crate::error::{PipelineError, Result};
-use crate::source::git;
+use crate::source::{Source, git};
 
 pub use data::{DataChange, Pinned};
-pub use markdown::{Drawings, Layout, MARKER};
+pub use files::FileChange;
+pub use markdown::{Declared, Drawings, Layout, MARKER};
 pub use pictures::{Drawing, Pictures};
 pub use scores::{Bounds, Score};
 use side::Side;
@@ -67,6 +69,8 @@ pub struct Report {
     pub params: Comparison,
     /// Data that changed.
     pub data: Vec<DataChange>,
+    /// Other files in Git that changed: declarations, code.
+    pub files: Vec<FileChange>,
     /// The pipeline as it is now.
     pub stages: Stages,
     /// Plots that changed.
@@ -103,6 +107,16 @@ impl Report {
         tally
     }
 
+    /// The text of a file, from the repository's root, before and after; none where it isn't there.
+    ///
+    /// # Errors
+    /// If it can't be read or isn't UTF-8.
+    pub fn texts(&self, repository: &Repository, path: &str) -> Result<[Option<String>; 2]> {
+        let text =
+            |state: &State| Source::revision(repository.root(), state.revision())?.text(path);
+        Ok([text(&self.base)?, text(&self.head)?])
+    }
+
     /// Compares `head`, a revision or `workspace`, with the commit at which it left `base`, so that
     /// what others brought into `base` since then doesn't count as undone.
     ///
@@ -111,7 +125,10 @@ impl Report {
     /// neither of them has metrics.
     pub fn new(repository: &Repository, base: &str, head: &str) -> Result<Self> {
         let tip = Side::open(repository, base)?;
-        let head = Side::open(repository, head)?;
+        let head = match clean_branch(repository, head) {
+            Some(branch) => Side::open_commit(repository, &branch, "HEAD")?,
+            None => Side::open(repository, head)?,
+        };
         let base = match fork(repository, &tip, &head) {
             Some(commit) => Side::open_commit(repository, base, &commit)?,
             None => tip,
@@ -134,6 +151,8 @@ impl Report {
         let (pictures, faults) = Pictures::new(repository, &base.state, &head.state)?;
         let data = data::changes(repository, &base, &head)?;
         let stages = Stages::new(repository, &base, &head, &params, &data)?;
+        let folder = folder(repository);
+        let files = files::changes(repository, &folder, &base, &head)?;
         let (scores, same_scores) = scores::scores(&metrics, &head.catalog);
         let mut unreadable = Vec::new();
         let faults = metrics
@@ -154,13 +173,14 @@ impl Report {
             }
         }
         Ok(Self {
-            folder: folder(repository),
+            folder,
             base: base.state,
             head: head.state,
             scores,
             same_scores,
             params,
             data,
+            files,
             stages,
             pictures,
             unreadable,
@@ -172,6 +192,22 @@ fn first(faults: &[(String, String)]) -> String {
     faults
         .first()
         .map_or(String::new(), |(_, why)| format!(" ({why})"))
+}
+
+/// The branch of a workspace in which nothing differs from its commit: then the commit is meant, which others can get.
+fn clean_branch(repository: &Repository, head: &str) -> Option<String> {
+    if head != "workspace" {
+        return None;
+    }
+    let root = repository.root();
+    let changes = git(root, &["status", "--porcelain", "--", "."]).ok()?;
+    if !changes.is_empty() {
+        return None;
+    }
+    git(root, &["rev-parse", "--verify", "--quiet", "HEAD"]).ok()?;
+    let branch = git(root, &["symbolic-ref", "--quiet", "--short", "HEAD"]);
+    let branch = branch.map(|name| String::from_utf8_lossy(&name).trim().to_owned());
+    Some(branch.unwrap_or_else(|_| "HEAD".to_owned()))
 }
 
 /// The commit that both come from; none if their histories don't meet, or were cut off.

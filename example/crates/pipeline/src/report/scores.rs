@@ -17,6 +17,14 @@ pub struct Bounds {
     pub high: f64,
 }
 
+impl Bounds {
+    /// Digits after the point that are no finer than the interval; none if it has no width.
+    #[must_use]
+    pub fn decimals(self) -> Option<usize> {
+        mlops_plot::decimals(self.low, self.high)
+    }
+}
+
 /// A metric that changed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Score {

@@ -44,7 +44,7 @@ impl Shop {
         shop.write("dvc.yaml", PIPELINE);
         shop.write("params.yaml", "model: {depth: 3, rate: 0.1}\nother: 1\n");
         shop.write("clean.sql", "select 1\n");
-        shop.write(".gitignore", "/raw.csv\n");
+        shop.write(".gitignore", "/raw.csv\n/.dvc/cache\n");
         shop.raw("id,price\n1,2\n");
         shop.scores(0.80, 10);
         shop.write("curve.csv", "x,y\n0,0\n1,1\n");
@@ -111,6 +111,7 @@ const PLAIN: Layout<'_> = Layout {
     program: "shop",
     drawings: Drawings::None,
     drift: None,
+    declared: &[],
 };
 
 /// The report with its commits by name.
@@ -132,6 +133,8 @@ fn a_change_is_told_from_scores_to_pipeline() {
     shop.raw("id,price\n1,2\n2,\"3\n\"\n");
     shop.scores(0.85, 8);
     shop.write("curve.csv", "x,y\n0,0.5\n1,1\n");
+    shop.write("clean.sql", "select 2\n");
+    shop.write("wash.rs", "fn wash() {\n}\n");
     shop.commit();
     let report = shop.report("deeper").unwrap();
     insta::assert_snapshot!(text(&shop, &report, PLAIN), @r#"
@@ -142,20 +145,20 @@ fn a_change_is_told_from_scores_to_pipeline() {
 
     ### Scores
 
-    | Score | `main` | `deeper` | Change |  |
-    | --- | ---: | ---: | ---: | --- |
-    | `shop.auc` | 0.8 (0.78 to 0.82) | 0.85 (0.78 to 0.82) | +0.05 | ✅ better, beyond the noise |
-    | `shop.log_loss` | 0.2 (0.1 to 0.9) | 0.15 (0.1 to 0.9) | −0.05 | better, within the noise |
-    | `shop.sold` | 10 | 8 | −2 | ❌ worse |
+    | Score | `main` | `deeper` | Change | Better is |  |
+    | --- | ---: | ---: | ---: | --- | --- |
+    | `shop.auc` | 0.800 (0.780 to 0.820) | 0.850 (0.780 to 0.820) | +0.0500 | higher | ✅ better, beyond the noise |
+    | `shop.log_loss` | 0.2 (0.1 to 0.9) | 0.2 (0.1 to 0.9) | −0.05 | lower | better, within the noise |
+    | `shop.sold` | 10 | 8 | −2 | higher | ❌ worse |
 
-    In brackets: the interval that the file of scores states. A change *within the noise* leaves the new value inside the old interval: take it for none.
+    In brackets: the interval that the file of scores states. A change *within the noise* leaves the new value inside the old interval: this alone doesn't show that anything changed.
 
     <details>
     <summary>1 value of which nobody said which way is better</summary>
 
-    | Score | `main` | `deeper` | Change |  |
-    | --- | ---: | ---: | ---: | --- |
-    | `shop.rows` | 20 | 16 | −4 |  |
+    | Score | `main` | `deeper` | Change | Better is |  |
+    | --- | ---: | ---: | ---: | --- | --- |
+    | `shop.rows` | 20 | 16 | −4 |  |  |
 
     </details>
 
@@ -163,9 +166,16 @@ fn a_change_is_told_from_scores_to_pipeline() {
 
     ### Parameters
 
-    | File | Parameter | `main` | `deeper` |
-    | --- | --- | --- | --- |
-    | `params.yaml` | `model.depth` | `3` | `5` |
+    | File | Parameter | `main` | `deeper` | Change |
+    | --- | --- | --- | --- | ---: |
+    | `params.yaml` | `model.depth` | `3` | `5` | +2 |
+
+    ### Code and declarations
+
+    | File | Lines | Read by |
+    | --- | ---: | --- |
+    | `clean.sql` | +1 −1 | `clean` |
+    | `wash.rs` | +2 −0 |  |
 
     ### Data
 
@@ -178,7 +188,7 @@ fn a_change_is_told_from_scores_to_pipeline() {
 
     ```mermaid
     flowchart TD
-    	node1["clean"]:::again
+    	node1["clean"]:::changed
     	node2["raw.csv.dvc"]:::changed
     	node3["score"]:::again
     	node4["train"]:::changed
@@ -189,8 +199,8 @@ fn a_change_is_told_from_scores_to_pipeline() {
     	classDef again stroke:#9a6700,stroke-dasharray:5 3
     ```
 
-    - changed itself: `raw.csv.dvc`, `train`
-    - made again from other input (dashed): `clean`, `score`
+    - changed itself: `clean`, `raw.csv.dvc`, `train`
+    - made again from other input (dashed): `score`
 
     ### Plots
 
@@ -276,6 +286,47 @@ fn a_workspace_is_compared_and_can_not_be_made_again_by_others() {
 }
 
 #[test]
+fn a_workspace_that_is_its_commit_is_called_by_its_branch() {
+    let shop = Shop::new();
+    shop.git(&["switch", "-qc", "mine"]);
+    shop.scores(0.81, 10);
+    shop.commit();
+    let report = shop.report("workspace").unwrap();
+    assert_eq!(report.head.name, "mine");
+    assert!(text(&shop, &report, PLAIN).contains("From `main` (MAIN) to `mine` (HEAD)."));
+    shop.git(&["switch", "-q", "--detach"]);
+    assert_eq!(shop.report("workspace").unwrap().head.name, "HEAD");
+    // A file that nobody committed is something that others don't have.
+    shop.write("notes.txt", "x");
+    let report = shop.report("workspace").unwrap();
+    assert_eq!(
+        (report.head.name.as_str(), report.head.commit),
+        ("workspace", None)
+    );
+    let notes: Vec<&str> = report.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(notes, ["notes.txt"]);
+}
+
+#[test]
+fn declared_changes_stand_in_a_table() {
+    let shop = Shop::new();
+    let declared = [Declared {
+        kind: "feature of".into(),
+        name: "today: price | @team".into(),
+        change: "added".into(),
+    }];
+    let layout = Layout {
+        declared: &declared,
+        ..PLAIN
+    };
+    let text = shop.report("workspace").unwrap().markdown(layout);
+    assert!(
+        text.contains("### Features\n\n|  | Name | Change |\n| --- | --- | --- |\n| feature of | `today: price ¦ @team` | added |\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn stages_that_come_and_go_are_told() {
     let shop = Shop::new();
     let other = PIPELINE.replace("  clean:\n    cmd: clean", "  wash:\n    cmd: clean");
@@ -336,7 +387,7 @@ fn text_of_a_fork_stays_text() {
             assert!(!outside.contains(markup), "{line}");
         }
         // As many cells as the table has columns.
-        assert!([5, 6].contains(&line.matches('|').count()), "{line}");
+        assert!([6, 7].contains(&line.matches('|').count()), "{line}");
     }
     assert!(!text.contains("\n# head"));
 }
@@ -355,7 +406,7 @@ fn a_drift_summary_stands_with_the_data() {
     None changed.
 
     <details>
-    <summary>1 of 2 columns &lt;drifted>:</summary>
+    <summary><code>1 of 2 columns &lt;drifted>:</code></summary>
 
     ```text
     1 of 2 columns <drifted>:
@@ -408,7 +459,7 @@ fn an_unknown_base_and_no_metrics_are_told() {
     assert!(
         error
             .to_string()
-            .contains("no metrics to compare in main or workspace"),
+            .contains("no metrics to compare in main or main"),
         "{error}"
     );
     assert!(error.is_user_error());

@@ -20,6 +20,9 @@ use arguments::{
 use crate::output::print;
 use crate::{Context, Outcome};
 
+/// Columns that a comparison fits into.
+const COLUMNS: usize = 100;
+
 pub(crate) fn run(command: PipelineCommand, context: &Context) -> Outcome<ExitCode> {
     let here = Here::new()?;
     match command {
@@ -311,9 +314,11 @@ fn print_comparison(
         return Ok(print(&format!("{}\n", comparison.json(show.folder)))?);
     }
     let table = comparison.table(show);
+    // Before the values stand the path, if it is shown, and the key.
+    let values = 1 + usize::from(show.path);
     Ok(print(&if markdown {
         table.markdown()
     } else {
-        table.plain()
+        table.fitted(COLUMNS, values)
     })?)
 }
