@@ -147,7 +147,7 @@ impl Judged {
 /// Whole numbers as they are, others with four decimals.
 fn number(value: f64) -> String {
     if value.fract() == 0.0 {
-        format!("{value}")
+        format!("{}", value + 0.0) // no minus zero
     } else {
         format!("{value:.4}")
     }
