@@ -15,15 +15,12 @@ use super::{
     curves::{BINS, CalibrationBin},
     metrics::{COUNT, Metrics, Scores, same_length},
     rounded,
-    tally::{Bin, Tally},
+    tally::{AT_ONCE, Bin, Tally},
 };
 use crate::{LearningError, Result};
 
 /// Blocks a bin needs for an interval.
 const FEW: usize = 10;
-
-/// Rounds that are scored in one pass over the rows.
-const AT_ONCE: usize = 8;
 
 /// How often blocks of days are drawn again, how long they are, and from which seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,7 @@
 //! Rows sorted and summed once, so that any reweighting of them is scored quickly.
 
+use std::ops::{Add, Div, Mul};
+
 use super::{
     curves::{BINS, bin_of},
     metrics::{COUNT, Confusion, Metrics, check, check_classes, same_length},
@@ -32,6 +34,64 @@ struct Sums {
     squared: f64,
     log: f64,
     bins: [Bin; BINS],
+}
+
+/// Weightings that are counted in one pass over the rows.
+pub(super) const AT_ONCE: usize = 8;
+
+/// A number for each of several weightings. Written out, so that a build without optimised iterators is quick too.
+#[derive(Debug, Clone, Copy)]
+struct Lanes([f64; AT_ONCE]);
+
+impl Lanes {
+    #[inline]
+    fn all(value: f64) -> Lanes {
+        Lanes([value; AT_ONCE])
+    }
+
+    #[inline]
+    fn with(self, other: Lanes, f: impl Fn(f64, f64) -> f64) -> Lanes {
+        let (a, b) = (self.0, other.0);
+        Lanes([
+            f(a[0], b[0]),
+            f(a[1], b[1]),
+            f(a[2], b[2]),
+            f(a[3], b[3]),
+            f(a[4], b[4]),
+            f(a[5], b[5]),
+            f(a[6], b[6]),
+            f(a[7], b[7]),
+        ])
+    }
+
+    #[inline]
+    fn at_least_one(self) -> Lanes {
+        self.with(Lanes::all(1.0), |a, b| if a > b { a } else { b })
+    }
+}
+
+impl Add for Lanes {
+    type Output = Lanes;
+    #[inline]
+    fn add(self, other: Lanes) -> Lanes {
+        self.with(other, |a, b| a + b)
+    }
+}
+
+impl Mul for Lanes {
+    type Output = Lanes;
+    #[inline]
+    fn mul(self, other: Lanes) -> Lanes {
+        self.with(other, |a, b| a * b)
+    }
+}
+
+impl Div for Lanes {
+    type Output = Lanes;
+    #[inline]
+    fn div(self, other: Lanes) -> Lanes {
+        self.with(other, |a, b| a / b)
+    }
 }
 
 /// What a weighting gives: the metrics, the confusion matrix, the bins of probabilities.
@@ -86,12 +146,12 @@ impl Tally {
     /// The metrics when each row counts as often as its cluster's weight says. The ranking's are
     /// NaN if only one class has weight.
     pub(super) fn count(&self, weights: &[u32]) -> Counted {
-        let [counted] = self.count_each([weights]);
+        let [counted, ..] = self.count_each([weights; AT_ONCE]);
         counted
     }
 
     /// The same for several weightings: one pass over the rows serves all of them.
-    pub(super) fn count_each<const L: usize>(&self, weights: [&[u32]; L]) -> [Counted; L] {
+    pub(super) fn count_each(&self, weights: [&[u32]; AT_ONCE]) -> [Counted; AT_ONCE] {
         let areas = self.areas(weights);
         std::array::from_fn(|lane| {
             let mut all = Sums::default();
@@ -105,53 +165,44 @@ impl Tally {
 
     /// Area under the ROC curve and average precision. Counts are whole numbers, held as floats because
     /// processors multiply several of those at once; up to 2⁵³ nothing is lost.
-    fn areas<const L: usize>(&self, weights: [&[u32]; L]) -> [(f64, f64); L] {
-        let of_cluster = |cluster: usize| weights.map(|weights| f64::from(weights[cluster]));
-        let weights: Vec<[f64; L]> = (0..self.clusters.len()).map(of_cluster).collect();
-        let zero = [0.0; L];
+    fn areas(&self, weights: [&[u32]; AT_ONCE]) -> [(f64, f64); AT_ONCE] {
+        let of_cluster = |at: usize| Lanes(weights.map(|weights| f64::from(weights[at])));
+        let weights: Vec<Lanes> = (0..self.clusters.len()).map(of_cluster).collect();
+        let zero = Lanes::all(0.0);
         let (mut true_so_far, mut false_so_far) = (zero, zero);
         let (mut true_tied, mut false_tied) = (zero, zero);
         // Twice the pairs in the right order, so that half a pair is a whole number.
         let (mut pairs, mut precision) = (zero, zero);
         let (mut any_true, mut any_false) = (false, false);
         for entry in &self.entries {
-            let weight = &weights[entry.cluster as usize];
-            let (positives, negatives) = (f64::from(entry.positives), f64::from(entry.negatives));
+            let weight = weights[entry.cluster as usize];
             if entry.positives > 0 {
                 any_true = true;
-                (0..L).for_each(|lane| true_tied[lane] += weight[lane] * positives);
+                true_tied = true_tied + weight * Lanes::all(f64::from(entry.positives));
             }
             if entry.negatives > 0 {
                 any_false = true;
-                (0..L).for_each(|lane| false_tied[lane] += weight[lane] * negatives);
+                false_tied = false_tied + weight * Lanes::all(f64::from(entry.negatives));
             }
             if !entry.ends_tie {
                 continue;
             }
             if any_false {
-                for lane in 0..L {
-                    pairs[lane] += false_tied[lane] * (2.0 * true_so_far[lane] + true_tied[lane]);
-                    false_so_far[lane] += false_tied[lane];
-                }
+                pairs = pairs + false_tied * (true_so_far + true_so_far + true_tied);
+                false_so_far = false_so_far + false_tied;
                 (any_false, false_tied) = (false, zero);
             }
             if any_true {
-                for lane in 0..L {
-                    true_so_far[lane] += true_tied[lane];
-                    // Without weight so far there is nothing tied either: 0 × 0.
-                    let called = (true_so_far[lane] + false_so_far[lane]).max(1.0);
-                    precision[lane] += true_tied[lane] * (true_so_far[lane] / called);
-                }
+                true_so_far = true_so_far + true_tied;
+                // Without weight so far there is nothing tied either: 0 × 0.
+                let called = (true_so_far + false_so_far).at_least_one();
+                precision = precision + true_tied * (true_so_far / called);
                 (any_true, true_tied) = (false, zero);
             }
         }
-        std::array::from_fn(|lane| {
-            let (positives, negatives) = (true_so_far[lane], false_so_far[lane]);
-            (
-                pairs[lane] / (2.0 * positives * negatives),
-                precision[lane] / positives,
-            )
-        })
+        let in_order = pairs / (Lanes::all(2.0) * true_so_far * false_so_far);
+        let average = precision / true_so_far;
+        std::array::from_fn(|lane| (in_order.0[lane], average.0[lane]))
     }
 }
 
