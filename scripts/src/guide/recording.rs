@@ -239,7 +239,7 @@ fn setup(header: &Header) -> String {
         return String::new();
     }
     format!(
-        "<details class=\"setup\">\n<summary>Run before this</summary>\n\n{}\n</details>\n\n",
+        "<details class=\"setup\">\n<summary>Run before this, if you haven't yet</summary>\n\n{}\n</details>\n\n",
         fenced("bash", &header.setup.join("\n"))
     )
 }
@@ -321,7 +321,7 @@ mod tests {
         <figure class="command">
 
         <details class="setup">
-        <summary>Run before this</summary>
+        <summary>Run before this, if you haven't yet</summary>
 
         ```bash
         mkdir out

@@ -20,6 +20,10 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Longest time that a service may take until it is ready.
 const READY: Duration = Duration::from_secs(60);
 
+/// What a reader who uses Git has set.
+pub const GIT_CONFIG: &str =
+    "[user]\nname = You\nemail = you@example.com\n[init]\ndefaultBranch = main\n";
+
 /// Recordings that run one after another in one folder.
 #[derive(Debug)]
 pub struct Session {
@@ -123,6 +127,7 @@ impl Stage {
         let scratch = tempfile::tempdir()?;
         let home = scratch.path().canonicalize()?;
         self.copy_example(&home)?;
+        fs::write(home.join(".gitconfig"), GIT_CONFIG)?;
         let mut services = Services::default();
         let mut outcomes = Vec::new();
         for (name, recording) in &session.recordings {
@@ -210,11 +215,14 @@ impl Stage {
 
     /// Starts a command with both streams in one, as a terminal shows them.
     fn shell(&self, command: &str, home: &Path) -> Result<Child> {
-        // A service is the shell's last act, so that stopping the child stops it.
-        let script = if command.contains('\n') || command.contains([';', '|', '&']) {
-            format!("exec 2>&1\nset -e\n{command}")
+        // A service is the shell's last act, so that stopping the child stops it. Anything else leaves
+        // the folder it ended in to the next command, as in a terminal.
+        const FOLDER: &str = "exec 2>&1\nif [ -f ~/.folder ]; then cd \"$(cat ~/.folder)\"; fi\n";
+        let is_single = !command.contains(['\n', ';', '|', '&']) && !command.starts_with("cd ");
+        let script = if is_single {
+            format!("{FOLDER}exec {command}")
         } else {
-            format!("exec 2>&1\nexec {command}")
+            format!("{FOLDER}trap 'pwd > ~/.folder' EXIT\nset -e\n{command}")
         };
         let mut path = OsString::new();
         if let Some(programs) = &self.programs {
@@ -437,6 +445,22 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn a_folder_that_a_command_went_to_is_that_of_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let outcomes = play(
+            folder.path(),
+            &[
+                "command = 'pwd'\nsetup = ['mkdir -p out/x && cd out/x']",
+                "command = 'cd .. && pwd'",
+                "command = 'pwd'",
+            ],
+        );
+        assert_eq!(ran(&outcomes[0]), "~/example/out/x\n");
+        assert_eq!(ran(&outcomes[1]), "~/example/out\n");
+        assert_eq!(ran(&outcomes[2]), "~/example/out\n");
     }
 
     #[test]

@@ -58,7 +58,7 @@ fn building(root: &Path) -> Result<Vec<String>> {
 /// What happened on all pages.
 #[derive(Default)]
 struct Total {
-    typed: usize,
+    typed: Vec<String>,
     not_typed: Vec<String>,
     faults: Vec<String>,
 }
@@ -66,17 +66,22 @@ struct Total {
 impl Total {
     fn page(&mut self, reader: &Reader, page: &str, steps: &[Step]) -> Result<()> {
         let started = Instant::now();
-        let (typed, skipped) = (self.typed, self.not_typed.len());
+        let (typed, skipped) = (self.typed.len(), self.not_typed.len());
         let mut services = Services::default();
         let begun = reader.begin()?;
         for step in steps {
-            if let Some(why) = &step.not_typed {
+            let no_table = (step.needs_table && !reader.has_table())
+                .then(|| "it needs the real file, and there is no other table yet".to_owned());
+            if let Some(why) = step.not_typed.as_ref().or(no_table.as_ref()) {
                 let first = step.script.lines().next().unwrap_or_default();
                 self.not_typed
                     .push(format!("{page}:{}: `{first}`: {why}", step.line));
                 continue;
             }
-            self.typed += 1;
+            if step.once && self.typed.contains(&step.script) {
+                continue;
+            }
+            self.typed.push(step.script.clone());
             if let Err(message) = reader.types(step, &mut services)? {
                 self.faults
                     .push(format!("{page}:{}: `{}` {message}", step.line, step.script));
@@ -91,7 +96,7 @@ impl Total {
         );
         println!(
             "{page}: {} typed, {} not, in {:.0} s",
-            count(self.typed - typed, "command"),
+            count(self.typed.len() - typed, "command"),
             self.not_typed.len() - skipped,
             started.elapsed().as_secs_f64()
         );
@@ -101,7 +106,7 @@ impl Total {
     fn end(self) -> Result<()> {
         println!(
             "{} typed in a fresh clone on generated weather; {} NOT typed{}",
-            count(self.typed, "command"),
+            count(self.typed.len(), "command"),
             self.not_typed.len(),
             if self.not_typed.is_empty() { "" } else { ":" }
         );

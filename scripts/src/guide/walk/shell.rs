@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use super::super::replay::{Services, Stage, finished, ready, shown};
+use super::super::replay::{GIT_CONFIG, Services, Stage, finished, ready, shown};
 use super::steps::Step;
 
 /// What a step begins with and ends with. `$state` holds what goes on.
@@ -52,10 +52,7 @@ impl Reader {
         for folder in [&reader.state, &commands] {
             std::fs::create_dir_all(folder)?;
         }
-        std::fs::write(
-            reader.home.join(".gitconfig"),
-            "[user]\nname = You\nemail = you@example.com\n[init]\ndefaultBranch = main\n",
-        )?;
+        std::fs::write(reader.home.join(".gitconfig"), GIT_CONFIG)?;
         reader.clone_as_on_disk(root)?;
         let target = reader.clone.join("target/debug");
         std::fs::create_dir_all(&target)?;
@@ -167,6 +164,11 @@ impl Reader {
             .rev()
             .find_map(|line| line.strip_prefix("cd "));
         folder.map_or_else(|| self.clone.clone(), PathBuf::from)
+    }
+
+    /// Whether the project that the reader is in has a table.
+    pub fn has_table(&self) -> bool {
+        self.folder().join("data/weatherAUS.csv").is_file()
     }
 
     /// The declarations that a page finds.

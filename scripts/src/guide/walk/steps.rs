@@ -24,6 +24,10 @@ pub struct Step {
     pub expect: Vec<String>,
     /// A service: it is ready when it prints this, and runs to the page's end.
     pub until: Option<String>,
+    /// Its output comes from the real file: it is typed if the reader has another table in its place.
+    pub needs_table: bool,
+    /// It makes what this command stands on, unless that was done on an earlier page.
+    pub once: bool,
     /// Why it isn't typed.
     pub not_typed: Option<String>,
 }
@@ -41,10 +45,14 @@ pub fn steps(root: &Path, page: &str, text: &str) -> Result<Vec<Step>> {
         let step = |script: &str| Step {
             line,
             script: script.to_owned(),
+            needs_table: header.needs.iter().any(|need| need == "real"),
             not_typed: header.not_typed.clone().or_else(|| needs_real(script)),
             ..Step::default()
         };
-        steps.extend(header.setup.iter().map(|script| step(script)));
+        steps.extend(header.setup.iter().map(|script| Step {
+            once: script.contains("--into "),
+            ..step(script)
+        }));
         steps.push(Step {
             exit: header.exit,
             expect: header.expect.clone(),
