@@ -82,7 +82,7 @@ fn without_common(line: &str) -> String {
             r"\b\d{1,2}:\d\d\b|\b\d{1,2} (am|pm)\b",       // times of day
             r"#\d+|\b[Cc]odes? \d\b|\bends with \d\b",   // an issue; an exit code
             r"(^|[^\d.,])[01]($|[^\d.,]|[.,]($|\D))",      // none and one
-            r"\b(DVC|Python|Rust|Git|HTTP|TLS|SHA|GPL|LGPL|Apache|MPL|BSD|OAuth|UTF|Level)[ -]v?\d+(\.\d+)*\b", // its version
+            r"\b(DVC|IEEE|Python|Rust|Git|HTTP|TLS|SHA|GPL|LGPL|Apache|MPL|BSD|OAuth|UTF|Level)[ -]v?\d+(\.\d+)*\b", // its version
         ]
         .map(|text| Regex::new(text).expect("a valid pattern"))
     });
