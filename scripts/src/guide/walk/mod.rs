@@ -1,6 +1,7 @@
 //! `guide walk`: a reader without the real file, who clones the repository and types every command
-//! that the pages under "Building it" show, in their order, in one shell. A command that fails though
-//! the page doesn't say so is a fault, and so is a page that leaves changed declarations behind.
+//! that the README shows; then another one, for those that the pages under "Building it" show, in
+//! their order. Each types in one shell. A command that fails though the page doesn't say so is a
+//! fault, and so is a page that leaves changed declarations behind.
 
 mod shell;
 mod steps;
@@ -26,9 +27,16 @@ pub fn walk(root: &Path, only: &str) -> Result<()> {
     let Some(last) = last else {
         bail!("no page under \"Building it\" is called {only}");
     };
+    let mut total = Total::default();
+    if only.is_empty() {
+        // Whoever reads it hasn't read the pages.
+        let scratch = tempfile::tempdir()?;
+        let text = std::fs::read_to_string(root.join("README.md")).context("README.md")?;
+        let steps = steps(root, "README.md", &text)?;
+        total.page(&Reader::new(root, scratch.path())?, "README.md", &steps)?;
+    }
     let scratch = tempfile::tempdir()?;
     let reader = Reader::new(root, scratch.path())?;
-    let mut total = Total::default();
     for page in &pages[..=last] {
         let text =
             std::fs::read_to_string(root.join(PAGES).join(page)).with_context(|| page.clone())?;
