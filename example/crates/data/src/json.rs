@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use serde_json::error::Category;
 use serde_json::{Map, Number, Value};
 
 use crate::calendar::{self, Day};
 use crate::check::refuse;
 use crate::contract::{ColumnRule, Contract, Kind, nearest};
 use crate::table::{MISSING_CODE, MISSING_DAY};
-use crate::{Cell, Column, DataError, Problem, Result, Table, Values};
+use crate::{Cell, Column, DataError, Problem, Result, Table, Values, exact, input};
 
 /// A table of observations given as JSON objects, with the contract's columns.
 ///
@@ -35,10 +36,7 @@ pub fn table_from_json(records: &[Map<String, Value>], contract: &Contract) -> R
 /// If the file cannot be read, a line is no JSON object, or a field doesn't fit;
 /// with the number of the line.
 pub fn read_json_lines(path: &Path, contract: &Contract) -> Result<Table> {
-    let bytes = std::fs::read(path).map_err(|source| DataError::Io {
-        path: path.into(),
-        source,
-    })?;
+    let bytes = input::read(path)?;
     let at_line = |line: usize, column: Option<String>, message: String| DataError::Lines {
         path: path.into(),
         unit: "line",
@@ -69,11 +67,15 @@ pub fn read_json_lines(path: &Path, contract: &Contract) -> Result<Table> {
 }
 
 fn object(line: &[u8]) -> Result<Map<String, Value>, String> {
-    let value = serde_json::from_slice(line).map_err(|error| {
-        // The line that serde counts is always 1.
-        let said = error.to_string();
-        let what = said.split(" at line ").next().unwrap_or(&said);
-        format!("no JSON object: {what} (character {})", error.column())
+    let value = serde_json::from_slice(line).map_err(|error: serde_json::Error| {
+        let place = error.column();
+        match error.classify() {
+            Category::Eof => "no JSON object: the line ends before the object does".into(),
+            _ if error.to_string().starts_with("number out of range") => {
+                format!("the number before character {place} is too large")
+            }
+            _ => format!("no JSON object: character {place} can't stand there"),
+        }
     })?;
     let kind = match value {
         Value::Object(fields) => return Ok(fields),
@@ -229,14 +231,22 @@ fn column(
 
 fn number(value: &Value, rule: &ColumnRule) -> Result<f64, String> {
     let number = value.as_f64().filter(|number| number.is_finite());
-    number.ok_or_else(|| format!("{value} is not {}", rule.expected()))
+    let number = number.ok_or_else(|| format!("{value} is not {}", rule.expected()))?;
+    let whole = value.as_i64().map(i128::from);
+    let whole = whole.or_else(|| value.as_u64().map(i128::from));
+    match whole.filter(|whole| exact::whole(*whole).is_none()) {
+        Some(whole) => Err(exact::refused(&whole.to_string())),
+        None => Ok(number),
+    }
 }
 
 fn date(value: &Value, rule: &ColumnRule) -> Result<Day, String> {
-    value
-        .as_str()
-        .and_then(calendar::parse_iso)
-        .ok_or_else(|| format!("{value} is not {}", rule.expected()))
+    match value.as_str() {
+        Some(text) => {
+            calendar::parse_iso(text).ok_or_else(|| calendar::explain(text, "\"yyyy-mm-dd\""))
+        }
+        None => Err(format!("{value} is not {}", rule.expected())),
+    }
 }
 
 fn word<'a>(value: &'a Value, rule: &ColumnRule) -> Result<&'a str, String> {

@@ -9,13 +9,17 @@ pub mod check;
 pub mod contract;
 pub mod declaration;
 mod error;
+mod exact;
 pub mod expression;
 pub mod fault;
 #[cfg(feature = "fetch")]
 pub mod fetch;
 #[cfg(feature = "tables")]
 pub mod import;
+mod input;
 pub mod json;
+#[cfg(feature = "tables")]
+pub mod near;
 pub mod neighbours;
 pub mod statistics;
 pub mod table;

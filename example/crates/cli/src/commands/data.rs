@@ -32,7 +32,7 @@ pub(super) fn run(command: DataCommand, context: Context) -> Outcome<ExitCode> {
             }
             let mut text = report.to_string();
             if let Some(out) = out.filter(|_| report.passed()) {
-                write_table(&out, &table)?;
+                write_table(&out, &table, &contract.missing)?;
                 text += &format!("{} rows → {}", thousands(table.rows()), out.display());
             }
             context.output.show(&report, text.trim_end())?;
@@ -150,7 +150,7 @@ fn fault(arguments: FaultArguments, context: Context) -> Outcome<()> {
     };
     let table = read_table(&arguments.file, &contract, tables::LabelNeed::Optional)?;
     let broken = fault.apply(table, &contract, arguments.seed)?;
-    write_table(&arguments.out, &broken)?;
+    write_table(&arguments.out, &broken, &contract.missing)?;
     let out = arguments.out.display();
     Ok(context.output.show(
         &json!({ "fault": fault, "rows": broken.rows(), "out": out.to_string() }),

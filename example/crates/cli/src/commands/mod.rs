@@ -250,10 +250,11 @@ fn write_json(path: &Path, value: &impl serde::Serialize) -> Outcome<()> {
     write_file(path, format!("{text}\n").as_bytes())
 }
 
-/// Writes a whole table or nothing, and its folder if need be.
-fn write_table(path: &Path, table: &Table) -> Outcome<()> {
+/// Writes a whole table or nothing, and its folder if need be. `missing` are the words that mean "missing"
+/// where it is read again.
+fn write_table(path: &Path, table: &Table, missing: &[String]) -> Outcome<()> {
     write_folder(path)?;
-    Ok(tables::write(path, table)?)
+    Ok(tables::write_apart_from(missing, path, table)?)
 }
 
 /// Makes the folder of a file that is to be written. A relative path must stay in the working folder, links

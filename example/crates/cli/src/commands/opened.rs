@@ -6,12 +6,12 @@ use std::str::FromStr;
 
 use clap::{Args, ValueHint};
 use mlops_data::calendar::{self, Day};
-use mlops_data::{Table, Values, json, tables};
+use mlops_data::{Table, Values, json, near, tables};
 use mlops_features::Observation;
 use mlops_serving::{Inference, Scene};
 use serde_json::{Map, Value};
 
-use super::{needs, read_observations};
+use super::{needs, read_observations, say};
 use crate::{Context, Failure, Outcome, Project};
 
 /// Who answers, and what it may know.
@@ -68,6 +68,32 @@ pub(super) struct Opened<O> {
     input: PathBuf,
 }
 
+/// Warns of entities that the model never saw: nothing was learned of them, so their answers rest on less.
+fn say_unknown<O: Observation>(input: &Path, table: &Table, inference: &Inference<O>) {
+    let entity = &inference.contract().entity;
+    let known = &inference.feature_state().reference.entities;
+    let Some(values) = table.get(entity).filter(|_| !known.is_empty()) else {
+        return;
+    };
+    let unknown = near::unknown_words(values, known.keys().map(String::as_str));
+    let shown = unknown.iter().take(5).map(|unknown| match &unknown.like {
+        Some(like) => format!("{:?} (is it {like:?}?)", unknown.word),
+        None => format!("{:?}", unknown.word),
+    });
+    let shown: Vec<String> = shown.collect();
+    let warning = match unknown.len() {
+        0 => return,
+        count if count > shown.len() => {
+            format!("{} and {} more", shown.join(", "), count - shown.len())
+        }
+        _ => shown.join(", "),
+    };
+    let warning = format!(
+        "{entity} {warning}: the model was trained without, so it knows neither neighbours nor usual values"
+    );
+    say(input, &[warning]);
+}
+
 impl<O: Observation> Opened<O> {
     /// Opens the model and reads the observations.
     pub(super) fn new<P: Project<Observation = O>>(
@@ -81,8 +107,10 @@ impl<O: Observation> Opened<O> {
         let inference = Inference::open(&arguments.model, &registry, context.contract()?)?;
         let read =
             |file| read_observations(file, inference.contract(), tables::LabelNeed::Optional);
+        let table = read(input)?;
+        say_unknown(input, &table, &inference);
         Ok(Opened {
-            table: read(input)?,
+            table,
             before: arguments.history.as_deref().map(read).transpose()?,
             input: input.into(),
             inference,

@@ -44,7 +44,7 @@ pub(super) fn run<P: Project>(
         } else {
             predictions
         };
-        write_table(out, &predictions)?;
+        write_table(out, &predictions, &inference.contract().missing)?;
     }
     let positive = inference.decide(1.0);
     let predicted = Predicted {

@@ -1,5 +1,7 @@
 //! Rules about one column.
 
+#[cfg(feature = "tables")]
+use std::collections::HashMap;
 use std::collections::HashSet;
 
 use crate::Values;
@@ -49,14 +51,16 @@ impl Checker<'_> {
         let mut findings = Vec::new();
         findings.extend(self.missing(rule, missing));
         match values {
-            Values::Number(values) => {
-                findings.extend(self.numbers(rule, known, values));
+            Values::Number(numbers) => {
+                findings.extend(self.numbers(rule, known, numbers));
             }
-            Values::Single(values) => {
-                findings.extend(self.numbers(rule, known, values));
+            Values::Single(numbers) => {
+                findings.extend(self.numbers(rule, known, numbers));
             }
             Values::Category { codes, levels } => {
                 findings.extend(self.words(rule, known, codes, levels));
+                #[cfg(feature = "tables")]
+                findings.extend(self.near(rule, known, values, codes, levels));
             }
             Values::Date(_) => {}
         }
@@ -157,6 +161,42 @@ pub(super) fn strange(levels: &[String], allowed: &[String]) -> Vec<bool> {
         .iter()
         .map(|level| !allowed.contains(level))
         .collect()
+}
+
+#[cfg(feature = "tables")]
+impl Checker<'_> {
+    /// Words that are another one but for blanks, upper and lower case or the form of their letters. Where words are
+    /// declared, these are wrong anyway.
+    fn near(
+        &self,
+        rule: &ColumnRule,
+        known: usize,
+        values: &Values,
+        codes: &[u32],
+        levels: &[String],
+    ) -> Option<Finding> {
+        if rule.values.is_some() {
+            return None;
+        }
+        let near = crate::near::near_words(values);
+        let places: HashMap<&str, u32> = levels.iter().map(String::as_str).zip(0..).collect();
+        let places = near
+            .iter()
+            .filter_map(|near| places.get(near.word.as_str()));
+        let is_near: HashSet<u32> = places.copied().collect();
+        let words: Vec<String> = near
+            .iter()
+            .take(5)
+            .map(|near| format!("{:?} is nearly {:?}", near.word, near.like))
+            .collect();
+        let more = match near.len().saturating_sub(words.len()) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let reason = format!("{}{more}: write them alike", words.join(", "));
+        self.finding("near", Some(&rule.name), Level::Warning, reason)
+            .rows(known, &[&rule.name], |row| is_near.contains(&codes[row]))
+    }
 }
 
 /// Whether a number is known and not in a range.

@@ -45,7 +45,7 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
     /// The rule: one of the contract's own, or `column`, `type`, `empty`, `key`,
-    /// `key-missing`, `label`, `range`, `usual`, `values`, `missing`, `gaps`, `order`.
+    /// `key-missing`, `label`, `range`, `usual`, `values`, `near`, `missing`, `gaps`, `order`.
     pub rule: String,
     /// The column, if it is about one.
     pub column: Option<String>,

@@ -74,6 +74,10 @@ pub struct ColumnRule {
     /// Least and greatest usual number, open ends as in `range`: outside is a warning.
     #[serde(default, deserialize_with = "bounds")]
     pub usual: Option<[f64; 2]>,
+    /// Which of a date's two numbers comes first where it is written with slashes; without, the dates
+    /// themselves must tell: one whose first number is above 12.
+    #[serde(default)]
+    pub dates: Option<DateOrder>,
     /// The allowed words of a category; without, any.
     #[serde(default)]
     pub values: Option<Vec<String>>,
@@ -167,6 +171,16 @@ impl Kind {
     }
 }
 
+/// The order of day and month in a date such as 01/02/2020.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DateOrder {
+    /// The first of February.
+    DayFirst,
+    /// The second of January.
+    MonthFirst,
+}
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -242,7 +256,10 @@ impl Contract {
 /// The name most like a misspelt one, if any is like it at all.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
+    // One much longer can't be like it, and to compare it would take long.
+    let longest = 4 * name.len() + 8;
     known
+        .filter(|other| other.len() <= longest)
         .map(|other| {
             let likeness = strsim::normalized_damerau_levenshtein(&lower, &other.to_lowercase());
             (likeness, other)

@@ -36,6 +36,10 @@ fn a_good_contract_is_read_whole() {
     let busy = contract.column("Busy").unwrap();
     assert_eq!(busy.values.as_deref().unwrap(), ["No", "Yes"]);
     assert_eq!(busy.missing_at_most, 1.0);
+    assert_eq!(contract.column("Day").unwrap().dates, None);
+    let american = GOOD.replace("type: date,", "type: date, dates: month-first,");
+    let day = parse(&american).unwrap().column("Day").unwrap().dates;
+    assert_eq!(day, Some(DateOrder::MonthFirst));
     assert_eq!(contract.path, Path::new("contract.yaml"));
 }
 
@@ -46,6 +50,10 @@ fn each_contradiction_is_named_with_what_to_do() {
         ("key: [Day, Shop]", "key: []"),
         ("key: [Day, Shop]", "key: [Day, Day]"),
         ("time: Day", "time: Shop"),
+        (
+            "name: Price, type: number,",
+            "name: Price, type: number, dates: day-first,",
+        ),
         ("entity: Shop", "entity: Price"),
         (
             "column: More, positive: Yes",

@@ -41,6 +41,12 @@ fn columns(contract: &Contract, faults: &mut Vec<String>) {
                 fault(format!("{name} is {share}; a share lies between 0 and 1"));
             }
         }
+        if column.dates.is_some() && column.kind != Kind::Date {
+            fault(format!(
+                "`dates` says how dates are written and this is a {}; remove it",
+                column.kind.name()
+            ));
+        }
         if !(0.0..=48.0).contains(&column.known_at) {
             fault(format!(
                 "known_at is {}; it is an hour from 0 (the day begins) to 48 (the next day ends)",

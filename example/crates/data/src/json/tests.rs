@@ -81,6 +81,9 @@ fn each_field_that_does_not_fit_says_what_is_expected() {
         r#"{"Day": "2020-02-29", "Shop": "a", "Door": "ajar"}"#,
         r#"{"Day": "2020-02-29", "Shop": "a", "Door": true}"#,
         r#"{"Day": "2020-02-29", "Shop": ""}"#,
+        r#"{"Day": "9999-12-31", "Shop": "a"}"#,
+        r#"{"Day": "2020-02-29", "Shop": "a", "Visits": 9007199254740993}"#,
+        r#"{"Day": "2020-02-29", "Shop": "a", "Visits": 18446744073709551615}"#,
     ]
     .map(error)
     .into();

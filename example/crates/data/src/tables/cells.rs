@@ -2,7 +2,8 @@
 
 use crate::Values;
 use crate::calendar::{self, Day};
-use crate::contract::Kind;
+use crate::contract::{DateOrder, Kind};
+use crate::exact;
 use crate::table::MISSING_DAY;
 
 use super::decimal::decimal;
@@ -60,18 +61,30 @@ pub(super) struct Column<'a> {
     /// Its place in the file.
     pub place: usize,
     slots: Slots<'a>,
-    name: &'a str,
+    pub name: &'a str,
     missing: &'a [String],
     /// The words of a category by their codes.
     pub words: Words,
     /// Line and text of the first date written `yyyy-mm-dd` (or as none at all)
     /// and of the first with slashes.
     pub notations: [Option<(usize, String)>; 2],
+    /// The declared order of day and month in dates with slashes.
+    dates: Option<DateOrder>,
+    /// Line and text of the first date with slashes that would be another one if the month came first.
+    pub either: Option<(usize, String)>,
+    /// Whether a date with slashes shows that the day comes first.
+    pub shows_order: bool,
     pub faults: Faults,
 }
 
 impl<'a> Column<'a> {
-    pub fn new(name: &'a str, place: usize, slots: Slots<'a>, missing: &'a [String]) -> Column<'a> {
+    pub fn new(
+        name: &'a str,
+        place: usize,
+        dates: Option<DateOrder>,
+        slots: Slots<'a>,
+        missing: &'a [String],
+    ) -> Column<'a> {
         Column {
             place,
             slots,
@@ -79,6 +92,9 @@ impl<'a> Column<'a> {
             missing,
             words: Words::new(missing),
             notations: [None, None],
+            dates,
+            either: None,
+            shows_order: false,
             faults: Faults::default(),
         }
     }
@@ -129,8 +145,15 @@ impl<'a> Column<'a> {
             return Some(number);
         }
         match digits.parse::<f64>() {
-            Ok(value) if value.is_finite() => return Some(value),
+            Ok(value) if value.is_finite() && !exact::is_merged(digits, value) => {
+                return Some(value);
+            }
+            Ok(value) if value.is_finite() => self.refuse(line, exact::refused(digits)),
             Ok(_) => self.refuse(line, format!("{text:?} is not a finite number")),
+            Err(_) if digits.trim_end().parse::<f64>().is_ok() => {
+                let message = format!("{text:?} has a blank behind the number; remove it");
+                self.refuse(line, message);
+            }
             Err(_) => self.refuse(line, format!("{text:?} is not a number")),
         }
         None
@@ -143,14 +166,30 @@ impl<'a> Column<'a> {
         let iso = calendar::parse_iso(text);
         let slashes = iso.is_none() && text.contains('/');
         self.notations[usize::from(slashes)].get_or_insert_with(|| (line, text.into()));
-        let day = match slashes {
-            false => iso.ok_or("yyyy-mm-dd"),
-            true => {
-                calendar::parse_day_first(text).ok_or("dd/mm/yyyy (the month never comes first)")
+        let day = match (slashes, self.dates) {
+            (false, _) => iso.ok_or("yyyy-mm-dd"),
+            (true, Some(DateOrder::MonthFirst)) => {
+                calendar::parse_month_first(text).ok_or("mm/dd/yyyy")
+            }
+            (true, Some(DateOrder::DayFirst)) => {
+                calendar::parse_day_first(text).ok_or("dd/mm/yyyy")
+            }
+            (true, None) => {
+                let day = calendar::parse_day_first(text);
+                match calendar::parse_month_first(text) {
+                    None => self.shows_order |= day.is_some(),
+                    other if other != day && self.either.is_none() => {
+                        self.either = Some((line, text.into()));
+                    }
+                    _ => {}
+                }
+                day.ok_or(
+                    "dd/mm/yyyy (if the month comes first, the contract must say so with `dates: month-first`)",
+                )
             }
         };
         day.unwrap_or_else(|notation| {
-            self.refuse(line, format!("{text:?} is not a date written {notation}"));
+            self.refuse(line, calendar::explain(text, notation));
             MISSING_DAY
         })
     }

@@ -2,14 +2,10 @@
 
 use polars::prelude::*;
 
-use crate::calendar::{self, Day};
 use crate::table::MISSING_DAY;
 use crate::{Column, Values};
 
 use super::words::{self, Words};
-
-/// A text that is no date.
-pub(super) const REFUSED_DAY: Day = Day::MAX;
 
 /// The values, this one for null.
 pub(super) fn values<T: PolarsNumericType>(
@@ -30,15 +26,6 @@ pub(super) fn values<T: PolarsNumericType>(
         }
     }
     values
-}
-
-/// Days, [`MISSING_DAY`] for null or an empty text, [`REFUSED_DAY`] for what is no date.
-pub(super) fn days(column: &StringChunked) -> Vec<Day> {
-    let day = |text: Option<&str>| match text {
-        None | Some("") => MISSING_DAY,
-        Some(text) => calendar::parse_iso(text).unwrap_or(REFUSED_DAY),
-    };
-    column.iter().map(day).collect()
 }
 
 /// Words; an empty text is missing, as null is.

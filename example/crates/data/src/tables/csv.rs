@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use crate::contract::{Contract, Kind};
+use crate::contract::{Contract, DateOrder, Kind};
 use crate::error::SHOWN;
 use crate::{Column, DataError, Problem, Result, Table, Values};
 
@@ -56,6 +56,11 @@ pub(super) fn read_parts(
     let plan = plan(path, &text.header, contract, options)?;
     let warnings = warnings(&plan, &text);
     let wanted = wanted(&plan);
+    // Which number is the day only the whole file tells.
+    let undeclared = |column: &Wanted<'_>| column.kind == Kind::Date && column.dates.is_none();
+    if wanted.iter().any(undeclared) && has_slashes(&text, &source) {
+        return Err(whole_needed(path));
+    }
     for part in text.parts_from_the_end() {
         let first = part.blocks.first().map_or(0, |block| block.first_line - 2);
         let columns = fill(
@@ -71,6 +76,21 @@ pub(super) fn read_parts(
         }
     }
     Ok(warnings)
+}
+
+/// Whether the first lines have slashes, as dates of some programs do.
+fn has_slashes(text: &Text, source: &Source<'_>) -> bool {
+    let mut room = Vec::new();
+    let first = text.blocks.first();
+    let lines = first.and_then(|block| source.get(block.range.clone(), &mut room).ok());
+    lines.is_some_and(|lines| memchr::memchr(b'/', lines).is_some())
+}
+
+fn whole_needed(path: &Path) -> DataError {
+    DataError::File {
+        path: path.into(),
+        message: "the file can only be read at once".into(),
+    }
 }
 
 fn table(
@@ -116,6 +136,7 @@ fn wanted<'a>(plan: &Plan<'a>) -> Vec<Wanted<'a>> {
             name: &rule.name,
             kind: rule.kind,
             declared: rule.values.as_deref(),
+            dates: rule.dates,
             place: *place,
         })
         .collect()
@@ -140,6 +161,7 @@ pub(super) fn read_texts(path: &Path, bytes: &[u8]) -> Result<Table> {
                 name,
                 kind: Kind::Category,
                 declared: None,
+                dates: None,
                 place,
             })
             .collect();
@@ -158,6 +180,8 @@ struct Wanted<'a> {
     kind: Kind,
     /// The words of a category that come first.
     declared: Option<&'a [String]>,
+    /// The order of day and month in dates with slashes, if it is declared.
+    dates: Option<DateOrder>,
     /// Its place in the file.
     place: usize,
 }
@@ -186,7 +210,7 @@ fn fill(
         .into_par_iter()
         .map_init(Room::new, |room, (block, slots)| {
             let columns = wanted.iter().zip(slots).map(|(column, slots)| {
-                cells::Column::new(column.name, column.place, slots, missing)
+                cells::Column::new(column.name, column.place, column.dates, slots, missing)
             });
             fill_block(block, source, room, text.header.len(), columns.collect())
         })
@@ -329,7 +353,31 @@ fn accepted<'a>(
             advice,
         });
     }
-    Ok(accepted)
+    match either(accepted.iter().flatten()) {
+        None => Ok(accepted),
+        Some((line, text, name)) => Err(DataError::File {
+            path: path.into(),
+            message: format!(
+                "line {line}, column {name}: {text:?} could be two dates, and no date of the file shows whether day or month comes first; \
+                 write dates as yyyy-mm-dd, or declare `dates: day-first` or `dates: month-first` for {name} in {}",
+                said.display()
+            ),
+        }),
+    }
+}
+
+/// The first date with slashes that could be another, in a column where none shows which is meant: line, text and
+/// column.
+fn either<'a>(
+    columns: impl Iterator<Item = &'a cells::Column<'a>> + Clone,
+) -> Option<(usize, &'a str, &'a str)> {
+    let first = |column: &'a cells::Column<'a>| {
+        let (line, text) = column.either.as_ref()?;
+        let same = |other: &&cells::Column<'_>| other.place == column.place;
+        let shown = columns.clone().filter(same).any(|other| other.shows_order);
+        (!shown).then_some((*line, text.as_str(), column.name))
+    };
+    columns.clone().filter_map(first).min()
 }
 
 /// A word may stand for "missing"; what begins like a date doesn't.

@@ -1,5 +1,6 @@
 //! Which column of a file is which column of the contract.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use crate::contract::{ColumnRule, Contract, nearest};
@@ -23,13 +24,19 @@ pub(super) fn plan<'a>(
 ) -> Result<Plan<'a>> {
     let mut faults = Vec::new();
     let mut warnings = Vec::new();
+    let mut seen = HashSet::new();
     for (at, name) in header.iter().enumerate() {
-        if header[..at].contains(name) {
+        if !seen.insert(name) {
             faults.push(format!("column {name:?} stands twice"));
         } else if let Some(forbidden) = contract.forbidden.iter().find(|f| f.column == *name) {
             warnings.push(format!(
                 "column {name:?} is dropped: {}",
                 forbidden.reason.trim()
+            ));
+        } else if name.is_empty() {
+            faults.push(format!(
+                "column {} has no name (a row number that was saved with the table?)",
+                at + 1
             ));
         } else if contract.column(name).is_none() {
             faults.push(unknown(at, name));

@@ -12,6 +12,7 @@ mod decimal;
 pub mod frames;
 mod header;
 mod instants;
+mod limits;
 mod octets;
 mod parquet;
 mod parts;
@@ -21,14 +22,17 @@ mod source;
 mod text;
 mod words;
 mod writer;
+mod zones;
 
 use std::fs::File;
 use std::path::Path;
 
-use crate::{Contract, DataError, Problem, Result, Table};
+use crate::{Contract, DataError, Problem, Result, Table, input};
+
+use frames::ParquetFile;
 
 pub use parts::{Part, read_parts};
-pub use writer::{TableWriter, WrittenTable, write};
+pub use writer::{TableWriter, WrittenTable, write, write_apart_from};
 
 /// A table, and what its file was like.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,26 +99,41 @@ const PARQUET_MAGIC: &[u8; 4] = b"PAR1";
 ///
 /// # Errors
 /// If the file cannot be opened, is neither format, is damaged, has other
-/// columns, or holds a value that isn't of its column's type; the first such
-/// values are named with line and column. (One kind of damage escapes this:
-/// polars believes the run lengths inside a Parquet page, and if those are
-/// flipped it may ask for more memory than there is, which ends the program.
-/// Compare a file from elsewhere with its checksum first.)
+/// columns, holds a value that isn't of its column's type (the first such values are named with line and column),
+/// or would take far more memory than its size makes likely.
 pub fn read(path: &Path, contract: &Contract, options: ReadOptions) -> Result<Reading> {
     if let Some(reading) = read_by_block(path, contract, options) {
         return Ok(reading);
     }
-    let bytes = load(path)?;
-    let format = if bytes.starts_with(PARQUET_MAGIC) {
-        Format::Parquet
-    } else {
-        Format::Csv
-    };
-    let found = match format {
-        Format::Csv => csv::read(path, &bytes, contract, options),
-        Format::Parquet => parquet::read(path, &bytes, contract, options),
-    }?;
-    Ok(reading(found, format, bytes.len()))
+    match open(path)? {
+        Opened::Parquet(file) => {
+            let (found, bytes) = parquet::read(&file, contract, options)?;
+            Ok(reading(found, Format::Parquet, bytes as usize))
+        }
+        Opened::Other(bytes) => {
+            let found = csv::read(path, &bytes, contract, options)?;
+            Ok(reading(found, Format::Csv, bytes.len()))
+        }
+    }
+}
+
+/// A file: Parquet, of which parts are read when they are wanted, or any other, read whole.
+enum Opened {
+    Parquet(ParquetFile),
+    Other(Vec<u8>),
+}
+
+fn open(path: &Path) -> Result<Opened> {
+    // A pipe shows what it is only once.
+    let is_file = path.metadata().is_ok_and(|kind| kind.is_file());
+    if is_file && is_parquet(path) {
+        return Ok(Opened::Parquet(ParquetFile::open(path)?));
+    }
+    let bytes = input::read(path)?;
+    match bytes.starts_with(PARQUET_MAGIC) {
+        true => Ok(Opened::Parquet(ParquetFile::from_bytes(path, bytes)?)),
+        false => Ok(Opened::Other(bytes)),
+    }
 }
 
 /// Reads observations: as [`read`] does, and refuses what [`refuse`](crate::refuse) does.
@@ -209,7 +228,10 @@ fn reading(found: Found, format: Format, bytes: usize) -> Reading {
 /// If the file cannot be opened, is no Parquet, is damaged, or has a column of
 /// another type.
 pub fn read_any(path: &Path) -> Result<Table> {
-    read_any_bytes(path, &load(path)?)
+    match open(path)? {
+        Opened::Parquet(file) => parquet::read_any(&file),
+        Opened::Other(_) => Err(no_parquet(path)),
+    }
 }
 
 /// The same of a file whose bytes were read already, by someone who needs their hash too; `path` is only
@@ -217,18 +239,18 @@ pub fn read_any(path: &Path) -> Result<Table> {
 ///
 /// # Errors
 /// As [`read_any`].
-pub fn read_any_bytes(path: &Path, bytes: &[u8]) -> Result<Table> {
+pub fn read_any_bytes(path: &Path, bytes: Vec<u8>) -> Result<Table> {
     if !bytes.starts_with(PARQUET_MAGIC) {
-        return Err(DataError::File {
-            path: path.into(),
-            message: "this is no Parquet file; only Parquet brings its own types".into(),
-        });
+        return Err(no_parquet(path));
     }
-    parquet::read_any(path, bytes)
+    parquet::read_any(&ParquetFile::from_bytes(path, bytes)?)
 }
 
-fn load(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|source| crate::error::io(path, source))
+fn no_parquet(path: &Path) -> DataError {
+    DataError::File {
+        path: path.into(),
+        message: "this is no Parquet file; only Parquet brings its own types".into(),
+    }
 }
 
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {

@@ -1,61 +1,103 @@
 //! Parquet through polars.
 
-use std::io::{Cursor, Read, Seek, SeekFrom};
+mod arrays;
+mod delta;
+mod file;
+mod footer;
+mod pages;
+mod thrift;
+
+use std::cell::Cell;
+use std::io::{Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Once;
 
-use polars::io::parquet::metadata::FileMetadata;
 use polars::prelude::*;
 
+use crate::calendar::{self, Day};
 use crate::contract::{ColumnRule, Contract, Kind};
-use crate::error::SHOWN;
+use crate::error::{SHOWN, io};
 use crate::table::MISSING_DAY;
-use crate::{Column, DataError, Problem, Result, Table, Values};
+use crate::{Column, DataError, Problem, Result, Table, Values, exact};
 
-use super::columns::{self, REFUSED_DAY};
+use super::frames::polars_said;
 use super::header::plan;
-use super::{Found, PARQUET_MAGIC, ReadOptions};
-use crate::error::io;
+use super::zones::{self, Zone};
+use super::{Found, PARQUET_MAGIC, ReadOptions, columns};
+
+pub use file::ParquetFile;
+
+/// A column that is wanted, and what the contract says of it.
+pub(super) type Wanted<'a> = (String, Option<&'a ColumnRule>);
 
 pub(super) fn read(
-    path: &Path,
-    bytes: &[u8],
+    file: &ParquetFile,
     contract: &Contract,
     options: ReadOptions,
-) -> Result<Found> {
-    let file = open(path, bytes)?;
-    let names: Vec<String> = file.iter().map(|(name, _)| name.clone()).collect();
-    let plan = plan(path, &names, contract, options)?;
-    let mut wanted = Vec::new();
-    for (rule, at) in &plan.columns {
-        let (name, kind) = &file[*at];
-        readable(path, (name, kind))?;
-        wanted.push((rule.name.clone(), Some(*rule)));
-    }
-    Ok(Found {
-        table: table(path, bytes, wanted)?,
+) -> Result<(Found, u64)> {
+    let names: Vec<String> = file.columns().into_iter().map(|(name, _)| name).collect();
+    let plan = plan(file.path(), &names, contract, options)?;
+    let columns = plan.columns.iter();
+    let wanted = columns.map(|(rule, _)| (rule.name.clone(), Some(*rule)));
+    let found = Found {
+        table: table(file, wanted.collect())?,
         warnings: plan.warnings,
-    })
+    };
+    Ok((found, file.bytes()))
 }
 
-pub(super) fn read_any(path: &Path, bytes: &[u8]) -> Result<Table> {
-    let file = open(path, bytes)?;
-    for (name, kind) in &file {
-        readable(path, (name, kind))?;
-    }
-    let wanted = file.into_iter().map(|(name, _)| (name, None)).collect();
-    table(path, bytes, wanted)
+pub(super) fn read_any(file: &ParquetFile) -> Result<Table> {
+    let wanted = file.columns().into_iter().map(|(name, _)| (name, None));
+    table(file, wanted.collect())
 }
 
 /// Reads these columns, each as the kind asked for or as what it is.
-fn table(path: &Path, bytes: &[u8], wanted: Vec<(String, Option<&ColumnRule>)>) -> Result<Table> {
-    let names = wanted.iter().map(|(name, _)| name.clone()).collect();
-    let frame = guarded(path, || {
-        ParquetReader::new(Cursor::new(bytes))
-            .with_columns(Some(names))
-            .finish()
-    })?;
-    converted(path, &frame, 0, wanted)
+fn table(file: &ParquetFile, wanted: Vec<Wanted<'_>>) -> Result<Table> {
+    fits(file, &wanted)?;
+    let names: Vec<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
+    let frame = file.read(&names)?;
+    converted(file.path(), &frame, 0, wanted)
+}
+
+/// Refuses columns that hold something else than the contract wants, before any is read.
+pub(super) fn fits(file: &ParquetFile, wanted: &[Wanted<'_>]) -> Result<()> {
+    for (name, rule) in wanted {
+        let Some(field) = file.fields().iter().find(|field| field.name == *name) else {
+            continue;
+        };
+        arrays::readable(file.path(), field)?;
+        let kind = rule.map(|rule| rule.kind);
+        if !holds(&arrays::kind(&field.dtype), kind) {
+            let wanted = match kind {
+                Some(Kind::Number) => "numbers",
+                Some(Kind::Date) => "dates",
+                Some(Kind::Category) => "words (a category)",
+                None => "numbers, texts or dates",
+            };
+            return Err(DataError::File {
+                path: file.path().into(),
+                message: format!(
+                    "column {name:?} holds {}, where the contract wants {wanted}; convert it before writing the file",
+                    arrays::said(&field.dtype)
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Whether values of a type can be read as this kind, or at all.
+fn holds(dtype: &DataType, kind: Option<Kind>) -> bool {
+    match (kind, dtype) {
+        (_, DataType::Null) => true,
+        (None | Some(Kind::Number), dtype) if dtype.is_primitive_numeric() => true,
+        (None | Some(Kind::Number), DataType::Boolean) => true,
+        (None | Some(Kind::Category), DataType::String) => true,
+        (None | Some(Kind::Date), DataType::Date | DataType::Datetime(..)) => true,
+        (Some(Kind::Date), DataType::String) => true,
+        _ => false,
+    }
 }
 
 /// These columns of a frame, whose first row is that one of the file, counted from 0.
@@ -63,151 +105,159 @@ pub(super) fn converted(
     path: &Path,
     frame: &DataFrame,
     first_row: usize,
-    wanted: Vec<(String, Option<&ColumnRule>)>,
+    wanted: Vec<Wanted<'_>>,
 ) -> Result<Table> {
     let mut columns = Vec::new();
     let mut problems = Vec::new();
     for (name, rule) in wanted {
         let series = frame
             .column(&name)
-            .map_err(|error| damaged(path, &error.to_string()))?
+            .map_err(|error| damaged(path, &polars_said(&error)))?
             .as_materialized_series();
-        let values = guarded(path, || values(series, rule))?.ok_or_else(|| DataError::File {
-            path: path.into(),
-            message: format!(
-                "column {name:?} has type {}, where the contract wants a {}; convert it before writing the file",
-                series.dtype(),
-                rule.map_or("known type", |rule| rule.kind.name())
-            ),
-        })?;
-        note_faults(&name, series, &values, &mut problems);
+        let mut note = |row: usize, message: String| {
+            problems.push(Problem {
+                line: row,
+                column: Some(name.clone()),
+                message,
+            });
+        };
+        let values = guarded(path, || values(series, rule, &mut note))?;
         columns.push(Column { name, values });
     }
     if !problems.is_empty() {
-        let count = problems.len();
-        for problem in &mut problems {
-            problem.line += first_row;
-        }
-        problems.sort_unstable();
-        problems.truncate(SHOWN);
-        return Err(DataError::Lines {
-            path: path.into(),
-            unit: "row",
-            problems,
-            count,
-            advice: "Correct the values where the file is made; missing values are null.".into(),
-        });
+        return Err(refused_rows(path, first_row, problems));
     }
     Table::new(columns).ok_or_else(|| damaged(path, "its columns differ in length"))
 }
 
-/// The values as ours, or `None` if the types don't fit.
-fn values(series: &Series, rule: Option<&ColumnRule>) -> PolarsResult<Option<Values>> {
-    let number = |series: &Series| {
-        Ok(Some(Values::Number(columns::values(
-            series.cast(&DataType::Float64)?.f64()?,
-            f64::NAN,
-        ))))
-    };
+/// What to say of values that are refused; their rows are counted from 0, and the first is this one of the file.
+fn refused_rows(path: &Path, first_row: usize, mut problems: Vec<Problem>) -> DataError {
+    let count = problems.len();
+    for problem in &mut problems {
+        problem.line += first_row + 1;
+    }
+    problems.sort_unstable();
+    problems.truncate(SHOWN);
+    DataError::Lines {
+        path: path.into(),
+        unit: "row",
+        problems,
+        count,
+        advice: "Correct the values where the file is made; missing values are null.".into(),
+    }
+}
+
+/// The values as ours; those that are refused are noted with their rows.
+fn values(
+    series: &Series,
+    rule: Option<&ColumnRule>,
+    note: &mut dyn FnMut(usize, String),
+) -> PolarsResult<Values> {
     match (rule.map(|rule| rule.kind), series.dtype()) {
-        (None, DataType::Float32) => Ok(Some(Values::Single(columns::values(
-            series.f32()?,
-            f32::NAN,
-        )))),
-        (None | Some(Kind::Number), dtype) if dtype.is_primitive_numeric() => number(series),
-        (None | Some(Kind::Number), DataType::Boolean) => number(series),
-        (None | Some(Kind::Category), DataType::String) => Ok(Some(columns::category(
-            series.str()?,
-            rule.and_then(|rule| rule.values.as_deref()),
-        ))),
-        (None | Some(Kind::Date), DataType::Date | DataType::Datetime(..)) => {
-            let days = series.cast(&DataType::Date)?.cast(&DataType::Int32)?;
-            Ok(Some(Values::Date(columns::values(
-                days.i32()?,
-                MISSING_DAY,
-            ))))
+        (Some(Kind::Category), DataType::Null) => {
+            let nothing = StringChunked::full_null(series.name().clone(), series.len());
+            let declared = rule.and_then(|rule| rule.values.as_deref());
+            Ok(columns::category(&nothing, declared))
         }
-        (Some(Kind::Date), DataType::String) => {
-            Ok(Some(Values::Date(columns::days(series.str()?))))
+        (Some(Kind::Date), DataType::Null) => Ok(Values::Date(vec![MISSING_DAY; series.len()])),
+        (_, DataType::Null) => Ok(Values::Number(vec![f64::NAN; series.len()])),
+        (_, DataType::String) if rule.is_none_or(|rule| rule.kind == Kind::Category) => {
+            let declared = rule.and_then(|rule| rule.values.as_deref());
+            Ok(columns::category(series.str()?, declared))
         }
-        _ => Ok(None),
+        (_, DataType::String) => texts(series.str()?, note),
+        (_, DataType::Date) => {
+            let days = series.cast(&DataType::Int32)?;
+            Ok(Values::Date(columns::values(days.i32()?, MISSING_DAY)))
+        }
+        (_, DataType::Datetime(unit, zone)) => midnights(series, *unit, zone.as_ref(), note),
+        (None, DataType::Float32) => {
+            let values = columns::values(series.f32()?, f32::NAN);
+            infinite(values.iter().map(|value| f64::from(*value)), note);
+            Ok(Values::Single(values))
+        }
+        (_, dtype) => {
+            if matches!(dtype, DataType::Int64 | DataType::UInt64) {
+                whole(series, note)?;
+            }
+            let values = columns::values(series.cast(&DataType::Float64)?.f64()?, f64::NAN);
+            infinite(values.iter().copied(), note);
+            Ok(Values::Number(values))
+        }
     }
 }
 
-/// Values that have the right type and are still none: infinite numbers, texts
-/// that are no date, days with an hour.
-fn note_faults(name: &str, series: &Series, values: &Values, problems: &mut Vec<Problem>) {
-    let mut note = |row: usize, message: String| {
-        problems.push(Problem {
-            line: row + 1,
-            column: Some(name.into()),
-            message,
-        });
+fn infinite(values: impl Iterator<Item = f64>, note: &mut dyn FnMut(usize, String)) {
+    for (row, value) in values.enumerate().filter(|(_, value)| value.is_infinite()) {
+        note(row, format!("{value} is not a finite number"));
+    }
+}
+
+/// Notes whole numbers that a float can't tell from their neighbours.
+fn whole(series: &Series, note: &mut dyn FnMut(usize, String)) -> PolarsResult<()> {
+    let mut check = |row: usize, number: Option<i128>| {
+        if let Some(number) = number.filter(|number| exact::whole(*number).is_none()) {
+            note(row, exact::refused(&number.to_string()));
+        }
     };
-    match values {
-        Values::Number(values) => {
-            for (row, value) in values.iter().enumerate().filter(|(_, v)| v.is_infinite()) {
-                note(row, format!("{value} is not a finite number"));
+    match series.dtype() {
+        DataType::UInt64 => {
+            for (row, number) in series.u64()?.iter().enumerate() {
+                check(row, number.map(i128::from));
             }
         }
-        Values::Single(values) => {
-            for (row, value) in values.iter().enumerate().filter(|(_, v)| v.is_infinite()) {
-                note(row, format!("{value} is not a finite number"));
+        _ => {
+            for (row, number) in series.i64()?.iter().enumerate() {
+                check(row, number.map(i128::from));
             }
         }
-        Values::Date(days) if matches!(series.dtype(), DataType::Datetime(..)) => {
-            // Casting a day back gives its midnight.
-            let midnight =
-                Int32Chunked::from_iter_values(series.name().clone(), days.iter().copied())
-                    .into_series()
-                    .cast(&DataType::Date)
-                    .and_then(|days| days.cast(series.dtype()))
-                    .and_then(|days| days.cast(&DataType::Int64));
-            let Ok((midnight, exact)) =
-                midnight.and_then(|midnight| Ok((midnight, series.cast(&DataType::Int64)?)))
-            else {
-                return;
-            };
-            let (Ok(midnight), Ok(exact)) = (midnight.i64(), exact.i64()) else {
-                return;
-            };
-            for (row, (midnight, exact)) in midnight.iter().zip(exact.iter()).enumerate() {
-                if exact.is_some() && exact != midnight {
-                    note(
-                        row,
-                        "the value has a time of day, where a date is wanted".into(),
-                    );
-                }
-            }
-        }
-        Values::Date(days) => {
-            let text = |row| series.str().ok().and_then(|column| column.get(row));
-            for (row, _) in days.iter().enumerate().filter(|(_, d)| **d == REFUSED_DAY) {
-                let text = text(row).unwrap_or("?");
-                note(row, format!("{text:?} is not a date written yyyy-mm-dd"));
-            }
-        }
-        Values::Category { .. } => {}
     }
+    Ok(())
 }
 
-/// The names and types of a file's columns.
-fn open(path: &Path, bytes: &[u8]) -> Result<Vec<(String, ArrowDataType)>> {
-    ends_as_it_begins(path, &mut Cursor::new(bytes), bytes.len() as u64)?;
-    let (consistent, columns) = guarded(path, || {
-        let mut reader = ParquetReader::new(Cursor::new(bytes));
-        let consistent = is_consistent(reader.get_metadata()?, bytes.len() as u64);
-        let columns = reader
-            .schema()?
-            .iter_values()
-            .map(|field| (field.name.to_string(), field.dtype.clone()))
-            .collect();
-        Ok((consistent, columns))
-    })?;
-    if !consistent {
-        return Err(damaged(path, "its sizes contradict each other"));
-    }
-    Ok(columns)
+/// Dates that are written as text.
+fn texts(texts: &StringChunked, note: &mut dyn FnMut(usize, String)) -> PolarsResult<Values> {
+    let day = |(row, text): (usize, Option<&str>)| match text {
+        None | Some("") => MISSING_DAY,
+        Some(text) => calendar::parse_iso(text).unwrap_or_else(|| {
+            note(row, calendar::explain(text, "yyyy-mm-dd"));
+            MISSING_DAY
+        }),
+    };
+    Ok(Values::Date(texts.iter().enumerate().map(day).collect()))
+}
+
+/// The days of instants that are midnights, on the clocks of their own time zone.
+fn midnights(
+    series: &Series,
+    unit: TimeUnit,
+    zone: Option<&TimeZone>,
+    note: &mut dyn FnMut(usize, String),
+) -> PolarsResult<Values> {
+    let place = zone.and_then(|zone| Zone::parse(zone.as_str()));
+    let instants = series.cast(&DataType::Int64)?;
+    let day = |(row, count): (usize, Option<i64>)| -> Day {
+        let Some(count) = count else {
+            return MISSING_DAY;
+        };
+        // The calendar's bounds were asked when the column was read.
+        let local = zones::instant(count, unit).map(|at| match place {
+            Some(place) => place.local(at),
+            None => at.naive_utc(),
+        });
+        local.and_then(zones::day).unwrap_or_else(|| {
+            let written = local.map_or_else(|| count.to_string(), |local| local.to_string());
+            let place = zone.map_or_else(String::new, |zone| format!(" in {}", zone.as_str()));
+            note(
+                row,
+                format!("{written}{place} has a time of day, where a date is wanted"),
+            );
+            MISSING_DAY
+        })
+    };
+    Ok(Values::Date(
+        instants.i64()?.iter().enumerate().map(day).collect(),
+    ))
 }
 
 /// Refuses what is no Parquet file from its first bytes to its last.
@@ -243,46 +293,39 @@ pub(super) fn ends_as_it_begins(
     }
 }
 
-/// Whether the sizes that a file states agree. polars makes room for as many rows
-/// as it is told of, so a wrong number could ask for more memory than there is.
-pub(super) fn is_consistent(metadata: &FileMetadata, bytes: u64) -> bool {
-    let groups = &metadata.row_groups;
-    let rows = groups
-        .iter()
-        .try_fold(0usize, |rows, group| rows.checked_add(group.num_rows()));
-    rows == Some(metadata.num_rows)
-        && groups.iter().all(|group| {
-            group.parquet_columns().iter().all(|column| {
-                usize::try_from(column.num_values()) == Ok(group.num_rows())
-                    && column.byte_range().end <= bytes
-            })
-        })
-}
-
-/// Refuses what polars was not built to read here, before it tries.
-pub(super) fn readable(path: &Path, (name, dtype): (&str, &ArrowDataType)) -> Result<()> {
-    use ArrowDataType::*;
-
-    match dtype {
-        Boolean | Int32 | Int64 | UInt32 | UInt64 | Float32 | Float64 | Date32 | Timestamp(..)
-        | Utf8 | LargeUtf8 | Utf8View => Ok(()),
-        other => Err(DataError::File {
-            path: path.into(),
-            message: format!(
-                "column {name:?} has type {other:?}, which isn't read; write it as string, float, 32- or 64-bit integer or date"
-            ),
-        }),
-    }
-}
-
-/// Runs polars on bytes that may be damaged: it panics on some of them. (What a
-/// panic prints on standard error can't be kept back from here.)
-pub(super) fn guarded<T>(path: &Path, work: impl FnOnce() -> PolarsResult<T>) -> Result<T> {
-    match catch_unwind(AssertUnwindSafe(work)) {
+/// Runs polars on bytes that may be damaged in a way that was not foreseen: it panics on some of them.
+///
+/// This is the last net. What can be known before is checked before ([`footer`], [`pages`]); here a panic of the
+/// decoder becomes an error like any other, and is not printed. (An allocation that fails can't be caught, which is why
+/// sizes are checked first.)
+fn guarded<T>(path: &Path, work: impl FnOnce() -> PolarsResult<T>) -> Result<T> {
+    match quietly(|| catch_unwind(AssertUnwindSafe(work))) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(damaged(path, &error.to_string())),
+        Ok(Err(error)) => Err(damaged(path, &polars_said(&error))),
         Err(_) => Err(damaged(path, "its pages contradict each other")),
     }
+}
+
+thread_local! {
+    /// Whether a panic of this thread is caught and told as an error.
+    static IS_QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Keeps what a panic of this thread prints from standard error, and leaves all other panics as they are.
+fn quietly<T>(work: impl FnOnce() -> T) -> T {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !IS_QUIET.get() {
+                usual(panic);
+            }
+        }));
+    });
+    let before = IS_QUIET.replace(true);
+    let result = work();
+    IS_QUIET.set(before);
+    result
 }
 
 pub(super) fn damaged(path: &Path, message: &str) -> DataError {

@@ -154,9 +154,11 @@ fn row_groups(
                 .filter(|rule| only.is_none_or(|only| only.contains(&rule.name.as_str())))
                 .collect();
             let names: Vec<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
+            let wanted = rules.iter().map(|rule| (rule.name.clone(), Some(*rule)));
+            let wanted: Vec<parquet::Wanted<'_>> = wanted.collect();
+            parquet::fits(&file, &wanted)?;
             let frame = file.read_group(group, &names)?;
-            let columns = rules.iter().map(|rule| (rule.name.clone(), Some(*rule)));
-            parquet::converted(path, &frame, first_row, columns.collect())
+            parquet::converted(path, &frame, first_row, wanted)
         };
         let part = Part {
             first_row,

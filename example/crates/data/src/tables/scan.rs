@@ -12,6 +12,8 @@ use wide::u8x16;
 use crate::error::SHOWN;
 use crate::{DataError, Problem};
 
+use super::limits;
+
 /// Some lines of a block.
 pub(super) struct Part<'a> {
     pub bytes: &'a [u8],
@@ -124,15 +126,14 @@ impl<'a> Cells<'a> {
         let mut unquoted = String::with_capacity(part.bytes.len());
         let mut starts = vec![0];
         for (line, bytes) in (part.first_line..).zip(lines(part.bytes)) {
-            match text(trim_return(bytes)).and_then(fields) {
-                Ok(fields) if fields.len() == width => {
+            match text(trim_return(bytes)).and_then(|line| fields(line, Some(width))) {
+                Ok(fields) => {
                     for field in fields {
                         unquoted.push_str(&field);
                         unquoted.push('\n');
                         starts.push(place(unquoted.len()));
                     }
                 }
-                Ok(fields) => faults.note(line, None, ragged(fields.len(), width)),
                 Err(message) => faults.note(line, None, message),
             }
         }
@@ -221,9 +222,19 @@ fn place(at: usize) -> u32 {
     at as u32
 }
 
+/// The longest first line: that of 10,000 columns of long names.
+const MAX_HEADER: usize = 4 << 20;
+
 /// The names in the first line.
 pub(super) fn header(line: &[u8]) -> Result<Vec<String>, String> {
-    let names = fields(text(trim_return(line))?)?;
+    if line.len() > MAX_HEADER {
+        return Err(format!(
+            "the header has {} bytes and at most {MAX_HEADER} are read; is this a table with a line of names?",
+            line.len()
+        ));
+    }
+    let names = fields(text(trim_return(line))?, None)?;
+    limits::header(names.len(), names.iter().map(|name| &**name))?;
     Ok(names.into_iter().map(String::from).collect())
 }
 
@@ -247,19 +258,26 @@ pub(super) fn lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
         })
 }
 
-/// The fields of a line without its line end, quotes taken off.
+/// The fields of a line without its line end, quotes taken off; as many as there must be, if that is given.
 ///
 /// A quote may only enclose a whole field and stands doubled inside one.
-fn fields(line: &str) -> Result<Vec<Cow<'_, str>>, String> {
+fn fields(line: &str, width: Option<usize>) -> Result<Vec<Cow<'_, str>>, String> {
     if line.contains('\r') {
         return Err(
             "a carriage return stands inside the line; save the file with usual line ends".into(),
         );
     }
+    let counted = |count: usize| match width {
+        Some(width) if width != count => Err(ragged(count, width)),
+        _ => Ok(()),
+    };
     if !line.contains('"') {
+        // Counted before they are kept: a line may have millions.
+        counted(memchr::memchr_iter(b',', line.as_bytes()).count() + 1)?;
         return Ok(line.split(',').map(Into::into).collect());
     }
     let mut fields = Vec::new();
+    let mut count = 0;
     let mut rest = line;
     loop {
         let (field, after) = if let Some(inner) = rest.strip_prefix('"') {
@@ -276,10 +294,16 @@ fn fields(line: &str) -> Result<Vec<Cow<'_, str>>, String> {
             }
             (rest[..end].into(), &rest[end..])
         };
-        fields.push(field);
+        count += 1;
+        if width.is_none_or(|width| count <= width) {
+            fields.push(field);
+        }
         rest = match after.strip_prefix(',') {
             Some(rest) => rest,
-            None if after.is_empty() => return Ok(fields),
+            None if after.is_empty() => {
+                counted(count)?;
+                return Ok(fields);
+            }
             None => {
                 return Err(format!(
                     "{after:?} stands after the closing quote of a field"

@@ -4,9 +4,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use crate::calendar;
-use crate::table::MISSING_DAY;
-use crate::{Column, DataError, Problem, Result, Table, Values};
+use crate::{Column, DataError, Result, Table, Values, calendar};
 
 /// Rows that a thread writes in one go.
 const BLOCK: usize = 4096;
@@ -85,20 +83,8 @@ impl<'a> Field<'a> {
         match &column.values {
             Values::Number(values) => Ok(Field::Number(values)),
             Values::Single(values) => Ok(Field::Single(values)),
-            Values::Date(days) => {
-                let strange = days
-                    .iter()
-                    .position(|day| *day != MISSING_DAY && calendar::iso_bytes(*day).is_none());
-                match strange {
-                    Some(row) => Err(refused(
-                        path,
-                        first_line + row,
-                        column,
-                        "the date isn't in the years 0 to 9999",
-                    )),
-                    None => Ok(Field::Date(days)),
-                }
-            }
+            // The writer has refused days that aren't allowed.
+            Values::Date(days) => Ok(Field::Date(days)),
             Values::Category { codes, levels } => {
                 let words = levels
                     .iter()
@@ -183,20 +169,6 @@ fn quoted(word: &str) -> Option<Vec<u8>> {
         return Some(format!("\"{}\"", word.replace('"', "\"\"")).into_bytes());
     }
     Some(word.as_bytes().to_vec())
-}
-
-fn refused(path: &Path, line: usize, column: &Column, message: &str) -> DataError {
-    DataError::Lines {
-        path: path.into(),
-        unit: "line",
-        problems: vec![Problem {
-            line,
-            column: Some(column.name.clone()),
-            message: message.into(),
-        }],
-        count: 1,
-        advice: "Nothing was written.".into(),
-    }
 }
 
 fn line_end(path: &Path, line: usize, word: &str) -> DataError {

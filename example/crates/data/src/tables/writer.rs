@@ -17,7 +17,9 @@ use rayon::prelude::*;
 
 use mlops_disk::Staged;
 
+use crate::calendar::{self, Day};
 use crate::error::io;
+use crate::table::MISSING_DAY;
 use crate::{DataError, Result, Table, Values};
 
 use super::{Format, frames::frame, text};
@@ -36,11 +38,43 @@ pub(super) const COMPRESSION: ParquetCompression = ParquetCompression::Zstd(None
 ///
 /// # Errors
 /// If the name ends otherwise, the disk refuses, or a value cannot be written
-/// (an infinite number; in CSV a line end inside a word).
+/// (an infinite number, a date that isn't allowed; in CSV a line end inside a word).
 pub fn write(path: &Path, table: &Table) -> Result<()> {
+    write_apart_from(&[], path, table)
+}
+
+/// As [`write`], for a table that is read again under a contract: a CSV file must not hold a word that stands for
+/// "missing" there ([`Contract::missing`](crate::Contract::missing)).
+///
+/// # Errors
+/// Those of [`write`], and if a word is one of these and the file is CSV.
+pub fn write_apart_from(missing: &[String], path: &Path, table: &Table) -> Result<()> {
     let mut writer = TableWriter::create(path)?;
+    if writer.format == Format::Csv
+        && let Some((row, column, word)) = marked(table, missing)
+    {
+        return Err(writer.refused(format!(
+            "row {row}, column {column:?} holds the word {word:?}, and in CSV this word means \"missing\" by the contract; \
+             write Parquet (a name that ends in .parquet), or take the word from the contract's `missing`"
+        )));
+    }
     writer.write(table)?;
     writer.finish()
+}
+
+/// The first word that would be read as missing: its row (from 1), column and itself.
+fn marked<'a>(table: &'a Table, missing: &[String]) -> Option<(usize, &'a str, &'a str)> {
+    table.columns().iter().find_map(|column| {
+        let Values::Category { codes, levels } = &column.values else {
+            return None;
+        };
+        let marked = |level: &String| missing.contains(level);
+        let marked: Vec<bool> = levels.iter().map(marked).collect();
+        let is_marked = |code: &u32| marked.get(*code as usize) == Some(&true);
+        let row = codes.iter().position(is_marked)?;
+        let word = levels.get(codes[row] as usize)?;
+        Some((row + 1, column.name.as_str(), word.as_str()))
+    })
 }
 
 /// Writes a table too long for memory, batch by batch.
@@ -135,6 +169,11 @@ impl TableWriter {
         if let Some((row, column)) = infinite(batch) {
             let row = self.rows + row + 1;
             return Err(self.refused(format!("row {row}, column {column:?} is infinite")));
+        }
+        if let Some((row, column, day)) = far(batch) {
+            let row = self.rows + row + 1;
+            let day = calendar::day_not_allowed(day);
+            return Err(self.refused(format!("row {row}, column {column:?}: {day}")));
         }
         let mut output = match self.output.take() {
             Some(output) => output,
@@ -307,6 +346,18 @@ fn describe(shape: &Shape) -> String {
         .map(|(name, kind)| format!("{name} ({kind})"))
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// Row (from 0), column and day of the first date that would not be read again.
+fn far(table: &Table) -> Option<(usize, &str, Day)> {
+    table.columns().iter().find_map(|column| {
+        let Values::Date(days) = &column.values else {
+            return None;
+        };
+        let far = |day: &Day| *day != MISSING_DAY && !calendar::ALLOWED.contains(day);
+        let row = days.iter().position(far)?;
+        Some((row, column.name.as_str(), days[row]))
+    })
 }
 
 /// Row (from 0) and column of the first infinite value.

@@ -71,7 +71,7 @@ impl Options {
     /// The same from another first day on.
     ///
     /// # Errors
-    /// If the last day would come after the year 9999.
+    /// If the last day would come after the last of [`calendar::ALLOWED`].
     pub fn starting(mut self, start: Day) -> Result<Options, GeneratorError> {
         self.start = start;
         self.check()?;
@@ -93,15 +93,12 @@ impl Options {
             let expected = format!("from 1 to {MOST_STATIONS}");
             return fail("stations", self.stations.to_string(), &expected);
         }
-        let first = calendar::day(1583, 1, 1).unwrap_or(0);
-        let last = calendar::day(9999, 12, 31).unwrap_or(0);
+        let allowed = calendar::ALLOWED;
         let end = i64::from(self.start) + i64::from(self.days) - 1;
-        if self.start < first || end > i64::from(last) {
-            return fail(
-                "days",
-                self.days.to_string(),
-                "days from 1583 to 9999, as dates are written yyyy-mm-dd",
-            );
+        if self.start < *allowed.start() || end > i64::from(*allowed.end()) {
+            let [first, last] = [allowed.start(), allowed.end()].map(|day| calendar::year(*day));
+            let expected = format!("days from {first} to {last}, which are the years of a table");
+            return fail("days", self.days.to_string(), &expected);
         }
         Ok(())
     }
@@ -440,9 +437,9 @@ mod tests {
         assert_eq!(error(1, 0), "--stations is 0: it must be from 1 to 1000000");
         assert_eq!(
             error(4_000_000, 1),
-            "--days is 4000000: it must be days from 1583 to 9999, as dates are written yyyy-mm-dd"
+            "--days is 4000000: it must be days from 1583 to 2399, which are the years of a table"
         );
-        let late = calendar::day(9999, 12, 31).unwrap();
+        let late = *calendar::ALLOWED.end();
         assert!(Options::new(1, 1, 0).unwrap().starting(late).is_ok());
         assert!(Options::new(2, 1, 0).unwrap().starting(late).is_err());
     }

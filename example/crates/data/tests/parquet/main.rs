@@ -2,6 +2,9 @@
 #![cfg(feature = "tables")]
 #![allow(clippy::unwrap_used)] // helpers of tests are tests too
 
+mod golden;
+mod hostile;
+
 use std::path::{Path, PathBuf};
 
 use mlops_data::tables::{self, Format, ReadOptions};
@@ -240,4 +243,37 @@ fn a_feature_table_must_be_parquet_of_types_that_are_read() {
     let lists = Series::new("Price".into(), [Series::new("".into(), [1.0])]);
     let mut frame = DataFrame::new_infer_height(vec![lists.into()]).unwrap();
     insta::assert_snapshot!(any(shop.write(&mut frame)), @r#"shop.parquet: column "Price" has type LargeList(Field { name: "item", dtype: Float64, is_nullable: true, metadata: None }), which isn't read; write it as string, float, 32- or 64-bit integer or date"#);
+}
+
+#[test]
+fn whole_numbers_are_kept_or_refused_and_never_merged() {
+    let shop = Shop::new();
+    let long = |numbers: [i64; 3]| {
+        let shop = shop.with(vec![Column::new("Price".into(), numbers)]);
+        shop.read()
+            .map(|reading| reading.table.get("Price").unwrap().cell(2).number())
+    };
+    let kept = long([1, -(1 << 53), 1 << 60]).unwrap();
+    assert_eq!(kept, Some((1_i64 << 60) as f64));
+    insta::assert_snapshot!(long([1, (1 << 53) + 1, -(1 << 53) - 1]).unwrap_err(), @"");
+    let unsigned = Column::new("Price".into(), [1, u64::MAX, 3]);
+    assert!(
+        shop.with(vec![unsigned])
+            .error()
+            .contains("18446744073709551615")
+    );
+}
+
+#[test]
+fn a_column_of_nothing_is_what_the_contract_wants() {
+    let shop = Shop::new();
+    for name in ["Day", "Shop", "Price", "More"] {
+        let nothing = Column::full_null(name.into(), 3, &DataType::Null);
+        let reading = shop.with(vec![nothing]).read().unwrap();
+        assert_eq!(
+            reading.table.get(name).unwrap().cell(1),
+            Cell::Missing,
+            "{name}"
+        );
+    }
 }
