@@ -19,8 +19,8 @@ pub use metrics::{Metrics, metrics_diff, metrics_show};
 pub use page::{Picture, page};
 pub use params::params_diff;
 pub use plots::{Faults, Plot, Series, Shape, plots};
-pub(crate) use table::{code, text};
 pub use table::{Table, markdown_text};
+pub(crate) use table::{code, text};
 
 use crate::python_json;
 

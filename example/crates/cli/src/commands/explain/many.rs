@@ -4,8 +4,8 @@ use anyhow::anyhow;
 use mlops_data::Values;
 use mlops_data::calendar::{self, Day};
 use mlops_features::Observation;
-use mlops_learning::evaluation::Bootstrap;
 use mlops_learning::Model;
+use mlops_learning::evaluation::Bootstrap;
 use mlops_learning::explain::{Dependence, Permutation, Repeats, Summary, beeswarm, sample};
 
 use super::{ExplainArguments, write};

@@ -54,8 +54,7 @@ impl Built {
         // One read for hash and table: what another build puts in its place meanwhile is never mixed in.
         let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
         let sha256 = model_file::fingerprint(&bytes);
-        let table = tables::read_any_bytes(path, &bytes)?;
-        drop(bytes);
+        let table = tables::read_any_bytes(path, bytes)?;
         let table = feature_table::take_apart(&table, contract)
             .with_context(|| format!("{} is not a feature table of this project", path.display()))
             .map_err(Failure::user)?;
