@@ -249,8 +249,7 @@ fn the_test_sees_what_would_look_ahead() {
     // service of 3 pm leaves out have seen the rest of the day.
     let perth = weather.clocks(day)[0];
     let later = weather.changed_after(day, 15.0, perth);
-    let until =
-        |row: usize| weather.days[row] <= day && utc_of(&weather.stations[row], day) == perth;
+    let until = |row: usize| weather.days[row] <= day;
     let looking = weather.differing(&weather.service("daily"), &later, until);
     let afternoon = weather.definitions.service("afternoon").unwrap();
     let left_out: BTreeSet<String> = afternoon
