@@ -100,6 +100,9 @@ fn angle(point: Compass) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use mlops_data::Cell;
+    use mlops_features::Observation;
+
     use super::*;
 
     #[test]
@@ -118,4 +121,39 @@ mod tests {
         assert!((sine(Compass::parse("E")) - 1.0).abs() < 1e-6);
         assert!(sine(None).is_nan());
     }
+
+    fn nothing_reported() -> Weather {
+        let mut cells = vec![Cell::Missing; Weather::COLUMNS.len()];
+        cells[0] = Cell::Date(0);
+        cells[1] = Cell::Text("Perth");
+        Weather::from_cells(&cells).unwrap()
+    }
+
+    // The solution of the exercise on the page about features.
+    // ANCHOR: exercise
+    fn pressure_tendency_high(window: &Window<'_, Weather>) -> f32 {
+        let fall = window.today.pressure_9am - window.today.pressure_3pm;
+        if fall.is_nan() {
+            return f32::NAN;
+        }
+        f32::from(u8::from(fall > 5.0))
+    }
+
+    #[test]
+    fn a_fall_of_more_than_5_hpa_is_high_and_a_gap_is_missing() {
+        let tendency = |pressure_9am, pressure_3pm| {
+            let day = Weather {
+                pressure_9am,
+                pressure_3pm,
+                ..nothing_reported()
+            };
+            pressure_tendency_high(&Window::single(&day))
+        };
+        assert_eq!(tendency(1015.0, 1009.0), 1.0);
+        assert_eq!(tendency(1015.0, 1010.0), 0.0);
+        assert_eq!(tendency(1009.0, 1015.0), 0.0);
+        assert!(tendency(f32::NAN, 1015.0).is_nan());
+        assert!(tendency(1015.0, f32::NAN).is_nan());
+    }
+    // ANCHOR_END: exercise
 }
