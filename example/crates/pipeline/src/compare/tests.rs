@@ -342,9 +342,9 @@ fn markdown_of_foreign_text_stays_text() {
     ]);
     table.row(vec!["roc_auc".to_owned(), "[1, 2]".to_owned()]);
     insta::assert_snapshot!(table.markdown(), @r"
-    | Metric      | HEAD                  |
-    |-------------|-----------------------|
-    | `a¦b @team` | `[x](http://y) <img>` |
-    | roc_auc     | [1, 2]                |
+    | Metric         | HEAD                            |
+    |----------------|---------------------------------|
+    | a\|b &#64;team | \[x\](http&#58;//y) &lt;img&gt; |
+    | roc_auc        | \[1, 2\]                        |
     ");
 }
