@@ -120,10 +120,14 @@ impl Opened {
             mlops_disk::create_dir_all(folder)?;
         }
         let file = mlops_disk::open_append(path, MODE)?;
-        let read = |source| DiskError::io("read", path, source);
-        let meta = file.metadata().map_err(read)?;
+        let failed = |source| DiskError::io("read", path, source);
+        let meta = file.metadata().map_err(failed)?;
+        // Locked: another process may be in the middle of a line.
+        lock(&file).map_err(|source| DiskError::io("lock", path, source))?;
+        let torn = is_torn(path);
+        file.unlock().map_err(failed)?;
         Ok(Opened {
-            torn: meta.len() > 0 && !ends_with_newline(path).map_err(read)?,
+            torn: torn.map_err(failed)?,
             identity: (meta.dev(), meta.ino()),
             file,
         })
@@ -134,12 +138,16 @@ impl Opened {
     }
 }
 
-fn ends_with_newline(path: &Path) -> io::Result<bool> {
+/// Whether it ends within a line.
+fn is_torn(path: &Path) -> io::Result<bool> {
     let mut file = File::open(path)?;
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
     file.seek(SeekFrom::End(-1))?;
     let mut last = [0];
     file.read_exact(&mut last)?;
-    Ok(last == *b"\n")
+    Ok(last != *b"\n")
 }
 
 /// Waits a bounded time: somebody may hold the lock and sleep.
