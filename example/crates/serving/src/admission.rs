@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use mlops_data::calendar::Day;
 use mlops_data::{Contract, Table, Values};
-use mlops_features::online::{OnlineResult, OnlineStore, Span, last_end};
+use mlops_features::online::{OnlineResult, OnlineStore, Span};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -28,7 +28,7 @@ pub struct ServingSettings {
     pub store_observations: Option<bool>,
     /// Whether observations are stored that have a value outside of the contract's usual range.
     pub store_unusual: bool,
-    /// How many days beyond the latest known one an observation that is stored may be of.
+    /// How many days beyond the latest stored one of its entity an observation may be of, to be stored.
     pub days_ahead: u16,
 }
 
@@ -127,11 +127,10 @@ impl Admission {
         }
         if !candidate.continues {
             let latest = latest_day(store, view, candidate.entity)?;
-            let known = latest.max(last_end(store, view)?);
-            let furthest = known.map(|day| day.saturating_add(self.days_ahead.into()));
+            let furthest = latest.map(|day| day.saturating_add(self.days_ahead.into()));
             if furthest.is_some_and(|furthest| candidate.day > furthest) {
                 let days = self.days_ahead;
-                let reason = format!("its day is more than {days} days after the latest known");
+                let reason = format!("its day is more than {days} days after the latest stored");
                 return Ok(Some(reason));
             }
             if !candidate.known && latest.is_none() && !self.takes(candidate.entity, store, view)? {

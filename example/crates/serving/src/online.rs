@@ -42,11 +42,9 @@ impl<O: Observation> Online<O> {
         })
     }
 
-    /// A day that has been, by what was trained on and what was materialized.
-    fn past_day(&self) -> Result<Option<Day>> {
-        let training = &self.inference.model().metadata.training;
-        let trained = calendar::parse_iso(&training.last);
-        Ok(trained.max(last_end(&*self.store, &self.view)?))
+    /// A day that has been: the last one trained on.
+    fn past_day(&self) -> Option<Day> {
+        calendar::parse_iso(&self.inference.model().metadata.training.last)
     }
 
     /// Refuses a day that hasn't begun anywhere on earth: the store keeps the newest days, so those of a mistyped
@@ -56,10 +54,10 @@ impl<O: Observation> Online<O> {
         if i64::from(day) <= latest {
             return Ok(());
         }
-        match self.past_day()? {
+        match self.past_day() {
             Some(past) if i64::from(past) > latest => Err(ServingError::Clock {
                 message: format!(
-                    "it is before {}, of which there is data: correct it",
+                    "it is before {}, a day that the model was trained on: correct it",
                     format_iso(past)
                 ),
             }),
@@ -114,9 +112,11 @@ impl<O: Observation + 'static> Score for Online<O> {
 
     fn ready(&self, now: SystemTime) -> Result<()> {
         let latest = micros(now).div_euclid(DAY_MICROS).saturating_add(1);
-        if let Some(day) = self.past_day()?.filter(|day| i64::from(*day) > latest) {
+        if let Some(day) = self.past_day().filter(|day| i64::from(*day) > latest) {
             self.check_day(day, now)?;
         }
+        // It reads, and if it may write, it writes.
+        last_end(&*self.store, &self.view)?;
         match self.admission.stores() {
             true => Ok(self.store.check_writable(&self.view)?),
             false => Ok(()),

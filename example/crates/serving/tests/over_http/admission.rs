@@ -76,7 +76,7 @@ fn absurd_values_and_days_far_ahead_are_answered_and_dont_enter_the_window() {
         let (status, answer) = service.post(&ahead.to_string());
         assert_eq!((status, &answer["stored"]), (200, &json!(false)));
         let why = answer["not_stored_because"].as_str().unwrap();
-        assert_eq!(why, "its day is more than 31 days after the latest known");
+        assert_eq!(why, "its day is more than 31 days after the latest stored");
     }
     assert_answer(service.ask("a", 2, 9.0), expected(9.0, Some(9.0), None), 1);
     // A gap of some weeks is no attack.
