@@ -161,7 +161,7 @@ fn needs(path: &Path, command: &str) -> Outcome<()> {
 /// are refused.
 fn read_observations(path: &Path, contract: &Contract, label: tables::LabelNeed) -> Outcome<Table> {
     if is_json(path) {
-        return Ok(json::read_json_lines(path, contract)?);
+        return read_json(path, contract);
     }
     let reading = tables::read_observations(path, contract, tables::ReadOptions { label })?;
     say(path, &reading.warnings);
@@ -172,14 +172,19 @@ fn read_observations(path: &Path, contract: &Contract, label: tables::LabelNeed)
 /// impossible in it is what one looks for.
 fn read_table(path: &Path, contract: &Contract, label: tables::LabelNeed) -> Outcome<Table> {
     if is_json(path) {
-        return match read_log(path)? {
-            Some(answers) => Ok(observations_of(&answers, contract)?),
-            None => Ok(json::read_json_lines(path, contract)?),
-        };
+        return read_json(path, contract);
     }
     let reading = tables::read(path, contract, tables::ReadOptions { label })?;
     say(path, &reading.warnings);
     Ok(reading.table)
+}
+
+/// Reads JSON lines: observations, or the prediction log of the service, which holds some.
+fn read_json(path: &Path, contract: &Contract) -> Outcome<Table> {
+    match read_log(path)? {
+        Some(answers) => Ok(observations_of(&answers, contract)?),
+        None => Ok(json::read_json_lines(path, contract)?),
+    }
 }
 
 /// Opens the online store that the command line gives, or else the one that the project names. A file that the
