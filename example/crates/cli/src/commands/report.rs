@@ -102,18 +102,31 @@ pub(crate) fn run(
     Ok(print(&text)?)
 }
 
-/// What changed in features.yaml. What isn't sound in one of the states is not compared: the table of files names it.
+/// What changed in features.yaml; what isn't sound in one of the states is named as not compared.
 fn features(repository: &Repository, report: &Report) -> Outcome<Vec<Declared>> {
-    let mut features = report.texts(repository, FEATURES)?;
-    let mut contracts = report.texts(repository, CONTRACT)?;
-    let mut applied = |at: usize| -> Option<Applied> {
-        let contract = Contract::parse(&contracts[at].take()?, Path::new(CONTRACT)).ok()?;
-        let text = features[at].take()?;
-        let definitions = Definitions::parse(&text, Path::new(FEATURES), &contract).ok()?;
-        Applied::new(&definitions).ok()
-    };
-    let (Some(old), Some(new)) = (applied(0), applied(1)) else {
+    let features = report.texts(repository, FEATURES)?;
+    let contracts = report.texts(repository, CONTRACT)?;
+    if features[0] == features[1] {
         return Ok(Vec::new());
+    }
+    let applied = |at: usize| -> anyhow::Result<Option<Applied>> {
+        let (Some(features), Some(contract)) = (&features[at], &contracts[at]) else {
+            return Ok(None);
+        };
+        let contract = Contract::parse(contract, Path::new(CONTRACT))?;
+        let definitions = Definitions::parse(features, Path::new(FEATURES), &contract)?;
+        Ok(Some(Applied::new(&definitions)?))
+    };
+    let (old, new) = match (applied(0), applied(1)) {
+        (Ok(Some(old)), Ok(Some(new))) => (old, new),
+        (Err(why), _) | (_, Err(why)) => {
+            return Ok(vec![Declared {
+                kind: "file".to_owned(),
+                name: format!("{FEATURES}: {why}"),
+                change: "not compared".to_owned(),
+            }]);
+        }
+        _ => return Ok(Vec::new()),
     };
     let plan = Plan::new(Some((0, &old)), &new, &Uses::default());
     let declared = plan.changes.into_iter().map(|change| Declared {
