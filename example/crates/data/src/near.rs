@@ -144,7 +144,13 @@ mod tests {
             .iter()
             .map(|near| format!("{:?} is like {:?} ({})", near.word, near.like, near.rows))
             .collect();
-        insta::assert_snapshot!(near.join("\n"), @"");
+        insta::assert_snapshot!(near.join("\n"), @r#"
+        "Alice  Springs" is like "Alice Springs" (1)
+        "Alice\u{a0}Springs" is like "Alice Springs" (1)
+        "Café" is like "Cafe\u{301}" (1)
+        "Cairns " is like "Cairns" (1)
+        "cairns" is like "Cairns" (1)
+        "#);
         assert_eq!(near_words(&category(&["a", "b"])), []);
         assert_eq!(near_words(&Values::Number(vec![1.0])), []);
     }
@@ -157,6 +163,10 @@ mod tests {
             .iter()
             .map(|unknown| format!("{:?} {} {:?}", unknown.word, unknown.rows, unknown.like))
             .collect();
-        insta::assert_snapshot!(found.join("\n"), @"");
+        insta::assert_snapshot!(found.join("\n"), @r#"
+        "Oslo" 2 None
+        "Sidney" 1 Some("Sydney")
+        "cairns " 1 Some("Cairns")
+        "#);
     }
 }

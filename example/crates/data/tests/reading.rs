@@ -154,7 +154,10 @@ fn day_first_dates_are_read_and_never_guessed() {
     NA a 1 open Yes
     2020-02-29 a 1 open Yes
     ");
-    insta::assert_snapshot!(error(format!("{HEADER}01/02/2020,a,1,open,Yes\n02/13/2020,a,1,open,Yes\n")), @"");
+    insta::assert_snapshot!(error(format!("{HEADER}01/02/2020,a,1,open,Yes\n02/13/2020,a,1,open,Yes\n")), @r#"
+    shop.csv, line 3, column Day: "02/13/2020" is not a date written dd/mm/yyyy (if the month comes first, the contract must say so with `dates: month-first`)
+    Write each date as yyyy-mm-dd, without a time of day.
+    "#);
     insta::assert_snapshot!(error(format!("{HEADER}2020-02-01,a,1,open,Yes\n,a,1,open,Yes\n02/02/2020,a,1,open,Yes\n")), @r#"shop.csv: dates stand in two notations: line 2 has "2020-02-01", line 4 has "02/02/2020"; write all of them as yyyy-mm-dd"#);
     insta::assert_snapshot!(error(format!("{HEADER}2020-02-30,a,1,open,Yes\n")), @r#"
     shop.csv, line 2, column Day: "2020-02-30" is not a date written yyyy-mm-dd
@@ -253,7 +256,7 @@ fn a_file_that_is_no_table_is_refused() {
     ]
     .map(error)
     .into();
-    insta::assert_snapshot!(all.join("\n---\n"), @r"
+    insta::assert_snapshot!(all.join("\n---\n"), @"
     shop.csv: the file is empty (0 bytes); export or fetch it again
     ---
     shop.csv: this is a zip archive (or a spreadsheet); unpack it or export it as CSV first
@@ -274,7 +277,7 @@ fn a_file_that_is_no_table_is_refused() {
     ---
     shop.csv: the file begins as Parquet but doesn't end so: it is truncated; export or fetch it again
     ---
-    shop.csv: the Parquet file is damaged (parquet: File out of specification: The footer size must be smaller or equal to the file's size); export or fetch it again
+    shop.csv: the Parquet file is damaged (its footer would begin before the file does); export or fetch it again
     ");
     let missing = tables::read(
         Path::new("no/shop.csv"),
@@ -452,7 +455,7 @@ fn dates_with_slashes_that_could_be_others_are_refused() {
     let firsts: String = (1..=12)
         .map(|month| format!("{month:02}/01/2020,a,1,open,Yes\n"))
         .collect();
-    insta::assert_snapshot!(error(format!("{HEADER}{firsts}")), @"");
+    insta::assert_snapshot!(error(format!("{HEADER}{firsts}")), @r#"shop.csv: line 3, column Day: "02/01/2020" could be two dates, and no date of the file shows whether day or month comes first; write dates as yyyy-mm-dd, or declare `dates: day-first` or `dates: month-first` for Day in contract.yaml"#);
     // The same day either way, and a day that shows the order anywhere in the file.
     for lines in [
         "02/02/2020,a,1,open,Yes\n",
@@ -480,7 +483,10 @@ fn dates_with_slashes_that_could_be_others_are_refused() {
     let line = "03/04/2020,a,1,open,Yes\n";
     assert_eq!(read("day-first", line).unwrap(), "2020-04-03");
     assert_eq!(read("month-first", line).unwrap(), "2020-03-04");
-    insta::assert_snapshot!(read("month-first", "13/04/2020,a,1,open,Yes\n").unwrap_err(), @"");
+    insta::assert_snapshot!(read("month-first", "13/04/2020,a,1,open,Yes\n").unwrap_err(), @r#"
+    shop.csv, line 2, column Day: "13/04/2020" is not a date written mm/dd/yyyy
+    Write each date as yyyy-mm-dd, without a time of day.
+    "#);
 }
 
 #[test]
@@ -508,7 +514,12 @@ fn only_dates_of_the_allowed_years_are_read() {
         error(format!("{HEADER}9999-12-31,a,1,open,Yes\n")),
         error(format!("{HEADER}31/12/1066,a,1,open,Yes\n")),
     ];
-    insta::assert_snapshot!(errors.join("\n"), @"");
+    insta::assert_snapshot!(errors.join("\n"), @r#"
+    shop.csv, line 2, column Day: "9999-12-31" is not between 1583-01-01 and 2399-12-31, the dates that are read: leave it missing if it stands for "unknown" or "no end"
+    Write each date as yyyy-mm-dd, without a time of day.
+    shop.csv, line 2, column Day: "31/12/1066" is not between 1583-01-01 and 2399-12-31, the dates that are read: leave it missing if it stands for "unknown" or "no end"
+    Write each date as yyyy-mm-dd, without a time of day.
+    "#);
     for day in ["1583-01-01", "2399-12-31"] {
         read(&format!("{HEADER}{day},a,1,open,Yes\n"));
     }
@@ -519,7 +530,10 @@ fn whole_numbers_are_kept_or_refused_and_never_merged() {
     read(&format!(
         "{HEADER}2020-01-01,a,9007199254740992,open,Yes\n2020-01-02,a,1e300,open,Yes\n"
     ));
-    insta::assert_snapshot!(error(format!("{HEADER}2020-01-01,a,9007199254740993,open,Yes\n")), @"");
+    insta::assert_snapshot!(error(format!("{HEADER}2020-01-01,a,9007199254740993,open,Yes\n")), @r#"
+    shop.csv, line 2, column Price: 9007199254740993 is a whole number that a 64-bit number can't keep (above 9007199254740992 it is rounded to a neighbour); if it names something, declare the column as a category and write it as text
+    Correct the values; a word that stands for "missing" belongs under `missing` in contract.yaml.
+    "#);
 }
 
 #[test]
@@ -534,7 +548,19 @@ fn very_wide_tables_are_refused_at_once() {
     let ragged = error(format!("{HEADER}{}\n", ",".repeat(20 << 20)));
     assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
     assert!(unknown.contains("column \"c0\" is not in the contract") && unknown.len() < 2000);
-    insta::assert_snapshot!([wide, endless, long, ragged].join("\n---\n"), @"");
+    insta::assert_snapshot!([wide, endless, long, ragged].join("\n---\n"), @r#"
+    shop.csv, line 1: the header has 200000 columns and at most 10000 are read; remove the columns that the contract doesn't name
+    The file is damaged or no CSV with commas; repair these lines or export it again.
+    ---
+    shop.csv, line 1: the header has 20971523 bytes and at most 4194304 are read; is this a table with a line of names?
+    The file is damaged or no CSV with commas; repair these lines or export it again.
+    ---
+    shop.csv, line 1: the name of a column has 2000 bytes and at most 1000 are read; it begins with "xxxxxxxxxxxxxxxxxxxx"
+    The file is damaged or no CSV with commas; repair these lines or export it again.
+    ---
+    shop.csv, line 2: 20971521 fields where the header has 5
+    The file is damaged or no CSV with commas; repair these lines or export it again.
+    "#);
 }
 
 #[test]
@@ -544,5 +570,13 @@ fn what_other_programs_leave_in_a_file_is_named() {
         error(format!("{HEADER}2020-01-01,a,1.5 ,open,Yes\n")),
         error(",Day,Shop,Price,Door,More\n0,2020-01-01,a,1,open,Yes\n"),
     ];
-    insta::assert_snapshot!(errors.join("\n"), @"");
+    insta::assert_snapshot!(errors.join("\n"), @r#"
+    shop.csv, line 2, column Day: "2020-01-01 00:00:00" has a time of day, where a date written yyyy-mm-dd is wanted
+    Write each date as yyyy-mm-dd, without a time of day.
+    shop.csv, line 2, column Price: "1.5 " has a blank behind the number; remove it
+    Correct the values; a word that stands for "missing" belongs under `missing` in contract.yaml.
+    shop.csv: the header doesn't fit contract.yaml:
+      column 1 has no name (a row number that was saved with the table?)
+    Rename or add the file's columns, or change the contract.
+    "#);
 }

@@ -346,8 +346,7 @@ fn what_cannot_be_written_is_named() {
     folder/t.txt: the name must end in .csv or .parquet, to say how to write it
     folder/none: could not write a file there: there is no such folder. Create it first
     folder/t.csv: cannot be written: row 2, column "Price" is infinite
-    folder/t.csv, line 4, column Day: the date isn't in the years 0 to 9999
-    Nothing was written.
+    folder/t.csv: cannot be written: row 3, column "Day": the date 2147483647 days after 1970-01-01 is not between 1583-01-01 and 2399-12-31, the dates that are read: leave it missing if it stands for "unknown" or "no end"
     folder/t.csv: "a\nb" holds a line end, which a CSV field must not (from line 2 on); write Parquet instead
     folder/batches.parquet: cannot be written: the first batch had the columns Day (date), Shop (category), Price (number), More (category), this one has Day (date), Shop (category), Price (date), More (category)
     folder/t.csv: cannot be written: no batch was written, so there are no columns
@@ -369,7 +368,7 @@ fn a_word_that_means_missing_by_the_contract_is_not_written_as_csv() {
     let said = error
         .to_string()
         .replace(folder.path().to_str().unwrap(), "folder");
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r#"folder/t.csv: cannot be written: row 3, column "Shop" holds the word "NA", and in CSV this word means "missing" by the contract; write Parquet (a name that ends in .parquet), or take the word from the contract's `missing`"#);
     assert!(!path("t.csv").exists());
     // Parquet keeps the word, and a word that no row has is none.
     tables::write_apart_from(&missing, &path("t.parquet"), &table).unwrap();

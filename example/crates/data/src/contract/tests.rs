@@ -96,6 +96,7 @@ fn each_contradiction_is_named_with_what_to_do() {
     contract.yaml: key is empty; name the columns that tell rows apart
     contract.yaml: key: Day stands twice
     contract.yaml: time: Shop is a category, but must be a date
+    contract.yaml: column Price: `dates` says how dates are written and this is a number; remove it
     contract.yaml: entity: Price is a number, but must be a category
     contract.yaml: label: positive is "Maybe", but the values of More are No, Yes
     contract.yaml: today: positive is "Maybe", but the values of Busy are No, Yes

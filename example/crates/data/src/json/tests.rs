@@ -101,6 +101,9 @@ fn each_field_that_does_not_fit_says_what_is_expected() {
     Door: "ajar" is not one of open, shut
     Door: true is not one of open, shut
     Shop: "" is not a word
+    Day: "9999-12-31" is not between 1583-01-01 and 2399-12-31, the dates that are read: leave it missing if it stands for "unknown" or "no end"
+    Visits: 9007199254740993 is a whole number that a 64-bit number can't keep (above 9007199254740992 it is rounded to a neighbour); if it names something, declare the column as a category and write it as text
+    Visits: 18446744073709551615 is a whole number that a 64-bit number can't keep (above 9007199254740992 it is rounded to a neighbour); if it names something, declare the column as a category and write it as text
     "#);
 }
 
@@ -136,11 +139,11 @@ fn lines_of_a_file_are_numbered_as_an_editor_numbers_them() {
     2 rows
     shop.jsonl, line 3, column Day: 1 is not a date written "yyyy-mm-dd"
     Each line is one observation as a JSON object, with the contract's columns as fields.
-    shop.jsonl, line 2: no JSON object: EOF while parsing a value (character 8)
+    shop.jsonl, line 2: no JSON object: the line ends before the object does
     Each line is one observation as a JSON object, with the contract's columns as fields.
     shop.jsonl, line 1: no JSON object, but a list
     Each line is one observation as a JSON object, with the contract's columns as fields.
-    shop.jsonl, line 1: no JSON object: number out of range (character 15)
+    shop.jsonl, line 1: the number before character 15 is too large
     Each line is one observation as a JSON object, with the contract's columns as fields.
     "#);
 }

@@ -385,7 +385,9 @@ fn advice<'a>(mut faults: impl Iterator<Item = &'a Problem>, contract: &Path) ->
     let dated = |fault: &Problem| {
         let digits = fault.message.strip_prefix('"');
         digits.is_some_and(|text| text.starts_with(|c: char| c.is_ascii_digit()))
-            && fault.message.contains("is not a date")
+            && ["is not a date", "where a date", "the dates that are read"]
+                .iter()
+                .any(|said| fault.message.contains(said))
     };
     if faults.all(dated) {
         return "Write each date as yyyy-mm-dd, without a time of day.".into();

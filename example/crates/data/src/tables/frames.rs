@@ -106,5 +106,10 @@ pub(super) fn polars_said(error: &impl std::fmt::Display) -> String {
     let said = INNER
         .iter()
         .fold(line, |said, inner| said.strip_prefix(inner).unwrap_or(said));
+    // What is left may still speak of how tables are held in memory, which helps nobody.
+    const FOREIGN: [&str; 6] = ["thrift", "Thrift", "rrow", "Utf8", "olars", "DataType"];
+    if FOREIGN.iter().any(|word| said.contains(word)) {
+        return "its parts contradict each other".into();
+    }
     said.into()
 }

@@ -148,9 +148,9 @@ fn a_small_file_of_very_many_rows_is_refused_before_they_are_read() {
 fn very_many_columns_and_very_long_names_are_refused() {
     let column = |at: usize| Column::new(format!("c{at}").into(), [1.0]);
     let mut wide = DataFrame::new(1, (0..10_001).map(column).collect()).unwrap();
-    insta::assert_snapshot!(refusal(&mut wide), @"");
+    insta::assert_snapshot!(refusal(&mut wide), @"shop.parquet: it has 10001 columns and at most 10000 are read; remove those that the contract doesn't name");
     let mut long = DataFrame::new(1, vec![Column::new("x".repeat(1_001).into(), [1.0])]).unwrap();
-    insta::assert_snapshot!(refusal(&mut long), @"");
+    insta::assert_snapshot!(refusal(&mut long), @r#"shop.parquet: the name of a column has 1001 bytes and at most 1000 are read; it begins with "xxxxxxxxxxxxxxxxxxxx""#);
 }
 
 #[test]
@@ -179,7 +179,13 @@ fn days_that_are_not_allowed_are_refused_with_their_rows() {
         shop(Column::new("Day".into(), ["2020-01-01", "9999-12-31"])),
     ];
     let first_lines: Vec<&str> = said.iter().filter_map(|said| said.lines().next()).collect();
-    insta::assert_snapshot!(first_lines.join("\n"), @"");
+    insta::assert_snapshot!(first_lines.join("\n"), @r#"
+    shop.parquet, row 2, column Day: the date 2147483646 days after 1970-01-01 is not between 1583-01-01 and 2399-12-31, the dates that are read: leave it missing if it stands for "unknown" or "no end"
+    shop.parquet, row 2, column Day: 9999-12-31 is not between 1583-01-01 and 2399-12-31, the dates that are read: leave it missing if it stands for "unknown" or "no end"
+    shop.parquet, row 2, column Day: -0221-09-04 is not between 1583-01-01 and 2399-12-31, the dates that are read: leave it missing if it stands for "unknown" or "no end"
+    shop.parquet, row 2, column Day: the instant 9223372036854775806 is not between 1583-01-01 and 2399-12-31, the dates that are read: leave it missing if it stands for "unknown" or "no end"
+    shop.parquet, row 2, column Day: "9999-12-31" is not between 1583-01-01 and 2399-12-31, the dates that are read: leave it missing if it stands for "unknown" or "no end"
+    "#);
 }
 
 #[test]
@@ -189,5 +195,5 @@ fn a_path_that_never_ends_is_no_table() {
         &golden::contract(),
         ReadOptions::default(),
     );
-    insta::assert_snapshot!(error.unwrap_err(), @"");
+    insta::assert_snapshot!(error.unwrap_err(), @"/dev/zero: this is no file on a disk, and more than 1 GB comes out of it: save it in a file first");
 }
