@@ -109,7 +109,9 @@ impl Reader {
     /// # Errors
     /// If `bash` can't be started or a step never ends.
     pub fn types(&self, step: &Step, services: &mut Services) -> Result<Result<(), String>> {
-        std::fs::write(self.state.join("step"), &step.script)?;
+        // A service takes the shell's place, so that stopping the child stops it.
+        let exec = if step.until.is_some() { "exec " } else { "" };
+        std::fs::write(self.state.join("step"), format!("{exec}{}", step.script))?;
         let child = self.bash()?;
         if let Some(text) = &step.until {
             let (child, output) = ready(child, text);
@@ -355,6 +357,25 @@ mod tests {
         assert!(
             message.starts_with("printed nothing with `refused`"),
             "{message}"
+        );
+    }
+
+    #[test]
+    fn a_service_ends_with_its_page() {
+        let scratch = tempfile::tempdir().unwrap();
+        let reader = reader(scratch.path());
+        let service = Step {
+            script: "sh -c 'echo $$ > pid; echo ready; exec sleep 60'".to_owned(),
+            until: Some("ready".to_owned()),
+            ..Step::default()
+        };
+        let mut services = Services::default();
+        assert_eq!(reader.types(&service, &mut services).unwrap(), Ok(()));
+        assert_eq!(types(&reader, "kill -0 $(cat pid)"), Ok(()));
+        drop(services);
+        assert!(
+            types(&reader, "kill -0 $(cat pid)").is_err(),
+            "it still runs"
         );
     }
 
