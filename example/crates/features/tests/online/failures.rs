@@ -32,7 +32,8 @@ fn a_file_that_is_no_store_is_left_as_it_is() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
     // Nor can a folder be one.
     let error = open(&settings(path.parent().unwrap())).unwrap_err();
-    assert!(matches!(error, OnlineError::File { .. }), "{error}");
+    assert!(matches!(error, OnlineError::Disk(_)), "{error}");
+    assert!(error.is_user_error());
 }
 
 #[test]

@@ -160,6 +160,10 @@ pub fn markdown_text(text: &str) -> String {
             {
                 out.push('_');
             }
+            // Lists stay as DVC prints them: alone, a bracket is no markup.
+            '[' | ']' if !text.contains("](") => out.push(char),
+            // A second line of the cell.
+            '\n' => out.push('\n'),
             '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '~' | '$' => out.extend(['\\', char]),
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
@@ -309,15 +313,16 @@ mod tests {
         let cells: Vec<String> = (table.markdown().lines().skip(2))
             .filter_map(|line| Some(line.strip_prefix("| ")?.trim_end_matches('|').trim().into()))
             .collect();
-        assert_eq!(cells.len(), 3);
-        assert!(cells[0].starts_with(r"a\|b \| c "), "{}", cells[0]);
+        assert_eq!(cells.len(), 4);
+        assert!(cells[0].starts_with(r"a\|b "), "{}", cells[0]);
+        assert!(cells[1].starts_with(r"\| c "), "{}", cells[1]);
         assert!(
-            cells[1].starts_with("&lt;img src=x&gt; &#64;me "),
+            cells[2].starts_with("&lt;img src=x&gt; &#64;me "),
             "{}",
-            cells[1]
+            cells[2]
         );
         let row = r"\[x\](https&#58;//a.b) \_x\_ \*y\* | \`z\`";
-        assert_eq!(cells[2], row);
+        assert_eq!(cells[3], row);
         assert_eq!(markdown_text("www.a.b"), "www&#46;a.b");
         let plain = "a/b-c.d_e (1,000.5)";
         assert_eq!(markdown_text(plain), plain);

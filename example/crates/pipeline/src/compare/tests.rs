@@ -345,6 +345,6 @@ fn markdown_of_foreign_text_stays_text() {
     | Metric         | HEAD                            |
     |----------------|---------------------------------|
     | a\|b &#64;team | \[x\](http&#58;//y) &lt;img&gt; |
-    | roc_auc        | \[1, 2\]                        |
+    | roc_auc        | [1, 2]                          |
     ");
 }

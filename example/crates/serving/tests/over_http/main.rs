@@ -168,7 +168,7 @@ fn days_to_come_are_refused_and_drive_nothing_out_of_the_store() {
     let service = Running::start(folder.path());
     service.ask("a", 1, 9.0);
     for day in 1..=9 {
-        let mistyped = json!({"Day": format!("2924-01-0{day}"), "Machine": "a", "Load": 1});
+        let mistyped = json!({"Day": format!("2124-01-0{day}"), "Machine": "a", "Load": 1});
         let (status, answer) = service.post(&mistyped.to_string());
         assert_eq!(status, 400, "{answer}");
         assert!(answer["error"].as_str().unwrap().contains("hasn't begun"));
