@@ -99,7 +99,7 @@ fn a_change_is_told_field_by_field_and_what_would_break_is_refused() {
       ~ service daily
           version: 538bb0ff97e0 → d07b6da9e36a, so it needs a new table and a new model
       ~ service afternoon
-          version: aa2c0b873d62 → f9e0097b66ce, so it needs a new table and a new model
+          version: f0303b99be3c → a9929fc38aef, so it needs a new table and a new model
       ~ service everything
           version: c76db746a0f2 → 97447efc0747, so it needs a new table and a new model
     ");
