@@ -26,7 +26,7 @@ use super::{arrays, damaged, ends_as_it_begins, footer, guarded, pages, refused_
 pub struct ParquetFile {
     path: PathBuf,
     content: Content,
-    metadata: FileMetadata,
+    metadata: Box<FileMetadata>,
     /// The columns as they are stored.
     fields: Vec<ArrowField>,
     /// The first row of each row group.
@@ -71,7 +71,7 @@ impl ParquetFile {
             path: path.into(),
             content,
             first_rows: first_rows.collect(),
-            metadata,
+            metadata: Box::new(metadata),
             fields,
         }
     }
