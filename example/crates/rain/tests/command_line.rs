@@ -201,6 +201,33 @@ fn no_table_is_brought_to_a_place_outside_of_the_project_unless_the_user_names_i
 }
 
 #[test]
+fn while_a_table_is_downloaded_nothing_else_is_put_in_its_place() {
+    let folder = project();
+    let path = folder.path();
+    std::fs::remove_file(path.join("data/weatherAUS.csv.dvc")).unwrap();
+    std::fs::write(path.join("mine.csv"), "mine\n").unwrap();
+    let files = || std::fs::read_dir(path.join("data")).unwrap().count();
+    // It takes the connection and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/w.csv", silent.local_addr().unwrap());
+    let mut download = std::process::Command::new(assert_cmd::cargo::cargo_bin!("rain"))
+        .args(["data", "fetch", "--allow-http", "--url", &url])
+        .current_dir(path)
+        .spawn()
+        .unwrap();
+    while files() == 0 && download.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let error = refused(path, &["data", "import", "mine.csv"]);
+    assert!(error.contains("another process"), "{error}");
+    download.kill().unwrap();
+    download.wait().unwrap();
+    printed(path, &["data", "import", "mine.csv"]);
+    assert_eq!(std::fs::read_to_string(path.join(TABLE)).unwrap(), "mine\n");
+    assert_eq!(files(), 1, "what the killed one had left is gone");
+}
+
+#[test]
 fn generated_weather_gets_a_project_of_its_own_and_the_committed_one_stays() {
     let folder = project();
     let path = folder.path();

@@ -9,11 +9,12 @@ use serde::Serialize;
 
 use crate::arguments::{FetchArguments, TableImportArguments};
 use crate::output::thousands;
-use crate::{Context, Failure, Outcome, Pin, Unit};
+use crate::{Context, Failure, Outcome, OutputLock, Pin, Unit};
 
 pub(super) fn import(arguments: &TableImportArguments, context: Context) -> Outcome<()> {
     let destination = context.params()?.data.file;
     check_inside(&destination, &context)?;
+    let _lock = OutputLock::acquire([destination.as_path()])?;
     let pin = Expected::of(&destination, arguments.update_pin)?;
     let file = &arguments.file;
     if !arguments.replace && destination.exists() && !is_same(file, &destination)? {
@@ -33,6 +34,7 @@ pub(super) fn fetch(arguments: FetchArguments, context: Context) -> Outcome<()> 
         )));
     };
     check_inside(&params.file, &context)?;
+    let _lock = OutputLock::acquire([params.file.as_path()])?;
     let pin = Expected::of(&params.file, arguments.update_pin)?;
     if !arguments.replace && params.file.exists() {
         return Err(occupied(&params.file, "a file"));
