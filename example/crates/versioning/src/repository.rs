@@ -54,6 +54,14 @@ impl Repository {
     /// If its configuration is unsound.
     pub fn open(root: &Path) -> Result<Repository, VersioningError> {
         let dvc = root.join(DVC);
+        // A clone may bring it along: cache, locks and configuration would be written to somewhere else.
+        if dvc.is_symlink() && disk::inside(root, Path::new(".dvc/config")).is_err() {
+            return Err(VersioningError::refused(
+                dvc,
+                "is a symbolic link that leads out of the repository: replace it by a folder \
+                 (`cache.dir` in its config names a cache elsewhere)",
+            ));
+        }
         let config = Config::load(&dvc)?;
         let git = if config.is_on("core", "no_scm") {
             None

@@ -235,3 +235,20 @@ fn an_endless_device_in_place_of_a_file_of_dvc_is_refused() {
         }
     }
 }
+
+#[test]
+fn a_folder_of_dvc_that_is_a_link_out_is_refused() {
+    let place = Place::new();
+    let outside = tempfile::tempdir().unwrap();
+    let moved = outside.path().join("elsewhere");
+    fs::rename(place.root.join(".dvc"), &moved).unwrap();
+    symlink(&moved, place.root.join(".dvc")).unwrap();
+    let error = Repository::open(&place.root).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("symbolic link"), "{error}");
+    assert!(error.is_user_error());
+    // A link to a folder of the repository's own is nobody's trap.
+    fs::rename(&moved, place.root.join("own")).unwrap();
+    fs::remove_file(place.root.join(".dvc")).unwrap();
+    symlink("own", place.root.join(".dvc")).unwrap();
+    Repository::open(&place.root).unwrap();
+}
