@@ -147,9 +147,9 @@ mod tests {
     fn dropped_it_goes_back_only_where_nothing_lies() {
         let (_folder, repository) = repository();
         let made = repository.root().join("deep/made");
-        drop(Aside::take(&repository, &[made.clone()]).unwrap());
+        drop(Aside::take(&repository, std::slice::from_ref(&made)).unwrap());
         assert_eq!(fs::read(made.join("file")).unwrap(), b"old");
-        let aside = Aside::take(&repository, &[made.clone()]).unwrap();
+        let aside = Aside::take(&repository, std::slice::from_ref(&made)).unwrap();
         fs::write(&made, "new").unwrap();
         drop(aside);
         assert_eq!(fs::read(&made).unwrap(), b"new");
