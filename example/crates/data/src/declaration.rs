@@ -138,12 +138,12 @@ mod tests {
             "",
             "[1, 2]",
             "table: a\ntable: b\nkey: [c]",
-            "tabel: a\nkey: [c]",
+            "tablex: a\nkey: [c]",
             "weather: a\nkey: [c]",
             "table: a\nkey: c",
             "table: a",
             "table: a\nkey: [c]\nshare: much",
-            "table: a\nkey: [c]\nkind: numbr",
+            "table: a\nkey: [c]\nkind: numbeer",
             "table: a\nkey: [c]\nkind: blue",
         ]
         .map(said);
@@ -151,12 +151,12 @@ mod tests {
         the text is empty or ends too early (unexpected end of input at line 1, column 1)
         line 1 column 1: keys with values are expected here, as in `key: value`
         line 2 column 1: table stands twice: keep one
-        line 1 column 1: unknown field `tabel`; did you mean `table`?
+        line 1 column 1: unknown field `tablex`; did you mean `table`?
         line 1 column 1: unknown field `weather`, expected one of table, key, share, kind
         line 2 column 6: a list is expected here, as in `[a, b]`
         line 1 column 1: missing field `key`
         line 3 column 8: a number is expected here
-        line 3 column 7: unknown variant `numbr`; did you mean `number`?
+        line 3 column 7: unknown variant `numbeer`; did you mean `number`?
         line 3 column 7: unknown variant `blue`, expected one of date, number, category
         ");
     }

@@ -43,11 +43,11 @@ pub fn write(path: &Path, table: &Table) -> Result<()> {
     write_apart_from(&[], path, table)
 }
 
-/// As [`write`], for a table that is read again under a contract: a CSV file must not hold a word that stands for
+/// As [`write()`], for a table that is read again under a contract: a CSV file must not hold a word that stands for
 /// "missing" there ([`Contract::missing`](crate::Contract::missing)).
 ///
 /// # Errors
-/// Those of [`write`], and if a word is one of these and the file is CSV.
+/// Those of [`write()`], and if a word is one of these and the file is CSV.
 pub fn write_apart_from(missing: &[String], path: &Path, table: &Table) -> Result<()> {
     let mut writer = TableWriter::create(path)?;
     if writer.format == Format::Csv

@@ -21,7 +21,7 @@ impl Summary {
     /// Explains many rows, standing one after the other, and keeps the `top` features.
     ///
     /// # Errors
-    /// As [`contributions`].
+    /// As [`contributions`](super::contributions).
     ///
     /// # Panics
     /// If `rows` isn't a whole number of rows.

@@ -62,7 +62,7 @@ impl Bucket {
     /// Opens a folder by its path.
     ///
     /// # Errors
-    /// As [`DiskError::io`] names them.
+    /// [`StoreError::Disk`] if the path can't be made absolute.
     pub fn open_path(path: &FsPath, settings: &Settings) -> StoreResult<Self> {
         Self::open_folder(&path.display().to_string(), path, settings.retry)
     }
