@@ -162,6 +162,8 @@ pub fn markdown_text(text: &str) -> String {
             }
             // Lists stay as DVC prints them: alone, a bracket is no markup.
             '[' | ']' if !text.contains("](") => out.push(char),
+            // And one by itself marks nothing: `HEAD~2`.
+            '~' | '$' if text.matches(char).count() == 1 => out.push(char),
             // A second line of the cell.
             '\n' => out.push('\n'),
             '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '~' | '$' => out.extend(['\\', char]),
@@ -324,7 +326,7 @@ mod tests {
         let row = r"\[x\](https&#58;//a.b) \_x\_ \*y\* | \`z\`";
         assert_eq!(cells[3], row);
         assert_eq!(markdown_text("www.a.b"), "www&#46;a.b");
-        let plain = "a/b-c.d_e (1,000.5)";
+        let plain = "a/b-c.d_e (1,000.5) HEAD~2 [1, 2]";
         assert_eq!(markdown_text(plain), plain);
     }
 }
