@@ -581,15 +581,15 @@ fn a_knob_that_is_none_is_refused_by_its_name() {
     ---
     error: --set stands before and after the command's name: give all of them on one side
     ---
-    error: --set: `repro` reads no knob of params.yaml; what stages and reports read is the file: change it there
+    error: --set: `repro` reads no parameter. Stages and reports take theirs from params.yaml: change it there
     ---
-    error: --set: `data check` reads no knob of params.yaml; what stages and reports read is the file: change it there
+    error: --set: `data check` reads no parameter. Stages and reports take theirs from params.yaml: change it there
     ---
-    error: --set: `data generate` reads no knob of params.yaml; what stages and reports read is the file: change it there
+    error: --set: `data generate` reads no parameter. Stages and reports take theirs from params.yaml: change it there
     ---
-    error: --set: `features list` reads no knob of params.yaml; what stages and reports read is the file: change it there
+    error: --set: `features list` reads no parameter. Stages and reports take theirs from params.yaml: change it there
     ---
-    error: --set: `drift` reads no knob of params.yaml; what stages and reports read is the file: change it there
+    error: --set: `drift` reads no parameter. Stages and reports take theirs from params.yaml: change it there
     ---
     error: params.yaml: line 2 column 1: unknown field `sead`; did you mean `seed`?
     "#);

@@ -61,7 +61,7 @@ pub(crate) fn run<P: Project>(project: &P, matches: &ArgMatches) -> Outcome<Exit
     let names: Vec<&str> = names.map(|(name, _)| name).collect();
     if !context.set.is_empty() && !reads_params(&names) {
         return Err(Failure::user(anyhow::anyhow!(
-            "--set: `{}` reads no knob of params.yaml; what stages and reports read is the file: change it there",
+            "--set: `{}` reads no parameter. Stages and reports take theirs from params.yaml: change it there",
             names.join(" ")
         )));
     }
