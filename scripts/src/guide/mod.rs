@@ -59,7 +59,7 @@ pub enum GuideCommand {
         #[arg(long)]
         no_recordings: bool,
     },
-    /// Type every command of the pages under "Building it" in a fresh clone, on generated weather
+    /// Type every command of the README and of the pages under "Building it", each in a fresh clone, on generated weather
     Walk {
         /// Stop after the page whose path contains this
         #[arg(default_value = "", hide_default_value = true)]

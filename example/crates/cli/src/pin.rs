@@ -112,7 +112,7 @@ impl Pin {
             && !pin.matches(table)?
         {
             tracing::warn!(
-                "{}: is another table than {} pins. From here on, `repro` and `add` write this one into the pin, and its results over those in dvc.lock and metrics: don't commit these changes if you only try something",
+                "{}: is not the table that {} pins. From now on, `repro` and `add` pin this one, and overwrite the results in dvc.lock and metrics/: don't commit these changes if you only try something",
                 table.display(),
                 pin.name
             );

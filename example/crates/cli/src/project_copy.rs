@@ -10,14 +10,12 @@ use crate::commands::write_file;
 use crate::{Context, Failure, Outcome};
 
 /// What a project declares. (Its pins, dvc.lock and metrics say what came of it on its own data.)
-const DECLARED: [&str; 7] = [
+const DECLARED: [&str; 5] = [
     "contract.yaml",
     "features.yaml",
     "gates.yaml",
     "params.yaml",
     "dvc.yaml",
-    "monitors.yaml",
-    "operate.yaml",
 ];
 
 /// Copies what the project declares into a new folder and makes that a repository of data without Git.

@@ -26,7 +26,7 @@ impl Clock {
     /// What time it is.
     ///
     /// # Errors
-    /// If the clock was set back far: days would be judged to come that have been. (A clock set forward is the
+    /// If the clock was set back far: past days would be taken for future ones. (A clock set forward is the
     /// rule after a pause of the machine.)
     pub(crate) fn now(&self) -> Result<SystemTime> {
         let now = (self.wall)();

@@ -46,7 +46,7 @@ impl Default for Limits {
 
 /// Descriptors for everything that isn't a connection: the log, the store, libraries.
 const OTHER_DESCRIPTORS: usize = 64;
-/// Connections beyond the limit that are at least told so; still more are closed without a word.
+/// Connections beyond the limit that are answered with 503; more are closed without an answer.
 const REFUSED_AT_ONCE: usize = 32;
 /// For a client to send its head and take its refusal.
 const REFUSAL: Duration = Duration::from_secs(1);

@@ -70,9 +70,12 @@ impl PredictionLog {
         let mut blanks = [b' '; PROBE];
         blanks[PROBE - 1] = b'\n';
         self.with_file(|opened| {
-            let before = Cut::size(&opened.file)?;
+            // Cut off again, the blanks leave a torn line as it was.
+            let (before, torn) = (Cut::size(&opened.file)?, opened.torn);
             append_line(&mut opened.file, &mut opened.torn, &blanks)?;
-            opened.file.cut(before)
+            opened.file.cut(before)?;
+            opened.torn = torn;
+            Ok(())
         })
     }
 
@@ -281,6 +284,7 @@ mod tests {
         let path = folder.path().join("log.jsonl");
         std::fs::write(&path, "{\"n\":0}\n{\"torn").unwrap();
         let log = PredictionLog::open(&path).unwrap();
+        log.check().unwrap();
         log.append(&json!({"n": 1})).unwrap();
         log.check().unwrap();
         log.append(&json!({"n": 2})).unwrap();

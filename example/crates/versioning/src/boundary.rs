@@ -120,7 +120,7 @@ impl Repository {
         Err(VersioningError::refused(
             link,
             format!(
-                "is a symbolic link to {}, which is none of this repository's data: remove the link, or copy that here if it is meant",
+                "is a symbolic link to {}, which is not data of this repository: remove the link, or replace it by a copy of that file",
                 real.display()
             ),
         ))
@@ -157,7 +157,7 @@ impl Repository {
             disk::copy(&real, path)?;
         }
         let mode = std::fs::metadata(path).map_err(VersioningError::io(path))?;
-        disk::set_mode(path, mode.mode() & 0o777 | 0o644)?;
+        disk::set_mode(path, mode.mode() & 0o777 | 0o200)?;
         Ok(())
     }
 }

@@ -60,7 +60,7 @@ pub fn check_output(path: &str) -> Result<(), String> {
     }
     let is_own_file = last.len() > 4 && last.ends_with(".dvc");
     if is_own_file || ["dvc.yaml", "dvc.lock"].contains(&last) {
-        return Err("is a file of DVC, which says what is made and can't be made itself".into());
+        return Err("is a file that DVC reads, so a stage must not write it".into());
     }
     names.chain([last]).try_for_each(check_name)
 }

@@ -89,7 +89,7 @@ fn say_unknown<O: Observation>(input: &Path, table: &Table, inference: &Inferenc
         _ => shown.join(", "),
     };
     let warning = format!(
-        "{entity} {warning}: the model was trained without, so it knows neither neighbours nor usual values"
+        "{entity} {warning}: the model was trained without it, so the features know neither its neighbours nor its usual values"
     );
     say(input, &[warning]);
 }

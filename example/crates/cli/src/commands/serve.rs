@@ -77,7 +77,7 @@ pub(super) fn run<P: Project>(
         said.listening = listener.local_addr().map_err(refused)?.to_string();
         if !arguments.listen.ip().is_loopback() {
             tracing::warn!(
-                "others than this machine can ask, and the service has no access control and no encryption: put something in front of it that has both"
+                "other machines can send requests, and the service has neither access control nor encryption: put a proxy with both in front of it"
             );
         }
         context.output.show(&said, text(&said))?;

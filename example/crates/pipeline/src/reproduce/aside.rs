@@ -9,12 +9,17 @@ use rustix::process::{Pid, test_kill_process};
 
 use crate::error::{PipelineError, Result};
 
+/// Begins the name of a folder whose outputs couldn't be put back.
+const KEPT: &str = "kept-";
+
 /// Outputs that were moved out of a stage's way. Dropped, they go back to where nothing lies now.
 #[derive(Debug)]
 pub(super) struct Aside {
     folder: PathBuf,
     /// Where each belongs, and where it lies meanwhile.
     moved: Vec<(PathBuf, PathBuf)>,
+    /// Something couldn't be put back: the folder stays.
+    keep: bool,
 }
 
 impl Aside {
@@ -26,6 +31,7 @@ impl Aside {
         let mut aside = Self {
             folder: place(repository).join(name),
             moved: Vec::new(),
+            keep: false,
         };
         for path in paths.iter().filter(|path| path.symlink_metadata().is_ok()) {
             repository.check_removable(path)?;
@@ -41,7 +47,7 @@ impl Aside {
         Ok(aside)
     }
 
-    /// Puts everything back, in place of what a failed command left. What can't be put back stays aside, and is told.
+    /// Puts everything back, in place of what a failed command left. What can't be put back stays in [`Aside::folder`].
     pub fn put_back(&mut self, repository: &Repository) -> Result<()> {
         let mut failed = Ok(());
         for (path, lies) in std::mem::take(&mut self.moved) {
@@ -54,7 +60,25 @@ impl Aside {
                 failed = Err(error);
             }
         }
+        if failed.is_err() {
+            self.keep = true;
+            // Under this name, no later run sweeps it away.
+            let name = self
+                .folder
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy();
+            let kept = self.folder.with_file_name(format!("{KEPT}{name}"));
+            if disk::rename(&self.folder, &kept).is_ok() {
+                self.folder = kept;
+            }
+        }
         failed
+    }
+
+    /// Where they are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// They aren't needed any more.
@@ -67,6 +91,9 @@ impl Aside {
 
 impl Drop for Aside {
     fn drop(&mut self) {
+        if self.keep {
+            return;
+        }
         self.moved
             .retain(|(path, lies)| path.symlink_metadata().is_ok() || put(path, lies).is_err());
         let lost = self
@@ -101,6 +128,9 @@ pub(super) fn sweep(repository: &Repository) -> Result<()> {
         let entry = entry.map_err(PipelineError::io(&place))?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
+        if name.starts_with(KEPT) {
+            continue;
+        }
         let number = name
             .split('-')
             .next()
@@ -141,6 +171,21 @@ mod tests {
         assert_eq!(fs::read(made.join("file")).unwrap(), b"old");
         drop(aside);
         assert_eq!(fs::read_dir(place(&repository)).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_cannot_be_put_back_is_kept_also_by_later_runs() {
+        let (_folder, repository) = repository();
+        let made = repository.root().join("deep/made");
+        let mut aside = Aside::take(&repository, std::slice::from_ref(&made)).unwrap();
+        // A file stands where the folder above it was.
+        fs::remove_dir(made.parent().unwrap()).unwrap();
+        fs::write(made.parent().unwrap(), "in the way").unwrap();
+        aside.put_back(&repository).unwrap_err();
+        let kept = aside.folder().join("0/file");
+        drop(aside);
+        sweep(&repository).unwrap();
+        assert_eq!(fs::read(kept).unwrap(), b"old");
     }
 
     #[test]

@@ -254,7 +254,8 @@ fn ended_one(
 /// What the stage made before its commands failed is there again.
 fn put_back(books: &Books<'_>, stage: &Stage, active: &mut Active) {
     if let Err(error) = active.prepared.aside.put_back(books.repository()) {
-        let what = format!("what it had made before couldn't be put back: {error}");
+        let place = active.prepared.aside.folder().display();
+        let what = format!("its previous outputs couldn't be put back and are in {place}: {error}");
         (books.listener)(Event::Warning(&stage.address(), &what));
     }
     books.workspace.forget();

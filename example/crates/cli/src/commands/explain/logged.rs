@@ -36,7 +36,7 @@ pub(super) fn run(
     let rows = rows_by(answers, &hash);
     if rows.is_empty() {
         return Err(Failure::user(anyhow!(
-            "{}: none of its {} answers with features was given by model {}; name the model of the last one with --model: {}",
+            "{}: none of its {} answers with features was given by the model {}: give --model the file of the model that gave the last answer, whose SHA-256 is {}",
             arguments.input.display(),
             answers.len(),
             &hash[..12],

@@ -197,7 +197,7 @@ fn clocks_of_all<O: Observation>(clocks: &Clocks, observations: &[O]) {
     let without: Vec<&str> = without.collect();
     if !without.is_empty() {
         tracing::warn!(
-            "features.yaml puts {} into no zone: of what others read there, only what is known in every zone is used. Add them to `zones`",
+            "features.yaml gives {} no zone: a neighbour's reading is used for them, or theirs for a neighbour, only if it is known whatever their zone is. Add them to `zones`",
             without.join(", ")
         );
     }

@@ -437,7 +437,7 @@ impl Here {
         drop(bar);
         let Some(collected) = collected else {
             return Err(crate::Failure::run(anyhow::anyhow!(
-                "nothing was removed, as answered"
+                "nothing was removed, because the answer wasn't yes"
             )));
         };
         if arguments.quiet {
@@ -497,7 +497,7 @@ fn ask(repository: &Repository, collected: &gc::Collected) -> Result<bool, Versi
         return Err(VersioningError::Refused {
             path: repository.root().to_path_buf(),
             message: format!(
-                "{what}\nNobody is there to be asked whether to remove them: give --yes if they are to go, --dry-run to list them"
+                "{what}\nThe command can't ask, because standard input is not a terminal: give --yes to remove them, or --dry-run to list them"
             ),
         });
     }
