@@ -95,8 +95,12 @@ pub struct Context {
 impl Context {
     /// Whether this key of params.yaml is set on the command line.
     pub(crate) fn sets(&self, key: &str) -> bool {
-        let mut keys = self.set.iter().filter_map(|set| set.split_once('='));
-        keys.any(|(set, _)| set.trim() == key)
+        let keys = self.set.iter().filter_map(|set| set.split_once('='));
+        keys.map(|(set, _)| set.trim()).any(|set| {
+            // Its section as a whole sets it too.
+            let rest = key.strip_prefix(set);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
     }
 
     /// The project's contract.

@@ -177,7 +177,16 @@ fn no_table_is_brought_to_a_place_outside_of_the_project_unless_the_user_names_i
     std::fs::write(path.join("mine.csv"), "mine\n").unwrap();
     let params = std::fs::read_to_string(path.join("params.yaml")).unwrap();
     let theirs = outside.path().join("theirs.csv");
-    for place in ["../theirs.csv", &theirs.display().to_string()] {
+    for place in [
+        "../theirs.csv",
+        &theirs.display().to_string(),
+        // Where a file is a command, or means something to Git or DVC.
+        ".git/commondir",
+        ".git/hooks/post-checkout.csv",
+        ".dvc/config.csv",
+        "dvc.yaml",
+        ".gitignore",
+    ] {
         let changed = params.replace("file: data/weatherAUS.csv", &format!("file: {place}"));
         std::fs::write(path.join("params.yaml"), changed).unwrap();
         let server = Server::new(Site::default());
@@ -187,6 +196,21 @@ fn no_table_is_brought_to_a_place_outside_of_the_project_unless_the_user_names_i
             assert!(error.contains("data.file of params.yaml"), "{error}");
         }
         assert!(server.requests().is_empty());
+    }
+    for (key, place) in [
+        ("bucket", ".git"),
+        ("bucket", "../theirs"),
+        ("bucket", "data/.dvc/x"),
+        ("online.store", ".git/new.redb"),
+    ] {
+        let set = format!("{key}={place}");
+        let command: &[&str] = match key {
+            "bucket" => &["features", "apply"],
+            _ => &["features", "materialize", "mine.csv"],
+        };
+        let error = refused(path, &[&["--set", &set], command].concat());
+        assert!(error.contains(place), "{error}");
+        assert!(!path.join(place).exists(), "{place}");
     }
     std::fs::write(path.join("params.yaml"), params).unwrap();
     std::fs::remove_dir_all(path.join("data")).unwrap();
@@ -277,7 +301,7 @@ fn the_only_copy_of_the_pinned_table_is_not_written_over_and_another_in_its_plac
     let warned = output(path, &generate, 0);
     let warning = String::from_utf8(warned.stderr).unwrap();
     assert!(
-        warning.contains("another table than data/weatherAUS.csv.dvc pins"),
+        warning.contains("is not the table that data/weatherAUS.csv.dvc pins"),
         "{warning}"
     );
     let bytes = std::fs::read(path.join(TABLE)).unwrap();

@@ -97,47 +97,49 @@ impl PathLock {
                 .map(|path| path.display().to_string())
                 .collect()
         };
-        let lock = PathLock {
-            tmp: tmp.to_path_buf(),
-            holder: Holder {
-                pid: std::process::id(),
-                cmd: command.to_string(),
-            },
-            read: text(read),
-            write: text(write),
+        let (read, write) = (text(read), text(write));
+        let own = Holder {
+            pid: std::process::id(),
+            cmd: command.to_string(),
         };
         edit(tmp, |table| {
             drop_dead(table);
-            for path in lock.read.iter().chain(&lock.write) {
+            for path in read.iter().chain(&write) {
                 let other = table
                     .write
                     .iter()
-                    .find(|(busy, holder)| **holder != lock.holder && overlap(busy, path));
+                    .find(|(busy, holder)| **holder != own && overlap(busy, path));
                 if let Some((_, holder)) = other {
                     return Err(busy(path, holder));
                 }
             }
-            for path in &lock.write {
+            for path in &write {
                 for (read, holders) in &table.read {
-                    let other = holders.iter().find(|holder| **holder != lock.holder);
+                    let other = holders.iter().find(|holder| **holder != own);
                     if let Some(holder) = other.filter(|_| overlap(read, path)) {
                         return Err(busy(path, holder));
                     }
                 }
             }
-            for path in &lock.read {
+            for path in &read {
                 table
                     .read
                     .entry(path.clone())
                     .or_default()
-                    .push(lock.holder.clone());
+                    .push(own.clone());
             }
-            for path in &lock.write {
-                table.write.insert(path.clone(), lock.holder.clone());
+            for path in &write {
+                table.write.insert(path.clone(), own.clone());
             }
             Ok(())
         })?;
-        Ok(lock)
+        // Only now: dropping it takes the entries away, and those of a refused command are somebody else's.
+        Ok(PathLock {
+            tmp: tmp.to_path_buf(),
+            holder: own,
+            read,
+            write,
+        })
     }
 }
 
@@ -145,7 +147,9 @@ impl Drop for PathLock {
     fn drop(&mut self) {
         let released = edit(&self.tmp, |table| {
             for path in &self.write {
-                table.write.remove(path);
+                if table.write.get(path) == Some(&self.holder) {
+                    table.write.remove(path);
+                }
             }
             for path in &self.read {
                 if let Some(holders) = table.read.get_mut(path) {
@@ -255,6 +259,8 @@ mod tests {
         acquire(&["/r/a/x"], &[]).unwrap_err();
         acquire(&[], &["/r"]).unwrap_err();
         acquire(&[], &["/r/b"]).unwrap_err();
+        acquire(&[], &["/r/a"]).unwrap_err();
+        acquire(&[], &["/r/a"]).unwrap_err(); // the refusal before took no entry away
         let lock = acquire(&["/r/b"], &["/r/ab"]).unwrap();
         drop(lock);
         let after = std::fs::read_to_string(tmp.path().join("rwlock")).unwrap();

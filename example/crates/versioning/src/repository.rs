@@ -14,6 +14,17 @@ use crate::{VersioningError, path};
 
 /// The folder of DVC's files.
 pub const DVC: &str = ".dvc";
+/// Folders of [`DVC`] that commands write to.
+const OWN_FOLDERS: [&str; 8] = [
+    "tmp",
+    "tmp/aside",
+    "tmp/hashes",
+    "tmp/repro",
+    "cache",
+    "cache/files",
+    "cache/files/md5",
+    "cache/runs",
+];
 
 /// An open repository.
 #[derive(Debug)]
@@ -62,12 +73,37 @@ impl Repository {
                  (`cache.dir` in its config names a cache elsewhere)",
             ));
         }
+        let links: Vec<PathBuf> = OWN_FOLDERS
+            .iter()
+            .map(|name| dvc.join(name))
+            .filter(|path| path.is_symlink())
+            .collect();
+        if let Some(link) = links
+            .iter()
+            .find(|link| !link.starts_with(dvc.join("cache")))
+        {
+            return Err(VersioningError::refused(
+                link,
+                "is a symbolic link, and locks and temporary files would be written to where it leads: \
+                 remove the link, the folder is made again",
+            ));
+        }
         let config = Config::load(&dvc)?;
         let git = if config.is_on("core", "no_scm") {
             None
         } else {
             Git::find(root)
         };
+        // A user may lay the own cache elsewhere by a link; one that Git brings is a stranger's.
+        if let (Some(git), false) = (&git, links.is_empty())
+            && let Some(link) = git.tracked(&links)?.first()
+        {
+            return Err(VersioningError::refused(
+                link,
+                "is a symbolic link that Git tracks, and objects would be written and deleted where it leads: \
+                 remove the link (`cache.dir` in .dvc/config.local names a cache elsewhere)",
+            ));
+        }
         Ok(Repository {
             cache: Cache::of(&config, &dvc),
             ignore: DvcIgnore::new(root),

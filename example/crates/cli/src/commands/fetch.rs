@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use mlops_data::{DataError, FetchOptions, Imported};
+use mlops_versioning::path::check_output;
 use mlops_versioning::{HashKind, hash_file};
 use serde::Serialize;
 
@@ -56,8 +57,18 @@ pub(super) fn fetch(arguments: FetchArguments, context: Context) -> Outcome<()> 
 
 /// The params.yaml of a cloned project must not have files written outside of it; whoever types the command may.
 fn check_inside(table: &Path, context: &Context) -> Outcome<()> {
-    let is_typed = |set: &String| set.starts_with("data.file=") || set.starts_with("data=");
-    if context.set.iter().any(is_typed) {
+    let refused = |why: &str| {
+        Failure::user(anyhow::anyhow!(
+            "data.file of params.yaml is {:?}, which {why}: name another file",
+            table.display()
+        ))
+    };
+    check_output(&table.to_string_lossy()).map_err(|why| refused(&why))?;
+    let ending = table.extension().map(std::ffi::OsStr::to_ascii_lowercase);
+    if !ending.is_some_and(|ending| ending == "csv" || ending == "parquet") {
+        return Err(refused("doesn't end in .csv or .parquet, as a table does"));
+    }
+    if context.sets("data.file") {
         return Ok(());
     }
     mlops_disk::inside(Path::new("."), table)

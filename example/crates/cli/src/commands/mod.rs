@@ -196,6 +196,13 @@ fn open_online(
 ) -> Outcome<Box<dyn OnlineStore>> {
     let named_here = given.is_some() || context.sets("online.store");
     let store = given.unwrap_or_else(|| settings.store.clone());
+    if !store.contains("://") {
+        mlops_versioning::path::check_output(&store).map_err(|why| {
+            Failure::user(anyhow::anyhow!(
+                "the online store {store:?} {why}: name another file"
+            ))
+        })?;
+    }
     if !named_here && !store.contains("://") {
         mlops_disk::inside(Path::new("."), Path::new(&store))?;
     }

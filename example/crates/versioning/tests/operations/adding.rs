@@ -252,3 +252,34 @@ fn a_folder_of_dvc_that_is_a_link_out_is_refused() {
     symlink("own", place.root.join(".dvc")).unwrap();
     Repository::open(&place.root).unwrap();
 }
+
+#[test]
+fn no_folder_that_commands_write_to_may_be_a_link_that_a_clone_brings() {
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("lock"), "precious").unwrap();
+    for name in ["tmp", "tmp/aside", "tmp/hashes", "tmp/repro"] {
+        let place = Place::with_git();
+        let link = place.root.join(".dvc").join(name);
+        let _ = fs::remove_dir_all(&link);
+        symlink(outside.path(), &link).unwrap();
+        let error = Repository::open(&place.root).map(|_| ()).unwrap_err();
+        assert!(
+            error.to_string().contains("symbolic link"),
+            "{name}: {error}"
+        );
+    }
+    for name in ["cache", "cache/files", "cache/files/md5", "cache/runs"] {
+        let place = Place::with_git();
+        let link = place.root.join(".dvc").join(name);
+        let _ = fs::remove_dir_all(&link);
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        symlink(outside.path(), &link).unwrap();
+        // The user's own.
+        Repository::open(&place.root).unwrap();
+        git(&place.root, &["add", "--force", &format!(".dvc/{name}")]);
+        let error = Repository::open(&place.root).map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains("Git tracks"), "{name}: {error}");
+    }
+    let text = fs::read_to_string(outside.path().join("lock")).unwrap();
+    assert_eq!(text, "precious");
+}

@@ -79,7 +79,20 @@ pub(super) fn import(arguments: &ImportArguments, context: &Context) -> Outcome<
     Ok(context.output.show(&imported, text)?)
 }
 
+/// Opens the bucket. A folder with a relative path lies in the project, links resolved, and not in Git's or DVC's
+/// folders; a team's shared one is named in full.
 pub(super) fn open_store(url: &str) -> Outcome<OfflineStore> {
+    if !url.contains("://") {
+        let refused = |why: String| {
+            Failure::user(anyhow::anyhow!(
+                "bucket of params.yaml is {url:?}, which {why}: name another folder"
+            ))
+        };
+        mlops_versioning::path::check_output(url).map_err(refused)?;
+        if Path::new(url).is_relative() {
+            mlops_disk::inside(Path::new("."), Path::new(url))?;
+        }
+    }
     Ok(OfflineStore::new(Bucket::open(url, &Settings::default())?)?)
 }
 
