@@ -179,7 +179,7 @@ impl RedbStore {
         // Before it is opened again: a database is open once. Nobody reads it, since they hold the lock.
         opened.database = None;
         opened.tried = Instant::now();
-        // Not made anew: an empty store would answer, and nobody would notice.
+        // Not created again: an empty store would answer, and nobody would notice.
         opened.identity = identity(&self.path);
         let found = match opened.identity {
             None => Err(file_error(&self.path, doing, "the file was removed")),

@@ -411,7 +411,7 @@ impl StageReader<'_> {
                 ),
             ));
         }
-        // A run removes outputs before it makes them anew.
+        // A run removes outputs before it makes them again.
         mlops_versioning::path::check_output(&at.path).map_err(|why| {
             let message = format!("the output {:?} {why}: name another path", at.written);
             self.fault(line, key, message)
