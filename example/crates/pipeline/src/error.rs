@@ -47,6 +47,16 @@ pub enum PipelineError {
     /// A stage's command failed.
     #[error("{0}")]
     Failed(Box<Failure>),
+    /// Commands of a run that was killed still write the stage's outputs.
+    #[error(
+        "stage {stage:?}: its commands, started by a run that was killed, are still running: wait for them, or end them with `kill -- -{group}`"
+    )]
+    StillRunning {
+        /// The stage.
+        stage: String,
+        /// The number of their process group.
+        group: String,
+    },
     /// Several stages failed, each already told of.
     #[error("failed: {}", stages.join(", "))]
     SeveralFailed {

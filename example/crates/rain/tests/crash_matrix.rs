@@ -136,10 +136,15 @@ fn git(root: &Path, arguments: &[&str]) {
     assert!(status.success(), "git {arguments:?}");
 }
 
+fn program(root: &Path) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_rain"));
+    program.current_dir(root);
+    program
+}
+
 fn run(root: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_rain"))
+    program(root)
         .args(arguments)
-        .current_dir(root)
         .envs(variables.iter().copied())
         .output()
         .unwrap()
@@ -329,4 +334,38 @@ fn repro_survives_a_power_cut() {
 ";
     fs::write(start.root().join("dvc.yaml"), pipeline).unwrap();
     pull_the_plug(&start, &["repro"], Objects::AllStay);
+}
+
+#[test]
+fn the_commands_of_a_killed_run_are_not_overtaken_by_the_next() {
+    let repository = Repository::new();
+    let root = repository.root();
+    let definition = "stages:\n  s: {cmd: sleep 600; echo late > out, outs: [out]}\n";
+    fs::write(root.join("dvc.yaml"), definition).unwrap();
+    let running = root.join(".dvc/tmp/repro/s.running");
+    let mut first = program(&root).arg("repro").spawn().unwrap();
+    let group = loop {
+        match fs::read_to_string(&running) {
+            Ok(text) if text.ends_with('\n') => break text.trim().to_owned(),
+            _ => std::thread::sleep(std::time::Duration::from_millis(20)),
+        }
+    };
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let second = program(&root).arg("repro").output().unwrap();
+    let told = String::from_utf8_lossy(&second.stderr).into_owned();
+    let advice = format!("kill -- -{group}");
+    assert_eq!(second.status.code(), Some(2), "{told}");
+    assert!(told.contains(&advice), "{told}");
+    assert!(
+        Command::new("sh")
+            .args(["-c", &advice])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let quick = definition.replace("sleep 600; echo late", "echo soon");
+    fs::write(root.join("dvc.yaml"), quick).unwrap();
+    rain(&root, &["repro"]);
+    assert_eq!(fs::read_to_string(root.join("out")).unwrap(), "soon\n");
 }

@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::Interrupt;
@@ -56,6 +57,7 @@ impl Job {
         on_line: &dyn Fn(&str),
     ) -> Result<Ended> {
         // A log is no data: it is appended to as lines come, and may be cut by a power cut.
+        let mut alive = Alive::take(self)?;
         let mut log = mlops_disk::open_read_write(&self.log, 0o666)?;
         log.set_len(0)
             .map_err(PipelineError::system("write", &self.log))?;
@@ -67,6 +69,7 @@ impl Job {
             on_command(command);
             writeln!(log, "> {command}").map_err(PipelineError::system("write", &self.log))?;
             let mut running = Running::start(self, command)?;
+            alive.name(running.child.id());
             let end = running.wait(deadline, interrupt, &mut log, on_line);
             let how = match end {
                 End::Exited(status) if status.success() => continue,
@@ -87,6 +90,41 @@ impl Job {
             }));
         }
         Ok(Ended::Well)
+    }
+}
+
+/// A lock that the commands of a stage inherit. If this process is killed they go on, and would write over what the
+/// next run makes: that one finds the lock held.
+struct Alive(File);
+
+impl Alive {
+    fn take(job: &Job) -> Result<Self> {
+        let path = job.log.with_extension("running");
+        let Some(file) = mlops_disk::try_lock(&path, "")? else {
+            let group = std::fs::read_to_string(&path).unwrap_or_default();
+            return Err(PipelineError::StillRunning {
+                stage: job.stage.clone(),
+                group: group.trim().to_owned(),
+            });
+        };
+        // The commands of other stages that start now inherit it as well, which only makes the next run more careful.
+        fcntl_setfd(&file, FdFlags::empty())
+            .map_err(|error| PipelineError::system("lock", &path)(error.into()))?;
+        Ok(Self(file))
+    }
+
+    /// Says whom to end; people need it, nothing else does.
+    fn name(&mut self, group: u32) {
+        let _ = self.0.set_len(0);
+        let _ = writeln!(self.0, "{group}");
+    }
+}
+
+impl Drop for Alive {
+    /// The run saw the commands end: what they left behind on purpose, a server, may go on. This gives the lock up
+    /// for all that inherited it.
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
     }
 }
 
