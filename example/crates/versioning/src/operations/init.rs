@@ -43,7 +43,7 @@ pub fn init(root: &Path, options: InitOptions) -> Result<Repository, VersioningE
         return Err(VersioningError::refused(
             root,
             "is a repository of data already, as .dvc says: there is nothing to do, `add` and `status` work here. \
-             To begin again without what its cache holds, give --force",
+             To begin again without its configuration, give --force",
         ));
     }
     let above = Git::find(root);
@@ -73,7 +73,7 @@ pub fn init(root: &Path, options: InitOptions) -> Result<Repository, VersioningE
         ));
     }
     if dvc.is_dir() {
-        disk::remove_tree(&dvc)?;
+        clear(&dvc)?;
     }
     disk::create_dir_all(&dvc.join("tmp"))?;
     let config = if options.no_scm {
@@ -100,6 +100,22 @@ pub fn init(root: &Path, options: InitOptions) -> Result<Repository, VersioningE
         git.add(&files)?;
     }
     Ok(repository)
+}
+
+/// Empties `.dvc`, but for the cache: its objects may be nowhere else, and `gc` removes what nothing refers to.
+fn clear(dvc: &Path) -> Result<(), VersioningError> {
+    for entry in std::fs::read_dir(dvc).map_err(VersioningError::io(dvc))? {
+        let path = entry.map_err(VersioningError::io(dvc))?.path();
+        if path == dvc.join("cache") {
+            continue;
+        }
+        if path.is_dir() && !path.is_symlink() {
+            disk::remove_tree(&path)?;
+        } else {
+            disk::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Adds lines to a `.gitignore` that it doesn't have; says whether there were any.

@@ -5,6 +5,7 @@ use std::fs;
 use std::time::{Duration, SystemTime};
 
 use mlops_versioning::operations::gc::{self, GcOptions};
+use mlops_versioning::operations::init::{self, InitOptions};
 use mlops_versioning::{HashKind, Repository, Revisions, VersioningError, silent};
 
 use crate::place::{Place, git};
@@ -243,4 +244,19 @@ fn what_a_killed_command_left_is_never_data_and_goes_with_the_next_command() {
     }
     place.add(&["data"]).unwrap();
     assert!(leftovers.iter().all(|name| !place.has(name)));
+}
+
+#[test]
+fn beginning_again_keeps_the_objects() {
+    let place = Place::with_git();
+    place.write("a", "1");
+    place.add(&["a"]).unwrap();
+    place.write(".dvc/config.local", "[cache]\n    type = copy\n");
+    let again = InitOptions {
+        force: true,
+        ..InitOptions::default()
+    };
+    init::init(&place.root, again).unwrap();
+    assert!(place.object("1").exists() && !place.has(".dvc/config.local"));
+    assert!(place.has(".dvc/config"));
 }

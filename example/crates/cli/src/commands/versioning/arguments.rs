@@ -95,7 +95,7 @@ pub(crate) struct InitArguments {
     /// The folder lies within a working copy of Git, not at its top
     #[arg(long)]
     pub subdir: bool,
-    /// Replace a repository that is there, with its cache
+    /// Begin again where a repository is: all of .dvc is made anew but the cache
     #[arg(short, long)]
     pub force: bool,
     /// Print nothing
