@@ -8,6 +8,7 @@ use mlops_features::online::OnlineError;
 use mlops_learning::LearningError;
 use mlops_monitoring::MonitoringError;
 use mlops_pipeline::PipelineError;
+use mlops_repository::RepositoryError;
 use mlops_serving::ServingError;
 use mlops_store::StoreError;
 use mlops_versioning::VersioningError;
@@ -139,6 +140,16 @@ impl From<MonitoringError> for Failure {
 
 impl From<VersioningError> for Failure {
     fn from(error: VersioningError) -> Self {
+        let code = if error.is_user_error() { 2 } else { 1 };
+        Failure {
+            code,
+            error: error.into(),
+        }
+    }
+}
+
+impl From<RepositoryError> for Failure {
+    fn from(error: RepositoryError) -> Self {
         let code = if error.is_user_error() { 2 } else { 1 };
         Failure {
             code,

@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use mlops_versioning::{DvcFile, Repository};
+use mlops_repository::lockfile::{Lock, LockedStage, lock_path};
+use mlops_repository::{Catalog, DvcFile, Source, Stage, posix_path};
+use mlops_versioning::Repository;
 
-use crate::catalog::{self, Catalog};
-use crate::definition::Stage;
 use crate::error::{PipelineError, Result};
 use crate::graph::{Graph, Vertex};
-use crate::lockfile::{Lock, LockedStage, lock_path};
-use crate::path;
-use crate::source::Source;
 
 /// The pipeline of a workspace.
 #[derive(Debug)]
@@ -44,8 +41,8 @@ impl<'r> Project<'r> {
     /// If a file of stages, a lock or a `.dvc` file can't be used, or the stages make no pipeline.
     pub fn open(repository: &'r Repository) -> Result<Self> {
         let source = Source::workspace(repository.root());
-        let found = catalog::find(repository)?;
-        let catalog = Catalog::read(&source, found.stages, catalog::style(repository))?;
+        let found = mlops_repository::find(repository)?;
+        let catalog = Catalog::read(&source, found.stages, mlops_repository::style(repository))?;
         let data = found
             .data
             .iter()
@@ -97,7 +94,7 @@ impl<'r> Project<'r> {
             };
             let first = vertices.len();
             vertices.extend(whole.outs.iter().map(|out| Vertex {
-                name: path::relative(out, folder),
+                name: posix_path::relative(out, folder),
                 outs: vec![out.clone()],
                 ..whole.clone()
             }));
@@ -112,7 +109,7 @@ impl<'r> Project<'r> {
     /// If its entry can't be used.
     pub fn locked(&self, stage: &Stage) -> Result<Option<LockedStage>> {
         match self.locks.get(&stage.file) {
-            Some(lock) => lock.stage(&stage.name),
+            Some(lock) => Ok(lock.stage(&stage.name)?),
             None => Ok(None),
         }
     }
@@ -124,10 +121,13 @@ impl<'r> Project<'r> {
     /// # Errors
     /// If it names nothing.
     pub fn select(&self, target: &str, folder: &str) -> Result<Vec<usize>> {
-        let own = path::join(folder, catalog::FILE);
+        let own = posix_path::join(folder, mlops_repository::FILE);
         let (file, name) = match target.split_once(".yaml:") {
-            Some((file, name)) => (path::join(folder, &format!("{file}.yaml")), Some(name)),
-            None if target.ends_with(".yaml") => (path::join(folder, target), None),
+            Some((file, name)) => (
+                posix_path::join(folder, &format!("{file}.yaml")),
+                Some(name),
+            ),
+            None if target.ends_with(".yaml") => (posix_path::join(folder, target), None),
             None => (own, Some(target.trim_start_matches(':'))),
         };
         let mut chosen: Vec<usize> = (0..self.catalog.stages.len())
@@ -142,7 +142,7 @@ impl<'r> Project<'r> {
             return Ok(chosen);
         }
         if chosen.is_empty() {
-            let path = path::join(folder, target);
+            let path = posix_path::join(folder, target);
             chosen = (0..self.graph.len())
                 .filter(|&at| match self.work(at) {
                     Work::Stage(stage) => stage.outs.iter().any(|out| out.at.path == path),

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use mlops_disk as disk;
-use mlops_versioning::yaml::{self, Map, Node, Value};
+use mlops_repository::Stage;
+use mlops_repository::lockfile::LockedStage;
+use mlops_repository::yaml::{self, Map, Node, Value};
 use sha2::{Digest, Sha256};
 
-use crate::definition::Stage;
 use crate::error::{PipelineError, Result};
-use crate::lockfile::LockedStage;
 use crate::python_json;
 
 pub use transfer::{Moved, fetch, push};

@@ -1,14 +1,13 @@
 //! What changed since a stage last ran.
 
-use mlops_versioning::yaml::Map;
-use mlops_versioning::{HashKind, Saved};
+use mlops_repository::lockfile::{LockedPath, LockedStage};
+use mlops_repository::yaml::Map;
+use mlops_repository::{HashKind, Location, Output, ParameterFile, Saved, Stage};
 
-use crate::definition::{Location, Output, ParameterFile, Stage};
 use crate::error::{PipelineError, Result};
-use crate::lockfile::{LockedPath, LockedStage};
-use crate::params;
 use crate::project::{Project, Work};
 use crate::workspace::Workspace;
+use mlops_repository::params;
 
 /// How something differs from what the lock says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +77,7 @@ impl StageStatus {
     pub fn json(&self, folder: &str) -> serde_json::Value {
         use serde_json::{Map, Value, json};
 
-        let shown = |path: &str| crate::path::relative(path, folder);
+        let shown = |path: &str| mlops_repository::posix_path::relative(path, folder);
         let states = |changes: &[(String, Change)]| -> Map<String, Value> {
             changes
                 .iter()

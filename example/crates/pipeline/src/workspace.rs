@@ -5,16 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use mlops_versioning::yaml::Node;
-use mlops_versioning::{
-    Cache, HashKind, ObjectId, Repository, Saved, Signature, Target, VersioningError, hash_file,
-    silent,
+use mlops_repository::yaml::Node;
+use mlops_repository::{
+    HashKind, Location, ObjectId, ParameterFile, RepositoryError, Saved, Source, hash_file,
 };
+use mlops_versioning::{Cache, Repository, Signature, Target, VersioningError, silent};
 
-use crate::definition::{Location, ParameterFile};
 use crate::error::{PipelineError, Result};
-use crate::params;
-use crate::source::Source;
+use mlops_repository::params;
 
 /// A file that changed longer ago than this shows any later change in its times, whatever the step
 /// in which its file system counts them.
@@ -53,7 +51,7 @@ impl<'r> Workspace<'r> {
         if at.is_inside() {
             path
         } else {
-            mlops_versioning::path::normal(&path)
+            mlops_repository::path::normal(&path)
         }
     }
 
@@ -180,10 +178,8 @@ impl<'r> Workspace<'r> {
 /// A file that lies outside of the repository, which nothing is noted of.
 fn outside(path: &Path, kind: HashKind) -> Result<Option<Saved>> {
     if path.is_dir() {
-        return Err(PipelineError::Versioning(VersioningError::Refused {
-            path: path.to_owned(),
-            message: "a folder outside of the repository can't be followed: name its files".into(),
-        }));
+        let message = "a folder outside of the repository can't be followed: name its files";
+        return Err(RepositoryError::refused(path, message).into());
     }
     let (checksum, size) = hash_file(kind, path).map_err(PipelineError::io(path))?;
     Ok(Some(Saved {

@@ -6,7 +6,8 @@ use std::path::Path;
 use mlops_disk as disk;
 
 use crate::scan::scan;
-use crate::{Repository, VersioningError, path};
+use crate::{Repository, VersioningError};
+use mlops_repository::path;
 
 impl Repository {
     /// Whether a command may remove and replace what lies at a path. What lies outside of the repository, because
@@ -27,7 +28,7 @@ impl Repository {
         if let Ok(inside) = path.strip_prefix(self.root()) {
             return match path::check_names(inside) {
                 Err(why) => refuse(why),
-                Ok(()) => path::check_no_link_out(self.root(), folder),
+                Ok(()) => Ok(path::check_no_link_out(self.root(), folder)?),
             };
         }
         let real = folder.canonicalize().unwrap_or_else(|_| folder.into());

@@ -9,11 +9,10 @@ use mlops_disk::{self as disk, Batch, Existing, Link, Staged};
 use rayon::prelude::*;
 
 use crate::VersioningError;
-use crate::config::Config;
-use crate::hash::{self, Checksum, HashKind, ObjectId};
 use crate::manifest::Manifest;
 use crate::presence::Presence;
 use crate::state;
+use mlops_repository::{Checksum, Config, HashKind, ObjectId, hash};
 
 /// Objects that are whole and verified have this mode; DVC trusts it, and so do we.
 pub const PROTECTED: u32 = 0o444;

@@ -8,7 +8,6 @@ use mlops_disk::{self as disk, Batch, Existing, Link};
 use rayon::prelude::*;
 
 use crate::content::{Content, SINGLE};
-use crate::hash::{Checksum, HashKind, ObjectId};
 use crate::manifest::Manifest;
 use crate::plan::{Plan, Target};
 use crate::presence::Presence;
@@ -16,6 +15,7 @@ use crate::progress::{Progress, Report};
 use crate::scan::{ScannedFile, scan};
 use crate::state::{self, StateTable};
 use crate::{Repository, VersioningError};
+use mlops_repository::{Checksum, HashKind, ObjectId};
 
 /// So many files become durable together.
 const BATCH_FILES: usize = 100_000;
@@ -136,7 +136,7 @@ impl Repository {
             .collect();
         let is_whole = before == files.len() && before == manifest.entries().len();
         let content = Content {
-            saved: crate::Saved {
+            saved: mlops_repository::Saved {
                 // Without all of its files, the table is none of that manifest.
                 id: ObjectId {
                     dir: is_whole,

@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use mlops_disk::Batch;
 use rayon::prelude::*;
 
-use crate::hash::{Checksum, HashKind, ObjectId};
 use crate::hashing::{Job, Purpose, to_store};
 use crate::manifest::{self, Manifest, ManifestEntry};
 use crate::presence::Presence;
 use crate::progress::Report;
 use crate::scan::{ScannedFile, scan};
 use crate::state::{self, Draft, Facts, Known, StateTable};
-use crate::{Repository, Saved, VersioningError, path};
+use crate::{Repository, VersioningError};
+use mlops_repository::{Checksum, HashKind, ObjectId, Saved, path};
 
 /// The scope of files that are tracked one by one.
 pub(crate) const SINGLE: &str = "";

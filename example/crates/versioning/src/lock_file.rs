@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use mlops_disk::{MAX_SMALL, read_small};
 
-use crate::dvc_file::OutEntry;
-use crate::hash::{HashKind, ObjectId};
-use crate::yaml::{self, Map, Node, Value};
-use crate::{VersioningError, path};
+use crate::VersioningError;
+use mlops_repository::yaml::{self, Map, Node, Value};
+use mlops_repository::{HashKind, ObjectId, OutEntry, path};
 
 /// The outputs of a `dvc.lock`.
 #[derive(Debug, Clone)]

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use mlops_disk::Link;
 
 use crate::content::Content;
-use crate::hash::{Checksum, ObjectId};
 use crate::manifest::{Manifest, ManifestEntry};
 use crate::progress::Report;
 use crate::scan::ScannedFile;
-use crate::{Repository, VersioningError, path};
+use crate::{Repository, VersioningError};
+use mlops_repository::{Checksum, ObjectId, path};
 
 /// What is to lie at a path.
 #[derive(Debug, Clone)]

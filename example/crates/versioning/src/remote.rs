@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use mlops_store::{Bucket, DEFAULT_JOBS, Meta, Runtime, Settings, for_each_bounded};
 
 use crate::VersioningError;
-use crate::config::RemoteConfig;
-use crate::hash::{HashKind, ObjectId};
+use mlops_repository::{HashKind, ObjectId, RemoteConfig};
 
 /// Fewer names than this are looked up one by one.
 const LIST_FROM: usize = 256;

@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use mlops_disk::{self as disk, Staged};
 
 use crate::VersioningError;
-use crate::hash::{Checksum, HashKind};
 use crate::presence::{FOLDERS, Presence};
+use mlops_repository::{Checksum, HashKind};
 
 const MAGIC: &[u8; 8] = b"hashes 4";
 /// Magic, number of files.

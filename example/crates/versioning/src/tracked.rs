@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use mlops_disk as disk;
 use rayon::prelude::*;
 
-use crate::dvc_file::{DvcFile, OutEntry};
-use crate::ignore::DvcIgnore;
 use crate::lock_file::LockFile;
-use crate::path::name_text;
 use crate::{Repository, VersioningError};
+use mlops_repository::path::name_text;
+use mlops_repository::{DvcFile, DvcIgnore, OutEntry};
 
 /// All that pins data in a tree of files.
 #[derive(Debug, Default)]
@@ -49,7 +48,7 @@ impl Tracked {
 impl Pins {
     /// Every pinned path.
     pub fn all(&self) -> Vec<Tracked> {
-        let of_files = self.files.iter().flat_map(DvcFile::tracked);
+        let of_files = self.files.iter().flat_map(of_file);
         let of_locks = self.locks.iter().flat_map(|lock| {
             lock.outs.iter().map(|locked| Tracked {
                 file: lock.path.clone(),
@@ -129,18 +128,16 @@ fn means(target: &Path, recursive: bool, tracked: &Tracked) -> Option<Option<Str
     Some(Some(part.to_str()?.to_string()))
 }
 
-impl DvcFile {
-    /// The paths it pins.
-    pub fn tracked(&self) -> impl Iterator<Item = Tracked> {
-        self.outs.iter().map(|out| Tracked {
-            file: self.path.clone(),
-            stage: None,
-            out: out.clone(),
-            part: None,
-            is_import: self.is_import,
-            is_placed: true,
-        })
-    }
+/// The paths that a `.dvc` file pins.
+pub(crate) fn of_file(file: &DvcFile) -> impl Iterator<Item = Tracked> {
+    file.outs.iter().map(|out| Tracked {
+        file: file.path.clone(),
+        stage: None,
+        out: out.clone(),
+        part: None,
+        is_import: file.is_import,
+        is_placed: true,
+    })
 }
 
 impl Repository {
@@ -175,8 +172,7 @@ impl Repository {
             let kind = entry.file_type().map_err(VersioningError::io(&path))?;
             if kind.is_dir() {
                 let is_temp = entry.file_name().to_str().is_some_and(disk::is_temp);
-                if !is_temp && !ignored(&path, true) && !path.join(crate::repository::DVC).is_dir()
-                {
+                if !is_temp && !ignored(&path, true) && !path.join(mlops_repository::DVC).is_dir() {
                     folders.push(path);
                 }
                 continue;

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use mlops_data::{DataError, FetchOptions, Imported};
-use mlops_versioning::path::check_output;
-use mlops_versioning::{HashKind, hash_file};
+use mlops_repository::path::check_output;
+use mlops_repository::{HashKind, hash_file};
 use serde::Serialize;
 
 use crate::arguments::{FetchArguments, TableImportArguments};

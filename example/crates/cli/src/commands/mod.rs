@@ -197,7 +197,7 @@ fn open_online(
     let named_here = given.is_some() || context.sets("online.store");
     let store = given.unwrap_or_else(|| settings.store.clone());
     if !store.contains("://") {
-        mlops_versioning::path::check_output(&store).map_err(|why| {
+        mlops_repository::path::check_output(&store).map_err(|why| {
             Failure::user(anyhow::anyhow!(
                 "the online store {store:?} {why}: name another file"
             ))

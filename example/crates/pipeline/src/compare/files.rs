@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use mlops_versioning::{ObjectId, Repository};
+use mlops_repository::lockfile::{Lock, lock_path};
+use mlops_repository::{Catalog, ObjectId, Source};
+use mlops_versioning::Repository;
 
-use crate::catalog::Catalog;
 use crate::error::{PipelineError, Result};
-use crate::lockfile::{Lock, lock_path};
-use crate::source::Source;
 
 /// A state of the repository: the workspace, or a revision.
 pub(super) struct State<'r> {
@@ -50,7 +49,7 @@ impl<'r> State<'r> {
         let Some(bytes) = self.bytes(path)? else {
             return Ok(None);
         };
-        crate::source::utf8(path, bytes).map(Some)
+        Ok(mlops_repository::utf8(path, bytes).map(Some)?)
     }
 
     /// A file's content; `None` if neither Git, workspace nor cache has it.
@@ -129,11 +128,11 @@ impl<'r> State<'r> {
     }
 
     /// The values of a file of metrics or parameters.
-    pub fn values(&self, path: &str) -> Result<mlops_versioning::yaml::Value> {
+    pub fn values(&self, path: &str) -> Result<mlops_repository::yaml::Value> {
         let text = self.text(path)?.ok_or_else(|| PipelineError::Unreadable {
             file: path.to_owned(),
             message: "is not there".into(),
         })?;
-        Ok(crate::params::parse(path, &text)?.value)
+        Ok(mlops_repository::params::parse(path, &text)?.value)
     }
 }

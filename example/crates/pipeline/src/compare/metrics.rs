@@ -1,11 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use mlops_repository::OutputKind;
+use mlops_repository::yaml::{Map, Value};
 use mlops_versioning::Repository;
-use mlops_versioning::yaml::{Map, Value};
 
 use super::files::State;
 use super::{Comparison, Table, flat, table};
-use crate::definition::OutputKind;
 use crate::error::Result;
 use crate::python_json;
 
@@ -134,7 +134,11 @@ impl Metrics {
                 readable.chain(unreadable).collect();
             for (path, values) in all {
                 keys.extend(values.keys().cloned());
-                rows.push((&metrics.state, crate::path::relative(path, folder), values));
+                rows.push((
+                    &metrics.state,
+                    mlops_repository::posix_path::relative(path, folder),
+                    values,
+                ));
             }
         }
         let several = states.len() > 1;
@@ -166,14 +170,14 @@ impl Metrics {
                 for (path, value) in &metrics.files {
                     let mut data = Map::new();
                     data.insert("data", value.clone());
-                    files.insert(crate::path::relative(path, folder), data);
+                    files.insert(mlops_repository::posix_path::relative(path, folder), data);
                 }
                 for (path, why) in &metrics.unreadable {
                     let error: Map = [("type", "Unreadable"), ("msg", why.as_str())]
                         .into_iter()
                         .collect();
                     let entry: Map = [("error", error)].into_iter().collect();
-                    files.insert(crate::path::relative(path, folder), entry);
+                    files.insert(mlops_repository::posix_path::relative(path, folder), entry);
                 }
                 let name = if one && metrics.state == "workspace" {
                     ""

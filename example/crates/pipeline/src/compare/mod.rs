@@ -12,7 +12,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use mlops_versioning::yaml::{Map, Value};
+use mlops_repository::yaml::{Map, Value};
 
 pub use images::{Image, images};
 pub use metrics::{Metrics, metrics_diff, metrics_show};
@@ -100,7 +100,7 @@ impl Comparison {
         for (path, differences) in &self.files {
             for (key, difference) in differences {
                 let mut row = vec![
-                    crate::path::relative(path, show.folder),
+                    mlops_repository::posix_path::relative(path, show.folder),
                     key.clone(),
                     cell(difference.old.as_ref()),
                     cell(difference.new.as_ref()),
@@ -138,7 +138,7 @@ impl Comparison {
                         (key.clone(), map)
                     })
                     .collect();
-                (crate::path::relative(path, folder), keys)
+                (mlops_repository::posix_path::relative(path, folder), keys)
             })
             .collect();
         python_json::dumps(&Value::Map(files))

@@ -4,8 +4,8 @@ mod draw;
 mod rows;
 mod wanted;
 
+use mlops_repository::yaml::{Map, Value};
 use mlops_versioning::Repository;
-use mlops_versioning::yaml::{Map, Value};
 
 use super::files::State;
 use super::images::is_image;

@@ -1,4 +1,4 @@
-use mlops_versioning::yaml;
+use mlops_repository::yaml;
 
 use super::*;
 
@@ -115,7 +115,7 @@ fn repository() -> (tempfile::TempDir, Repository) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     };
-    let git = |arguments: &[&str]| crate::source::git(&root, arguments).map(drop).unwrap();
+    let git = |arguments: &[&str]| mlops_repository::git(&root, arguments).map(drop).unwrap();
     git(&["init", "-q"]);
     git(&["config", "user.email", "a@b"]);
     git(&["config", "user.name", "a"]);
@@ -175,7 +175,7 @@ fn metrics_of_a_revision_and_the_workspace_are_compared() {
     );
     let error = metrics_diff(&repository, "nope", "workspace", &[], false).unwrap_err();
     assert!(
-        error.to_string().contains("there is no such revision"),
+        error.to_string().contains("there is no revision"),
         "{error}"
     );
 }
@@ -246,7 +246,7 @@ fn pictures_that_stages_drew_stand_side_by_side_in_the_page() {
     let (folder, repository) = repository();
     let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
     let git = |arguments: &[&str]| {
-        crate::source::git(repository.root(), arguments)
+        mlops_repository::git(repository.root(), arguments)
             .map(drop)
             .unwrap()
     };

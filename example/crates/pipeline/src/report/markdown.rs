@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use mlops_versioning::yaml::Value;
+use mlops_repository::yaml::Value;
 
 use super::cells::{ROWS, Rows, code, counted, link, quoted, rounded, shown, signed};
 use super::data::{DataChange, Pinned};

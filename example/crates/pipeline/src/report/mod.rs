@@ -16,7 +16,7 @@ use mlops_versioning::Repository;
 
 use crate::compare::{self, Comparison};
 use crate::error::{PipelineError, Result};
-use crate::source::{Source, git};
+use mlops_repository::{Source, git};
 
 pub use data::{DataChange, Pinned};
 pub use files::FileChange;
@@ -137,7 +137,7 @@ impl Report {
         let metrics = compare::metrics_diff(repository, old, new, &[], true)?;
         if metrics.files.is_empty() {
             return Err(PipelineError::Unreadable {
-                file: crate::catalog::FILE.into(),
+                file: mlops_repository::FILE.into(),
                 message: format!(
                     "no metrics to compare in {} or {}: name a file of scores under `metrics:` of \
                      a stage, run the stage and commit the file{}",

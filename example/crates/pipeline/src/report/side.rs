@@ -2,14 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mlops_versioning::{DvcFile, Repository};
+use mlops_repository::lockfile::{Lock, LockedStage, lock_path};
+use mlops_repository::{Catalog, DvcFile, Source, Stage};
+use mlops_versioning::Repository;
 
 use super::State;
-use crate::catalog::{self, Catalog};
-use crate::definition::Stage;
 use crate::error::Result;
-use crate::lockfile::{Lock, LockedStage, lock_path};
-use crate::source::Source;
 
 pub(super) struct Side {
     pub state: State,
@@ -39,7 +37,7 @@ impl Side {
         let mut data = Vec::new();
         let (commit, committed) = match &source {
             Source::Workspace { .. } => {
-                for path in catalog::find(repository)?.data {
+                for path in mlops_repository::find(repository)?.data {
                     data.push(DvcFile::read(&path, root)?);
                 }
                 // Without any commit, Git has none of the files.
@@ -80,7 +78,7 @@ impl Side {
     /// What the lock says of a stage.
     pub fn locked(&self, stage: &Stage) -> Result<Option<LockedStage>> {
         match self.locks.get(&stage.file) {
-            Some(lock) => lock.stage(&stage.name),
+            Some(lock) => Ok(lock.stage(&stage.name)?),
             None => Ok(None),
         }
     }

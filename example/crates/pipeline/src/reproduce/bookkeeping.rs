@@ -4,16 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use mlops_disk as disk;
-use mlops_versioning::{
-    DvcFile, HashKind, PathLock, Repository, RepositoryLock, VersioningError, silent,
-};
+use mlops_repository::lockfile::{Lock, LockedPath, LockedStage};
+use mlops_repository::{DvcFile, HashKind, Output, OutputKind, RepositoryError, Stage};
+use mlops_versioning::{PathLock, Repository, RepositoryLock, VersioningError, silent};
 
 use super::aside::{self, Aside};
 use super::shell::Job;
 use super::{Event, Interrupt, Listener, Options};
-use crate::definition::{Output, OutputKind, Stage};
 use crate::error::{PipelineError, Result};
-use crate::lockfile::{Lock, LockedPath, LockedStage};
 use crate::project::{Project, Work};
 use crate::run_cache::RunCache;
 use crate::status::{self, StageStatus};
@@ -120,9 +118,8 @@ impl<'a> Books<'a> {
     /// would undo it.
     fn refresh(&mut self) -> Result<()> {
         let source = &self.project.source;
-        self.locks
-            .values_mut()
-            .try_for_each(|lock| lock.refresh(source))
+        let mut locks = self.locks.values_mut();
+        Ok(locks.try_for_each(|lock| lock.refresh(source))?)
     }
 
     /// Takes the repository again; however long another command keeps it, unless interrupted.
@@ -139,7 +136,7 @@ impl<'a> Books<'a> {
 
     pub fn locked(&self, stage: &Stage) -> Result<Option<LockedStage>> {
         match self.locks.get(&stage.file) {
-            Some(lock) => lock.stage(&stage.name),
+            Some(lock) => Ok(lock.stage(&stage.name)?),
             None => Ok(None),
         }
     }
@@ -286,7 +283,7 @@ impl<'a> Books<'a> {
                     out.at.path
                 );
                 let key = format!("stages.{}", stage.name);
-                return Err(PipelineError::file(&stage.file, out.line, key, message));
+                return Err(RepositoryError::at(&stage.file, out.line, key, message).into());
             }
         }
         Ok(())
@@ -403,7 +400,7 @@ impl<'a> Books<'a> {
             .copied()
             .unwrap_or(usize::MAX - 1);
         lock.set(&stage.name, &made, rank);
-        lock.write(self.project.repository.root())
+        Ok(lock.write(self.project.repository.root())?)
     }
 
     /// A frozen stage isn't run: what lies there now is what it made.

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use mlops_disk as disk;
+use mlops_repository::lockfile::{LockedPath, LockedStage};
+use mlops_repository::{DvcFile, HashKind, OutEntry, Output, RepositoryError, Stage};
 use mlops_versioning::operations::transfer::{self, TransferOptions};
-use mlops_versioning::{DvcFile, HashKind, OutEntry, Tracked, VersioningError, silent};
+use mlops_versioning::{Tracked, VersioningError, silent};
 
 use super::Event;
 use super::bookkeeping::Books;
-use crate::definition::{Output, Stage};
 use crate::error::{PipelineError, Result};
-use crate::lockfile::{LockedPath, LockedStage};
 use crate::run_cache::{self, RunCache};
 use crate::status;
 
@@ -38,7 +38,7 @@ impl Books<'_> {
             match pins.select(std::slice::from_ref(path), false) {
                 Ok(tracked) => self.fetch_tracked(&tracked)?,
                 // Nothing tracks it, so no remote has it.
-                Err(VersioningError::Refused { .. }) => {}
+                Err(VersioningError::Repository(RepositoryError::Refused { .. })) => {}
                 Err(error) => return Err(error.into()),
             }
         }

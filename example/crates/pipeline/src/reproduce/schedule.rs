@@ -8,9 +8,9 @@ use super::bookkeeping::{Books, Decision, Prepared};
 use super::plan::Plan;
 use super::shell::{Ended, Job};
 use super::{Event, Interrupt, Summary};
-use crate::definition::Stage;
 use crate::error::{PipelineError, Result};
 use crate::project::Work;
+use mlops_repository::Stage;
 
 /// A stage whose commands run.
 struct Active {

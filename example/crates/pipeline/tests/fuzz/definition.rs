@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use mlops_pipeline::graph::{Graph, Vertex};
-use mlops_pipeline::{Catalog, OptionStyle, PipelineError, Source, Stage};
-use mlops_versioning::yaml;
+use mlops_repository::{Catalog, OptionStyle, RepositoryError, Source, Stage, yaml};
 
 use crate::laws::{fits, same};
 use crate::run::Target;
@@ -155,9 +154,11 @@ fn stages(input: &[u8], folder: &Path) -> Result<Result<Vec<Stage>, String>, Str
             let message = error.to_string();
             fits(&message)?;
             match error {
-                PipelineError::File { file, line, .. } if line > 0 && !file.is_empty() => {
-                    Ok(Err(message))
-                }
+                RepositoryError::File {
+                    file,
+                    line: Some(line),
+                    ..
+                } if line > 0 && !file.as_os_str().is_empty() => Ok(Err(message)),
                 other => Err(format!("the error names no line: {other}")),
             }
         }

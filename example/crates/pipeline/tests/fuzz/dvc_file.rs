@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mlops_versioning::{DvcFile, HashKind, ObjectId, OutEntry, Saved, yaml};
+use mlops_repository::{DvcFile, HashKind, ObjectId, OutEntry, Saved, yaml};
 
 use crate::laws::{inside, same, told};
 use crate::run::Target;

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use mlops_pipeline::lockfile::{Lock, LockedStage};
 use mlops_pipeline::run_cache;
+use mlops_repository::lockfile::{Lock, LockedStage};
+use mlops_repository::yaml::{self, Value};
 use mlops_versioning::LockFile;
-use mlops_versioning::yaml::{self, Value};
 
 use crate::laws::{inside, same, told};
 use crate::run::Target;

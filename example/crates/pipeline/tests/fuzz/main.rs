@@ -46,7 +46,7 @@ fn a_planted_fault_is_found_and_made_small() {
     let planted = Target {
         check: Box::new(|input| {
             let text = String::from_utf8_lossy(input);
-            match mlops_versioning::yaml::read(&text) {
+            match mlops_repository::yaml::read(&text) {
                 Err(error) => Ok(error.message),
                 Ok(node) => {
                     let outs = node.value.as_map().and_then(|map| map.get("outs"));

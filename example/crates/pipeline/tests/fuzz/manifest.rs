@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use mlops_versioning::yaml::Value;
-use mlops_versioning::{Checksum, HashKind, Manifest, ObjectId};
+use mlops_repository::yaml::Value;
+use mlops_repository::{Checksum, HashKind, ObjectId};
+use mlops_versioning::Manifest;
 
 use crate::laws::{inside, same, told};
 use crate::run::Target;

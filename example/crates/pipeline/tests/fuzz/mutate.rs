@@ -1,6 +1,6 @@
 //! Changes inputs: as text, and as a tree of values that is written again.
 
-use mlops_versioning::yaml::{self, Map, Node, Value};
+use mlops_repository::yaml::{self, Map, Node, Value};
 use rand::RngExt as _;
 use rand_pcg::Pcg64Mcg;
 

@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::known_outs;
 use crate::content::Content;
-use crate::dvc_file::{DvcFile, Saved};
-use crate::hash::HashKind;
 use crate::lock::PathLock;
 use crate::manifest::{Manifest, ManifestEntry};
 use crate::progress::Report;
 use crate::tracked::{Pins, is_dvc_file};
-use crate::{Repository, VersioningError, gitignore};
+use crate::{Repository, VersioningError};
+use mlops_repository::{DvcFile, HashKind, Saved, gitignore};
 
 /// How data is added.
 #[derive(Debug, Clone, Copy)]
@@ -167,7 +166,7 @@ fn pin(
         return Ok(());
     }
     // A part of a tracked folder: the rest stays pinned as it is.
-    let part = crate::path::relative(&job.target, &out.full)?;
+    let part = mlops_repository::path::relative(&job.target, &out.full)?;
     let before = match out.id {
         Some(id) => repository.cache().manifest(&id)?,
         None => Manifest::default(),
@@ -249,7 +248,7 @@ fn check_target(repository: &Repository, target: &Path) -> Result<(), Versioning
     if inside == "." {
         return refuse("is the repository itself: name what in it is data");
     }
-    if let Err(why) = crate::path::check_inside(&inside) {
+    if let Err(why) = mlops_repository::path::check_inside(&inside) {
         return refuse(&format!("the path {why}: it can't be tracked"));
     }
     let name = target.file_name().unwrap_or_default().to_string_lossy();
@@ -299,7 +298,7 @@ fn job(repository: &Repository, pins: &Pins, target: &Path) -> Result<Job, Versi
         return Err(VersioningError::refused(target, message));
     }
     let name = target.file_name().unwrap_or_default();
-    let name = crate::path::name_text(name, target)?;
+    let name = mlops_repository::path::name_text(name, target)?;
     let path = target.with_file_name(format!("{name}.dvc"));
     if name.len() + 4 > 255 {
         return Err(VersioningError::refused(

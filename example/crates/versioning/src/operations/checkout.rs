@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::known_outs;
-use crate::hash::{HashKind, ObjectId};
 use crate::lock::PathLock;
 use crate::manifest::{Manifest, ManifestEntry};
 use crate::plan::{Plan, Target};
 use crate::progress::Report;
 use crate::tracked::Tracked;
 use crate::{Repository, VersioningError};
+use mlops_repository::{HashKind, ObjectId};
 
 /// How a checkout goes about it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -168,7 +168,7 @@ fn remove_unpinned(
             continue;
         }
         // The list may have come with a clone.
-        let is_sound = crate::path::check_inside(&name).is_ok();
+        let is_sound = mlops_repository::path::check_inside(&name).is_ok();
         gone.push(name);
         let is_tracked = match repository.git() {
             Some(git) => !git.tracked(std::slice::from_ref(&path))?.is_empty(),

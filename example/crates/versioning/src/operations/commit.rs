@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use super::add::kind_to_save;
 use super::known_outs;
 use crate::content::Content;
-use crate::hash::HashKind;
 use crate::lock::PathLock;
 use crate::progress::Report;
-use crate::{Repository, Tracked, VersioningError, gitignore};
+use crate::{Repository, Tracked, VersioningError};
+use mlops_repository::{HashKind, gitignore};
 
 /// Saves the content of tracked paths (all of them, if none are named) and writes their `.dvc`
 /// files where it changed. Gives the files that were written.

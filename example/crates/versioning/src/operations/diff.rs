@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::hash::ObjectId;
 use crate::manifest::Manifest;
 use crate::progress::Report;
 use crate::tracked::{Pins, Tracked};
 use crate::{Repository, VersioningError};
+use mlops_repository::ObjectId;
 
 /// One path of a diff, in the shape of `dvc diff --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -257,7 +257,7 @@ fn compare(before: &State, after: &State) -> Diff {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hash::{Checksum, HashKind};
+    use mlops_repository::{Checksum, HashKind};
 
     fn state(files: &[(&str, &str)]) -> State {
         let id = |content: &str| ObjectId::file(HashKind::Md5, Checksum::of(content.as_bytes()));

@@ -8,13 +8,12 @@ use mlops_disk as disk;
 use mlops_store::for_each_bounded;
 
 use super::transfer::{Names, TransferOptions, fetch_objects};
-use crate::git::Revisions;
-use crate::hash::{HashKind, ObjectId};
 use crate::manifest::Manifest;
 use crate::progress::Report;
 use crate::remote::Remote;
 use crate::tracked::Pins;
 use crate::{Repository, VersioningError};
+use mlops_repository::{HashKind, ObjectId, Revisions};
 
 /// What is kept and where the rest is removed.
 #[derive(Debug, Clone)]
@@ -337,7 +336,7 @@ fn sweep(repository: &Repository) -> Result<Vec<PathBuf>, VersioningError> {
     swept.extend(disk::sweep_temps(&repository.tmp(), Duration::ZERO)?);
     let root = repository.root();
     swept.extend(disk::sweep_temps_in(root, Duration::ZERO)?);
-    let dvc = root.join(crate::repository::DVC);
+    let dvc = root.join(mlops_repository::DVC);
     swept.extend(disk::sweep_temps_in(&dvc, Duration::ZERO)?);
     let pins = repository.pins()?.all();
     let paths = pins.iter().flat_map(|pin| [&pin.file, &pin.out.full]);

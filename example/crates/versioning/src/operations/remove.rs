@@ -7,7 +7,8 @@ use mlops_disk as disk;
 use super::known_outs;
 use crate::progress::Report;
 use crate::tracked::is_dvc_file;
-use crate::{DvcFile, Repository, VersioningError, gitignore};
+use crate::{Repository, VersioningError};
+use mlops_repository::{DvcFile, gitignore};
 
 /// Removes a `.dvc` file and its lines in `.gitignore`; with `outs` also the data, unless that would
 /// lose content (`force` does it all the same). Without, links into the cache become files of their own.
@@ -35,8 +36,7 @@ pub fn remove(
     let file = DvcFile::read(target, repository.root())?;
     for out in &file.outs {
         if outs {
-            let tracked: Vec<_> = file
-                .tracked()
+            let tracked: Vec<_> = crate::tracked::of_file(&file)
                 .filter(|pin| pin.out.full == out.full)
                 .collect();
             let state = super::status::states(repository, &tracked, report)?;

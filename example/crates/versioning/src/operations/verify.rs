@@ -5,10 +5,10 @@ use mlops_store::for_each_bounded;
 use rayon::prelude::*;
 
 use super::transfer::{TransferOptions, download, upload};
-use crate::hash::{Checksum, HashKind, Hasher, ObjectId};
 use crate::progress::{Progress, Report};
 use crate::remote::Remote;
 use crate::{Repository, VersioningError};
+use mlops_repository::{Checksum, HashKind, Hasher, ObjectId};
 
 /// What is verified.
 #[derive(Debug, Clone, Default)]

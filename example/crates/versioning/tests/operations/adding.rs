@@ -4,9 +4,10 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
+use mlops_repository::HashKind;
 use mlops_versioning::operations::status::OutState;
 use mlops_versioning::operations::{commit, remove};
-use mlops_versioning::{HashKind, Manifest, ManifestEntry, Repository, VersioningError, silent};
+use mlops_versioning::{Manifest, ManifestEntry, Repository, VersioningError, silent};
 
 use crate::place::{Place, git};
 
@@ -58,7 +59,7 @@ fn what_cannot_be_data_is_refused_and_nothing_is_added_then() {
         ("ignored.tmp", ".dvcignore"),
         ("link/b", "link"),
     ] {
-        let bad_path = mlops_versioning::path::normal(&place.root.join(bad));
+        let bad_path = mlops_repository::path::normal(&place.root.join(bad));
         let error = place
             .add(&["good", bad_path.to_str().unwrap()])
             .unwrap_err()
@@ -114,7 +115,7 @@ fn a_part_of_a_folder_is_added_without_the_rest() {
     place.add(&["data/c"]).unwrap();
     let id = place.tracked()[0].out.id.unwrap();
     let manifest = place.repository.cache().manifest(&id).unwrap();
-    let one = |content: &str| mlops_versioning::Checksum::of(content.as_bytes());
+    let one = |content: &str| mlops_repository::Checksum::of(content.as_bytes());
     assert_eq!(manifest.get("b"), Some(one("2")), "stays as it was pinned");
     assert_eq!(manifest.get("c"), Some(one("3")));
     fs::remove_file(place.root.join("data/a")).unwrap();
@@ -199,7 +200,7 @@ fn many_equal_files_are_one_object() {
     );
     let entries = vec![ManifestEntry {
         path: "x".into(),
-        checksum: mlops_versioning::Checksum::of(b"same"),
+        checksum: mlops_repository::Checksum::of(b"same"),
     }];
     let manifest = Manifest::new(entries, Path::new("x")).unwrap();
     place

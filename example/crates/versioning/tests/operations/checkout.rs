@@ -4,9 +4,10 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
+use mlops_repository::{Checksum, HashKind, ObjectId};
 use mlops_versioning::operations::checkout::{self, CheckoutOptions};
 use mlops_versioning::operations::{commit, diff, remove};
-use mlops_versioning::{Checksum, HashKind, ObjectId, Repository, VersioningError, silent};
+use mlops_versioning::{Repository, VersioningError, silent};
 
 use crate::place::{Place, git};
 
@@ -213,7 +214,7 @@ fn a_list_of_outputs_that_came_with_a_clone_removes_nothing_outside() {
     place.add(&["data"]).unwrap();
     fs::write(outside.path().join("file"), "known").unwrap();
     fs::create_dir_all(place.root.join("clone/.git")).unwrap();
-    let name = mlops_versioning::path::relative(&outside.path().join("file"), &place.root).unwrap();
+    let name = mlops_repository::path::relative(&outside.path().join("file"), &place.root).unwrap();
     let list = format!("[\"{name}\", \".git\", \"clone\"]");
     place.write(".dvc/tmp/hashes/outs.json", &list);
     place.checkout(true).unwrap();

@@ -4,8 +4,9 @@ use std::cell::Cell;
 use std::fs;
 use std::time::{Duration, SystemTime};
 
+use mlops_repository::{HashKind, Revisions};
 use mlops_versioning::operations::gc::{self, GcOptions};
-use mlops_versioning::{HashKind, Repository, Revisions, VersioningError, silent};
+use mlops_versioning::{Repository, VersioningError, silent};
 
 use crate::place::{Place, git};
 

@@ -2,10 +2,11 @@
 
 use std::fs;
 
+use mlops_repository::{HashKind, ObjectId};
 use mlops_versioning::operations::status::OutState;
 use mlops_versioning::operations::transfer;
 use mlops_versioning::operations::verify::{self, VerifyOptions};
-use mlops_versioning::{HashKind, ObjectId, Remote, VersioningError, silent};
+use mlops_versioning::{Remote, VersioningError, silent};
 
 use crate::place::{Place, rot};
 
@@ -46,7 +47,7 @@ fn what_a_remote_lacks_is_named_and_the_rest_is_fetched() {
         }
         place.add(&["data"]).unwrap();
         place.push().unwrap();
-        let id = ObjectId::file(HashKind::Md5, mlops_versioning::Checksum::of(b"2"));
+        let id = ObjectId::file(HashKind::Md5, mlops_repository::Checksum::of(b"2"));
         let remote = place.remote();
         remote
             .runtime()

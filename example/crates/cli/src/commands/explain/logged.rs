@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use mlops_learning::Model;
 use mlops_learning::explain::Waterfall;
+use mlops_repository::HashKind;
 use mlops_serving::{LoggedAnswer, find_model};
-use mlops_versioning::{HashKind, Repository};
+use mlops_versioning::Repository;
 use serde::Serialize;
 use serde_json::{Map, Value};
 

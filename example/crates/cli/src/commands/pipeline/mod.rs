@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use mlops_pipeline::compare::{self, Comparison, Metrics, Picture, Plot, Show};
-use mlops_pipeline::{Project, Work, graph, path, revisions};
+use mlops_pipeline::{Project, Work, graph};
+use mlops_repository::{posix_path, revisions};
 use mlops_versioning::Repository;
 use serde_json::{Value, json};
 
@@ -125,7 +126,7 @@ impl Here {
     fn inside(&self, paths: &[String]) -> Vec<String> {
         paths
             .iter()
-            .map(|name| path::join(&self.folder, name))
+            .map(|name| posix_path::join(&self.folder, name))
             .collect()
     }
 

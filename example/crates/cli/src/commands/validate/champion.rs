@@ -83,7 +83,7 @@ fn at_revision(revision: &str, path: &str) -> Outcome<PathBuf> {
     let Some(commit) = git.resolve(revision)? else {
         return missing(format!("{revision} has no commit yet"));
     };
-    let full = mlops_versioning::path::normal(&here.join(path));
+    let full = mlops_repository::path::normal(&here.join(path));
     let tracked = repository.pins_of(&commit)?.select(&[full], false)?;
     let id = match &tracked[..] {
         [one] if one.part.is_none() => one.out.id.filter(|id| !id.dir),

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use mlops_pipeline::run_cache;
+use mlops_repository::{RepositoryError, Revisions, path};
 use mlops_versioning::operations::add::{self, AddOptions};
 use mlops_versioning::operations::checkout::{self, Changes, CheckoutOptions};
 use mlops_versioning::operations::gc::{self, GcOptions};
@@ -16,7 +17,7 @@ use mlops_versioning::operations::init::{self, InitOptions};
 use mlops_versioning::operations::transfer::{self, TransferOptions};
 use mlops_versioning::operations::verify::{self, VerifyOptions};
 use mlops_versioning::operations::{commit, diff, list, remove, status};
-use mlops_versioning::{Repository, Revisions, Tracked, VersioningError, path};
+use mlops_versioning::{Repository, Tracked, VersioningError};
 use serde_json::json;
 
 use arguments::{
@@ -443,7 +444,7 @@ impl Here {
         if arguments.quiet {
             return Ok(());
         }
-        let ids = |ids: &[mlops_versioning::ObjectId]| -> Vec<String> {
+        let ids = |ids: &[mlops_repository::ObjectId]| -> Vec<String> {
             ids.iter().map(ToString::to_string).collect()
         };
         let object = json!({
@@ -494,12 +495,10 @@ fn ask(repository: &Repository, collected: &gc::Collected) -> Result<bool, Versi
 
     let what = show::garbage(collected);
     if !std::io::stdin().is_terminal() {
-        return Err(VersioningError::Refused {
-            path: repository.root().to_path_buf(),
-            message: format!(
-                "{what}\nThe command can't ask, because standard input is not a terminal: give --yes to remove them, or --dry-run to list them"
-            ),
-        });
+        let message = format!(
+            "{what}\nThe command can't ask, because standard input is not a terminal: give --yes to remove them, or --dry-run to list them"
+        );
+        return Err(RepositoryError::refused(repository.root(), message).into());
     }
     let mut error = anstream::stderr().lock();
     let asked = write!(error, "{what}\nRemove them? [y/N] ").and_then(|()| error.flush());

@@ -1,7 +1,8 @@
 use std::path::Path;
 
 use mlops_disk::redact;
-use mlops_versioning::{Level, Repository, VersioningError, is_secret, path_to_write};
+use mlops_repository::{Level, is_secret, path_to_write};
+use mlops_versioning::Repository;
 use serde_json::json;
 
 use super::arguments::{LevelArguments, RemoteCommand};
@@ -235,7 +236,5 @@ fn default(
             ini.unset("core", "remote");
         }
     }
-    config
-        .write(level, ini)
-        .map_err(|error: VersioningError| error.into())
+    Ok(config.write(level, ini)?)
 }

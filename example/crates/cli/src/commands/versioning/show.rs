@@ -350,8 +350,8 @@ mod tests {
     #[test]
     fn what_is_about_to_go_is_said_with_its_place_and_size() {
         let id = |text: &str| {
-            let checksum = mlops_versioning::Checksum::of(text.as_bytes());
-            mlops_versioning::ObjectId::file(mlops_versioning::HashKind::Md5, checksum)
+            let checksum = mlops_repository::Checksum::of(text.as_bytes());
+            mlops_repository::ObjectId::file(mlops_repository::HashKind::Md5, checksum)
         };
         let mut collected = Collected {
             cache: vec![id("a")],

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mlops_plot::{Axis, Bar, Bars, Chart, HeatGrid, Line};
-use mlops_versioning::yaml::Value;
+use mlops_repository::yaml::Value;
 
 use super::{Plot, Shape};
 use crate::compare::table;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mlops_versioning::yaml::{Map, Node, Value};
+use mlops_repository::yaml::{Map, Node, Value};
 
 use super::draw::parsed;
 use super::{Plot, Series, Shape};
@@ -43,7 +43,7 @@ pub(in crate::compare) fn wanted(state: &State<'_>) -> Result<Vec<Wanted>> {
         }
     }
     for (file, plot) in &state.catalog.plots {
-        let folder = crate::path::folder(file);
+        let folder = mlops_repository::posix_path::folder(file);
         match &plot.value {
             Value::Map(map) => {
                 for entry in map {
@@ -53,7 +53,7 @@ pub(in crate::compare) fn wanted(state: &State<'_>) -> Result<Vec<Wanted>> {
                 }
             }
             name => {
-                let path = crate::path::join(folder, &table::python_text(name));
+                let path = mlops_repository::posix_path::join(folder, &table::python_text(name));
                 if all.iter().any(|wanted| wanted.id == path) {
                     continue;
                 }
@@ -78,7 +78,8 @@ fn top(id: &str, props: &Map, folder: &str) -> Wanted {
             .collect(),
         scalar => vec![table::python_text(scalar)],
     };
-    let file_of = |name: &Value| crate::path::join(folder, &table::python_text(name));
+    let file_of =
+        |name: &Value| mlops_repository::posix_path::join(folder, &table::python_text(name));
     if let Some(Value::Map(files)) = props.get("x").map(|node| &node.value) {
         wanted.x = None;
         for entry in files {
@@ -90,7 +91,7 @@ fn top(id: &str, props: &Map, folder: &str) -> Wanted {
     match props.get("y") {
         None => wanted
             .files
-            .push((crate::path::join(folder, id), Vec::new())),
+            .push((mlops_repository::posix_path::join(folder, id), Vec::new())),
         Some(node) => match &node.value {
             Value::Map(files) => {
                 for entry in files {
@@ -99,9 +100,10 @@ fn top(id: &str, props: &Map, folder: &str) -> Wanted {
                         .push((file_of(&entry.key), columns(&entry.node)));
                 }
             }
-            _ => wanted
-                .files
-                .push((crate::path::join(folder, id), columns(node))),
+            _ => wanted.files.push((
+                mlops_repository::posix_path::join(folder, id),
+                columns(node),
+            )),
         },
     }
     wanted

@@ -35,7 +35,7 @@ fn pushed(remote: &Path, definition: &str) -> (Scratch, String) {
             .repository
             .store(
                 &scratch.path("data"),
-                mlops_versioning::HashKind::Md5,
+                mlops_repository::HashKind::Md5,
                 &silent,
             )
             .unwrap();

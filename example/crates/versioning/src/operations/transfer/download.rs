@@ -8,11 +8,11 @@ use mlops_store::StoreError;
 
 use super::{BATCH_FILES, Names, TransferOptions, by_remote, done, each, needed, split};
 use crate::cache::PROTECTED;
-use crate::hash::{Checksum, HashKind, Hasher, ObjectId};
 use crate::progress::{Progress, Report};
 use crate::remote::Remote;
 use crate::tracked::Tracked;
 use crate::{Repository, VersioningError};
+use mlops_repository::{Checksum, HashKind, Hasher, ObjectId};
 
 /// Up to so many objects are looked for in a remote before they are fetched.
 const ASKED_FIRST: usize = 16;

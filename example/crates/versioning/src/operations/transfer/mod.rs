@@ -12,11 +12,11 @@ pub(super) use download::{download, fetch_objects};
 pub use upload::push;
 pub(super) use upload::upload;
 
-use crate::hash::ObjectId;
 use crate::progress::{Progress, Report};
 use crate::remote::Remote;
 use crate::tracked::Tracked;
 use crate::{Repository, VersioningError};
+use mlops_repository::ObjectId;
 
 /// So many objects become durable together.
 const BATCH_FILES: usize = 10_000;

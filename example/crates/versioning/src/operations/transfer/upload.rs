@@ -7,11 +7,11 @@ use mlops_disk::{Batch, Existing};
 
 use super::{BATCH_FILES, Names, TransferOptions, by_remote, done, each, needed, split};
 use crate::cache::PROTECTED;
-use crate::hash::{Checksum, HashKind, ObjectId, hash_file};
 use crate::progress::{Progress, Report};
 use crate::remote::Remote;
 use crate::tracked::Tracked;
 use crate::{Repository, VersioningError};
+use mlops_repository::{Checksum, HashKind, ObjectId, hash_file};
 
 /// Sends what tracked paths need and a remote lacks. Gives the number of objects that went.
 ///
