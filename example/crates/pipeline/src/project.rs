@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use mlops_repository::lockfile::{Lock, LockedStage, lock_path};
-use mlops_repository::{Catalog, DvcFile, Source, Stage, posix_path};
+use mlops_repository::lockfile::{Lock, LockedStage};
+use mlops_repository::{Catalog, Declarations, DvcFile, Source, Stage, posix_path};
 use mlops_versioning::Repository;
 
 use crate::error::{PipelineError, Result};
@@ -40,23 +40,19 @@ impl<'r> Project<'r> {
     /// # Errors
     /// If a file of stages, a lock or a `.dvc` file can't be used, or the stages make no pipeline.
     pub fn open(repository: &'r Repository) -> Result<Self> {
-        let source = Source::workspace(repository.root());
-        let found = mlops_repository::find(repository)?;
-        let catalog = Catalog::read(&source, found.stages, mlops_repository::style(repository))?;
-        let data = found
-            .data
-            .iter()
-            .map(|path| DvcFile::read(path, repository.root()))
-            .collect::<Result<Vec<_>, _>>()?;
+        let declared = repository.declarations()?;
+        let Declarations {
+            source,
+            catalog,
+            data,
+            locks,
+            ..
+        } = declared;
         let mut vertices: Vec<Vertex> = catalog.stages.iter().map(vertex).collect();
         for file in &data {
             vertices.push(data_vertex(repository, file)?);
         }
         let graph = Graph::build(&vertices)?;
-        let mut locks = BTreeMap::new();
-        for file in &catalog.files {
-            locks.insert(file.clone(), Lock::read(&source, &lock_path(file))?);
-        }
         Ok(Self {
             repository,
             source,

@@ -87,7 +87,7 @@ impl<'r> Workspace<'r> {
         }
     }
 
-    /// What lies at a path; `None` if nothing does, or it is ignored.
+    /// What lies at a path; `None` if nothing does.
     pub fn content(&self, at: &Location, kind: HashKind) -> Result<Option<Saved>> {
         let path = self.full(at);
         let Ok(metadata) = std::fs::metadata(&path) else {
@@ -95,9 +95,6 @@ impl<'r> Workspace<'r> {
         };
         if !at.is_inside() {
             return outside(&path, kind);
-        }
-        if self.repository.ignore().ignores(&path, metadata.is_dir())? {
-            return Ok(None);
         }
         let signature = Signature::of(&metadata);
         let key = (path, kind);
@@ -169,6 +166,7 @@ impl<'r> Workspace<'r> {
             return Err(PipelineError::Versioning(VersioningError::Missing {
                 objects: vec![format!("{} ({missing})", at.path)],
                 place: "the cache".into(),
+                advice: mlops_versioning::PULL,
             }));
         }
         Ok(self.repository.apply(&target, plan, &silent)?)

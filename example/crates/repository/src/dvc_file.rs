@@ -47,6 +47,8 @@ pub struct OutEntry {
     pub push: bool,
     /// The only remote it goes to.
     pub remote: Option<String>,
+    /// Whether it is left in place before a run.
+    pub persist: bool,
     /// What its owner says of it; told when it is missing.
     pub desc: Option<String>,
     /// Its line in the file, from 1.
@@ -273,6 +275,7 @@ impl OutEntry {
             cached: true,
             push: true,
             remote: None,
+            persist: false,
             desc: None,
             line: 0,
         }
@@ -373,6 +376,7 @@ impl Reader<'_> {
             cached: self.switch(map, "cache", true)?,
             push: self.switch(map, "push", true)?,
             remote: self.text(map, "remote")?,
+            persist: self.switch(map, "persist", false)?,
             desc: self.text(map, "desc")?,
             path,
             full,

@@ -42,6 +42,14 @@ pub enum RepositoryError {
         /// Why not, and what to do.
         message: String,
     },
+    /// A commit has a file that doesn't say what it must.
+    #[error("in the commit {commit}, {message}")]
+    Commit {
+        /// The commit.
+        commit: String,
+        /// The file as of that commit, and what is wrong with it.
+        message: String,
+    },
     /// Git knows no such revision.
     #[error(
         "there is no revision {0:?}: give a commit, branch or tag (`git log`, `git branch -a`)"
@@ -89,6 +97,16 @@ impl RepositoryError {
         Self::Refused {
             path: path.as_ref().to_path_buf(),
             message: message.into(),
+        }
+    }
+
+    /// The same, of a commit: its files aren't those of the working tree.
+    #[must_use]
+    pub(crate) fn in_commit(self, commit: &str, root: &Path) -> Self {
+        let folder = format!("{}/", root.display());
+        Self::Commit {
+            commit: commit.chars().take(12).collect(),
+            message: self.to_string().replace(&folder, ""),
         }
     }
 

@@ -44,49 +44,10 @@ impl Git {
         input: Option<&[u8]>,
         accepted: &[i32],
     ) -> Result<Vec<u8>, RepositoryError> {
-        let failed = |message: String| RepositoryError::Git {
-            command: arguments
-                .iter()
-                .map(|argument| argument.as_ref().to_string_lossy().into_owned())
-                .collect::<Vec<_>>()
-                .join(" "),
-            message,
-        };
-        let mut child = Command::new("git")
-            .arg("-C")
-            .arg(&self.root)
-            .args(["-c", "core.quotepath=false"])
-            .args(arguments)
-            .stdin(if input.is_some() {
-                Stdio::piped()
-            } else {
-                Stdio::null()
-            })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| failed(format!("{error}; is Git installed?")))?;
-        let stdin = child.stdin.take();
-        let output = std::thread::scope(|scope| {
-            if let (Some(mut stdin), Some(input)) = (stdin, input) {
-                // A thread, as Git answers while it reads; if it ends early its answer says why.
-                scope.spawn(move || stdin.write_all(input));
-            }
-            child.wait_with_output()
-        })
-        .map_err(|error| failed(error.to_string()))?;
-        if !output
-            .status
-            .code()
-            .is_some_and(|code| code == 0 || accepted.contains(&code))
-        {
-            let message = String::from_utf8_lossy(&output.stderr).trim().to_string();
-            return Err(failed(message));
-        }
-        Ok(output.stdout)
+        run(&self.root, arguments, input, accepted)
     }
 
-    fn inside<'a>(&self, path: &'a Path) -> &'a Path {
+    pub(crate) fn inside<'a>(&self, path: &'a Path) -> &'a Path {
         path.strip_prefix(&self.root).unwrap_or(path)
     }
 
@@ -218,6 +179,33 @@ impl Git {
         Ok(commits)
     }
 
+    /// Names of revisions: of branches, of tags, or all commits that these or HEAD lead to.
+    ///
+    /// # Errors
+    /// If Git fails.
+    pub fn names(&self, which: &Revisions) -> Result<Vec<String>, RepositoryError> {
+        let mut commands: Vec<&[&str]> = Vec::new();
+        if which.all_branches {
+            commands.push(&["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
+        }
+        if which.all_tags {
+            commands.push(&["for-each-ref", "--format=%(refname:short)", "refs/tags"]);
+        }
+        if which.all_commits {
+            commands.push(&["rev-list", "--branches", "--tags", "HEAD"]);
+        }
+        let mut names: Vec<String> = Vec::new();
+        for command in commands {
+            let printed = self.run(command, None, &[])?;
+            for name in String::from_utf8_lossy(&printed).lines() {
+                if !names.iter().any(|known| known == name) {
+                    names.push(name.to_owned());
+                }
+            }
+        }
+        Ok(names)
+    }
+
     /// The files of a commit.
     ///
     /// # Errors
@@ -236,40 +224,6 @@ impl Git {
                 })
             })
             .collect())
-    }
-
-    /// The contents of blobs, in their order, read by one process.
-    ///
-    /// # Errors
-    /// If Git fails or doesn't have one.
-    pub fn contents(&self, ids: &[String]) -> Result<Vec<Vec<u8>>, RepositoryError> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let input = ids.join("\n") + "\n";
-        let output = self.run(&["cat-file", "--batch"], Some(input.as_bytes()), &[])?;
-        let mut contents = Vec::with_capacity(ids.len());
-        let mut rest = output.as_slice();
-        for id in ids {
-            let broken = || RepositoryError::Git {
-                command: "cat-file --batch".into(),
-                message: format!("{id} isn't there; `git fsck` says more"),
-            };
-            let end = rest
-                .iter()
-                .position(|byte| *byte == b'\n')
-                .ok_or_else(broken)?;
-            let head = String::from_utf8_lossy(&rest[..end]);
-            let length: usize = head
-                .rsplit(' ')
-                .next()
-                .and_then(|length| length.parse().ok())
-                .ok_or_else(broken)?;
-            let content = rest.get(end + 1..end + 1 + length).ok_or_else(broken)?;
-            contents.push(content.to_vec());
-            rest = rest.get(end + 2 + length..).unwrap_or_default();
-        }
-        Ok(contents)
     }
 }
 
@@ -301,4 +255,58 @@ fn split(output: &[u8]) -> impl Iterator<Item = &str> {
         .split(|byte| *byte == 0)
         .filter(|name| !name.is_empty())
         .filter_map(|name| std::str::from_utf8(name).ok())
+}
+
+/// What a Git command prints, run in a folder.
+///
+/// # Errors
+/// If it fails.
+pub fn git(folder: &Path, arguments: &[&str]) -> Result<Vec<u8>, RepositoryError> {
+    run(folder, arguments, None, &[])
+}
+
+fn run<S: AsRef<OsStr>>(
+    folder: &Path,
+    arguments: &[S],
+    input: Option<&[u8]>,
+    accepted: &[i32],
+) -> Result<Vec<u8>, RepositoryError> {
+    let failed = |message: String| RepositoryError::Git {
+        command: arguments
+            .iter()
+            .map(|argument| argument.as_ref().to_string_lossy().into_owned())
+            .collect::<Vec<_>>()
+            .join(" "),
+        message,
+    };
+    let mut child = Command::new("git")
+        .arg("-C")
+        .arg(folder)
+        .args(["-c", "core.quotepath=false"])
+        .args(arguments)
+        .stdin(if input.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| failed(format!("{error}; is Git installed?")))?;
+    let stdin = child.stdin.take();
+    let output = std::thread::scope(|scope| {
+        if let (Some(mut stdin), Some(input)) = (stdin, input) {
+            // A thread, as Git answers while it reads; if it ends early its answer says why.
+            scope.spawn(move || stdin.write_all(input));
+        }
+        child.wait_with_output()
+    })
+    .map_err(|error| failed(error.to_string()))?;
+    let code = output.status.code();
+    if code.is_some_and(|code| code == 0 || accepted.contains(&code)) {
+        Ok(output.stdout)
+    } else {
+        let message = String::from_utf8_lossy(&output.stderr).trim().to_string();
+        Err(failed(message))
+    }
 }

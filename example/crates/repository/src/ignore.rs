@@ -5,9 +5,11 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use ignore::Match;
+use ignore::gitignore::{Gitignore, GitignoreBuilder, Glob};
 
 use crate::RepositoryError;
+use crate::source::Source;
 
 /// The name of the files with the patterns.
 pub const IGNORE_FILE: &str = ".dvcignore";
@@ -17,6 +19,7 @@ pub const IGNORE_FILE: &str = ".dvcignore";
 pub struct DvcIgnore {
     root: PathBuf,
     file: &'static str,
+    source: Source,
     known: Mutex<HashMap<PathBuf, Arc<Rules>>>,
 }
 
@@ -38,12 +41,44 @@ impl DvcIgnore {
         DvcIgnore::of(root, ".gitignore")
     }
 
+    /// The `.dvcignore` files of a state of the repository.
+    pub fn of_source(source: &Source) -> DvcIgnore {
+        DvcIgnore {
+            source: source.clone(),
+            ..DvcIgnore::new(source.root())
+        }
+    }
+
     fn of(root: &Path, file: &'static str) -> DvcIgnore {
         DvcIgnore {
             root: root.to_path_buf(),
             file,
+            source: Source::workspace(root),
             known: Mutex::default(),
         }
+    }
+
+    /// The rule that ignores a path or a folder above it, as `.gitignore:1: *.lock`; `None` if none does.
+    ///
+    /// # Errors
+    /// As [`rules`](DvcIgnore::rules).
+    pub fn rule(&self, path: &Path, is_dir: bool) -> Result<Option<String>, RepositoryError> {
+        let Ok(inside) = path.strip_prefix(&self.root) else {
+            return Ok(None);
+        };
+        let count = inside.components().count();
+        let mut whole = self.root.clone();
+        for (at, name) in inside.components().enumerate() {
+            let rules = self.rules(&whole)?;
+            whole.push(name);
+            if let Some((is_ignored, glob)) = rules.pattern(&whole, is_dir || at + 1 < count)
+                && is_ignored
+            {
+                let place = glob.from().unwrap_or(Path::new(self.file));
+                return Ok(Some(format!("{}: {}", place.display(), glob.original())));
+            }
+        }
+        Ok(None)
     }
 
     /// What holds in a folder of the repository.
@@ -71,7 +106,7 @@ impl DvcIgnore {
         let own = if ignored || !folder.starts_with(&self.root) {
             None
         } else {
-            read(&file, folder, self.file == IGNORE_FILE)?
+            self.read(&file, folder)?
         };
         let rules = match (own, above) {
             // Most folders have nothing to say: no longer chain for them.
@@ -102,6 +137,50 @@ impl DvcIgnore {
         }
         Ok(false)
     }
+
+    /// Reads a file of patterns. Git takes lines as they are and passes over those that are no pattern,
+    /// DVC takes white space at both ends away and is `strict`.
+    fn read(&self, file: &Path, folder: &Path) -> Result<Option<Gitignore>, RepositoryError> {
+        let strict = self.file == IGNORE_FILE;
+        let inside = crate::path::relative(file, &self.root)?;
+        let bytes = match &self.source {
+            Source::Revision(_) => self.source.read(&inside)?,
+            Source::Workspace { .. } => match mlops_disk::read_small(file, mlops_disk::MAX_SMALL) {
+                Ok(bytes) => Some(bytes),
+                Err(error) if error.is_missing() => None,
+                Err(error) => return Err(error.into()),
+            },
+        };
+        let Some(bytes) = bytes else {
+            return Ok(None);
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        let mut builder = GitignoreBuilder::new(folder);
+        let mut patterns = 0;
+        for (at, line) in text.lines().enumerate() {
+            let line = if strict { line.trim() } else { line };
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            patterns += 1;
+            let added = builder
+                .add_line(Some(format!("{inside}:{}", at + 1).into()), line)
+                .map(|_| ());
+            if let Err(error) = added.map_err(|error| error.to_string())
+                && strict
+            {
+                let message = format!("{line:?} is no pattern: {error}");
+                return Err(RepositoryError::file(file, Some(at + 1), message));
+            }
+        }
+        if patterns == 0 {
+            return Ok(None);
+        }
+        let rules = builder
+            .build()
+            .map_err(|error| RepositoryError::file(file, None, error.to_string()))?;
+        Ok(Some(rules))
+    }
 }
 
 impl Rules {
@@ -130,52 +209,25 @@ impl Rules {
     }
 
     fn by_pattern(&self, path: &Path, is_dir: bool) -> bool {
+        self.pattern(path, is_dir)
+            .is_some_and(|(is_ignored, _)| is_ignored)
+    }
+
+    /// The pattern that decides, and whether it ignores.
+    fn pattern(&self, path: &Path, is_dir: bool) -> Option<(bool, &Glob)> {
         let mut rules = Some(self);
         while let Some(here) = rules {
             if let Some(own) = &here.own {
-                let found = own.matched(path, is_dir);
-                if !found.is_none() {
-                    return found.is_ignore();
+                match own.matched(path, is_dir) {
+                    Match::None => {}
+                    Match::Ignore(glob) => return Some((true, glob)),
+                    Match::Whitelist(glob) => return Some((false, glob)),
                 }
             }
             rules = here.above.as_deref();
         }
-        false
+        None
     }
-}
-
-/// Reads a file of patterns. Git takes lines as they are and passes over those that are no pattern,
-/// DVC takes white space at both ends away and is `strict`.
-fn read(file: &Path, folder: &Path, strict: bool) -> Result<Option<Gitignore>, RepositoryError> {
-    let bytes = match mlops_disk::read_small(file, mlops_disk::MAX_SMALL) {
-        Ok(bytes) => bytes,
-        Err(error) if error.is_missing() => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    let text = String::from_utf8_lossy(&bytes);
-    let mut builder = GitignoreBuilder::new(folder);
-    let mut patterns = 0;
-    for (at, line) in text.lines().enumerate() {
-        let line = if strict { line.trim() } else { line };
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        patterns += 1;
-        let added = builder.add_line(None, line).map(|_| ());
-        if let Err(error) = added.map_err(|error| error.to_string())
-            && strict
-        {
-            let message = format!("{line:?} is no pattern: {error}");
-            return Err(RepositoryError::file(file, Some(at + 1), message));
-        }
-    }
-    if patterns == 0 {
-        return Ok(None);
-    }
-    let rules = builder
-        .build()
-        .map_err(|error| RepositoryError::file(file, None, error.to_string()))?;
-    Ok(Some(rules))
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
-//! Where a project's files are read from: the workspace, or a Git revision.
+//! Where a repository's files are read from: the working tree, or a revision of Git.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::sync::Arc;
 
+use crate::blobs::Blobs;
 use crate::error::{RepositoryError, Result};
+use crate::git::Git;
+use crate::posix_path;
 
 /// What a file of metrics, plots or parameters may have at most, in bytes: 1 GiB.
 const LARGEST: u64 = 1 << 30;
@@ -18,16 +21,21 @@ pub enum Source {
         root: PathBuf,
     },
     /// As Git has them.
-    Revision {
-        /// The repository's root.
-        root: PathBuf,
-        /// The revision as it was asked for: `HEAD`, `main`, `v1.2`.
-        name: String,
-        /// Its commit.
-        commit: String,
-        /// All its files below the root.
-        files: BTreeSet<String>,
-    },
+    Revision(Arc<Revision>),
+}
+
+/// A commit, with the files that it has below the repository's root.
+#[derive(Debug)]
+pub struct Revision {
+    /// The repository's root.
+    pub root: PathBuf,
+    /// The revision as it was asked for: `HEAD`, `main`, `v1.2`.
+    pub name: String,
+    /// Its commit.
+    pub commit: String,
+    /// All its files below the root, with their ids in Git. Links aren't files.
+    pub files: BTreeMap<String, String>,
+    blobs: Arc<Blobs>,
 }
 
 impl Source {
@@ -45,37 +53,46 @@ impl Source {
         if name == "workspace" {
             return Ok(Self::workspace(root));
         }
-        let commit = git(
-            root,
-            &[
-                "rev-parse",
-                "--verify",
-                "--quiet",
-                "--end-of-options",
-                &format!("{name}^{{commit}}"),
-            ],
-        )
-        .map_err(|_| RepositoryError::NoRevision(name.to_owned()))?;
-        let commit = String::from_utf8_lossy(&commit).trim().to_owned();
-        let listing = git(root, &["ls-tree", "-r", "-z", "--name-only", &commit])?;
-        let files = listing
-            .split(|&byte| byte == 0)
-            .filter(|name| !name.is_empty())
-            .map(|name| String::from_utf8_lossy(name).into_owned())
-            .collect();
-        Ok(Self::Revision {
+        let git = Git::find(root).ok_or_else(|| {
+            RepositoryError::refused(root, "goes without Git: there are no revisions")
+        })?;
+        let commit = git
+            .resolve(name)?
+            .ok_or_else(|| RepositoryError::NoRevision(name.to_owned()))?;
+        let blobs = Arc::new(Blobs::new(git.root()));
+        Self::commit(&git, root, name, commit, &blobs)
+    }
+
+    /// The files of a commit, whose contents `blobs` reads.
+    pub(crate) fn commit(
+        git: &Git,
+        root: &Path,
+        name: &str,
+        commit: String,
+        blobs: &Arc<Blobs>,
+    ) -> Result<Self> {
+        let folder = git.inside(root).to_string_lossy().into_owned();
+        let own = |path: String| match folder.as_str() {
+            "" => Some(path),
+            folder => Some(path.strip_prefix(folder)?.strip_prefix('/')?.to_owned()),
+        };
+        let files = git.files(&commit)?.into_iter();
+        let files = files.filter_map(|blob| Some((own(blob.path)?, blob.id)));
+        Ok(Self::Revision(Arc::new(Revision {
             root: root.to_owned(),
             name: name.to_owned(),
+            files: files.collect(),
             commit,
-            files,
-        })
+            blobs: Arc::clone(blobs),
+        })))
     }
 
     /// The repository's root.
     #[must_use]
     pub fn root(&self) -> &Path {
         match self {
-            Self::Workspace { root } | Self::Revision { root, .. } => root,
+            Self::Workspace { root } => root,
+            Self::Revision(revision) => &revision.root,
         }
     }
 
@@ -84,7 +101,7 @@ impl Source {
     pub fn exists(&self, path: &str) -> bool {
         match self {
             Self::Workspace { root } => root.join(path).is_file(),
-            Self::Revision { files, .. } => files.contains(path),
+            Self::Revision(revision) => revision.files.contains_key(path),
         }
     }
 
@@ -99,16 +116,9 @@ impl Source {
                 Err(error) if error.is_missing() => Ok(None),
                 Err(error) => Err(error.into()),
             },
-            Self::Revision {
-                root,
-                commit,
-                files,
-                ..
-            } => {
-                if !files.contains(path) {
-                    return Ok(None);
-                }
-                git(root, &["cat-file", "blob", &format!("{commit}:./{path}")]).map(Some)
+            Self::Revision(revision) => {
+                let id = revision.files.get(path);
+                id.map(|id| revision.blobs.read(id)).transpose()
             }
         }
     }
@@ -125,6 +135,18 @@ impl Source {
     }
 }
 
+impl Revision {
+    /// The files in a folder, and in those below it.
+    pub fn below<'r>(&'r self, folder: &'r str) -> impl Iterator<Item = &'r String> {
+        let first = if folder.is_empty() {
+            String::new()
+        } else {
+            format!("{folder}/")
+        };
+        let files = self.files.range(first..).map(|(path, _)| path);
+        files.take_while(move |path| posix_path::is_in(path, folder))
+    }
+}
 /// Bytes of a file as text.
 pub fn utf8(path: &str, bytes: Vec<u8>) -> Result<String> {
     String::from_utf8(bytes).map_err(|error| {
@@ -135,51 +157,4 @@ pub fn utf8(path: &str, bytes: Vec<u8>) -> Result<String> {
             .count();
         RepositoryError::at(path, line, "", "this is no UTF-8: save the file as UTF-8")
     })
-}
-
-/// Names of revisions: of branches, of tags, or all commits that these or HEAD lead to.
-///
-/// # Errors
-/// If Git refuses.
-pub fn revisions(root: &Path, branches: bool, tags: bool, commits: bool) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    let mut add = |arguments: &[&str]| -> Result<()> {
-        let printed = git(root, arguments)?;
-        for name in String::from_utf8_lossy(&printed).lines() {
-            if !names.iter().any(|known| known == name) {
-                names.push(name.to_owned());
-            }
-        }
-        Ok(())
-    };
-    if branches {
-        add(&["for-each-ref", "--format=%(refname:short)", "refs/heads"])?;
-    }
-    if tags {
-        add(&["for-each-ref", "--format=%(refname:short)", "refs/tags"])?;
-    }
-    if commits {
-        add(&["rev-list", "--branches", "--tags", "HEAD"])?;
-    }
-    Ok(names)
-}
-
-/// What a Git command prints, run in a folder.
-pub fn git(folder: &Path, arguments: &[&str]) -> Result<Vec<u8>> {
-    let fault = |message: String| RepositoryError::Git {
-        command: arguments.join(" "),
-        message,
-    };
-    let output = Command::new("git")
-        .current_dir(folder)
-        .args(arguments)
-        .output()
-        .map_err(|error| fault(error.to_string()))?;
-    if output.status.success() {
-        Ok(output.stdout)
-    } else {
-        Err(fault(
-            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        ))
-    }
 }

@@ -1,15 +1,17 @@
 //! The working tree of a repository of data: a folder with `.dvc` in it, beside Git's.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use mlops_disk as disk;
 
+use crate::blobs::Blobs;
 use crate::config::Config;
 use crate::error::{RepositoryError, Result};
-use crate::git::Git;
+use crate::git::{Git, Revisions};
 use crate::ignore::DvcIgnore;
 use crate::path;
+use crate::source::Source;
 
 /// The folder of DVC's files.
 pub const DVC: &str = ".dvc";
@@ -148,6 +150,21 @@ impl WorkTree {
     /// `.dvc/tmp`, which may not be there yet.
     pub fn tmp(&self) -> PathBuf {
         self.root.join(DVC).join("tmp")
+    }
+
+    /// The commits that count, their files read by one process of Git.
+    ///
+    /// # Errors
+    /// If there is no Git, or it fails.
+    pub fn history(&self, which: &Revisions) -> Result<impl Iterator<Item = Result<Source>>> {
+        let Some(git) = self.git() else {
+            let message = "goes without Git: there are no branches, tags or commits";
+            return Err(RepositoryError::refused(&self.root, message));
+        };
+        let blobs = Arc::new(Blobs::new(git.root()));
+        let commits = git.commits(which)?.into_iter();
+        Ok(commits
+            .map(move |commit| Source::commit(git, &self.root, &commit.clone(), commit, &blobs)))
     }
 
     /// A path as seen from the repository's folder, with forward slashes.

@@ -188,6 +188,7 @@ impl Cache {
                 return Err(VersioningError::Missing {
                     objects: vec![id.to_string()],
                     place: "the cache".into(),
+                    advice: crate::PULL,
                 });
             }
             Err(error) => return Err(VersioningError::io(path)(error)),

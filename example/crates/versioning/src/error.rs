@@ -50,12 +50,14 @@ pub enum VersioningError {
         path: PathBuf,
     },
     /// Objects are neither in the cache nor where they were looked for.
-    #[error("{}", screen(&missing(objects, place)))]
+    #[error("{}", screen(&missing(objects, place, advice)))]
     Missing {
         /// What each is for.
         objects: Vec<String>,
         /// Where they were looked for.
         place: String,
+        /// What to do.
+        advice: &'static str,
     },
     /// An object isn't what its name says.
     #[error("{place}: the content's hash is {found}, its name says {expected}: {advice}")]
@@ -83,6 +85,9 @@ pub enum VersioningError {
     },
 }
 
+/// What to do about objects that only the cache was asked for.
+pub const PULL: &str = "run `pull`, or `push` where the data is";
+
 impl VersioningError {
     /// What the system said when a file or folder was to be read.
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> VersioningError {
@@ -104,6 +109,7 @@ impl VersioningError {
             VersioningError::Repository(error) => error.is_user_error(),
             VersioningError::Store(error) => error.is_user_error(),
             VersioningError::Transfer { .. }
+            | VersioningError::Missing { .. }
             | VersioningError::Corrupt { .. }
             | VersioningError::ChangedMeanwhile { .. }
             | VersioningError::Locked { .. }
@@ -134,9 +140,9 @@ fn unsaved(paths: &[PathBuf]) -> String {
     )
 }
 
-fn missing(objects: &[String], place: &str) -> String {
+fn missing(objects: &[String], place: &str, advice: &str) -> String {
     format!(
-        "not in {place}: run `pull`, or `push` where the data is{}",
+        "not in {place}: {advice}{}",
         first_few(objects.iter().cloned())
     )
 }

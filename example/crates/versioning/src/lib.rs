@@ -6,7 +6,7 @@
 //!
 //! Paths in a file may be somebody else's: they are checked by [`mlops_repository::path`] before anything is touched.
 //!
-//! Operations that take [`Tracked`] paths expect their caller to hold [`Repository::lock`]; those that take
+//! Operations that take [`mlops_repository::Tracked`] paths expect their caller to hold [`Repository::lock`]; those that take
 //! targets hold it themselves.
 
 mod boundary;
@@ -17,7 +17,6 @@ mod error;
 mod hashing;
 mod leftovers;
 mod lock;
-mod lock_file;
 mod manifest;
 pub mod operations;
 mod plan;
@@ -27,13 +26,11 @@ mod remote;
 mod repository;
 mod scan;
 mod state;
-mod tracked;
 
 pub use cache::Cache;
 pub use content::Content;
-pub use error::VersioningError;
+pub use error::{PULL, VersioningError};
 pub use lock::{PathLock, RepositoryLock};
-pub use lock_file::{LockFile, LockedOut};
 pub use manifest::{Manifest, ManifestEntry};
 pub use plan::{Plan, Target};
 pub use progress::{Progress, Report, silent};
@@ -41,4 +38,3 @@ pub use remote::Remote;
 pub use repository::Repository;
 pub use scan::{ScannedFile, scan};
 pub use state::Signature;
-pub use tracked::{Pins, Tracked};

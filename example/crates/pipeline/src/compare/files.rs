@@ -1,8 +1,7 @@
-//! Files of a state: as Git or the workspace has them, else from the cache by that state's lock.
+//! Files of a state: as Git or the workspace has them, else from the cache by what that state declares.
 
 use std::collections::BTreeMap;
 
-use mlops_repository::lockfile::{Lock, lock_path};
 use mlops_repository::{Catalog, ObjectId, Source};
 use mlops_versioning::Repository;
 
@@ -13,33 +12,24 @@ pub(super) struct State<'r> {
     repository: &'r Repository,
     pub source: Source,
     pub catalog: Catalog,
-    /// Outputs that the lock knows, by path.
+    /// The content of outputs, by path.
     locked: BTreeMap<String, ObjectId>,
 }
 
 impl<'r> State<'r> {
     pub fn open(repository: &'r Repository, revision: &str) -> Result<Self> {
         let source = Source::revision(repository.root(), revision)?;
-        let catalog = Catalog::of(repository, &source)?;
-        let mut locks: BTreeMap<&str, Lock> = BTreeMap::new();
+        let declared = repository.declarations_of(&source)?;
         let mut locked = BTreeMap::new();
-        for stage in &catalog.stages {
-            if !locks.contains_key(stage.file.as_str()) {
-                locks.insert(&stage.file, Lock::read(&source, &lock_path(&stage.file))?);
-            }
-            let Some(known) = locks[stage.file.as_str()].stage(&stage.name)? else {
-                continue;
-            };
-            for out in &stage.outs {
-                if let Some(id) = known.out(&out.at.written).and_then(|known| known.id) {
-                    locked.insert(out.at.path.clone(), id);
-                }
+        for tracked in declared.outputs {
+            if let Some(id) = tracked.out.id {
+                locked.insert(repository.inside(&tracked.out.full)?, id);
             }
         }
         Ok(Self {
             repository,
             source,
-            catalog,
+            catalog: declared.catalog,
             locked,
         })
     }
@@ -106,13 +96,8 @@ impl<'r> State<'r> {
                     found.into_iter().map(|file| file.path.into()).collect(),
                 ));
             }
-            Source::Revision { files, .. } => {
-                let folder = format!("{path}/");
-                let found: Vec<String> = files
-                    .range(folder.clone()..)
-                    .take_while(|file| file.starts_with(&folder))
-                    .cloned()
-                    .collect();
+            Source::Revision(revision) => {
+                let found: Vec<String> = revision.below(path).cloned().collect();
                 if !found.is_empty() {
                     return Ok(found);
                 }

@@ -7,9 +7,8 @@ use crate::content::Content;
 use crate::lock::PathLock;
 use crate::manifest::{Manifest, ManifestEntry};
 use crate::progress::Report;
-use crate::tracked::{Pins, is_dvc_file};
 use crate::{Repository, VersioningError};
-use mlops_repository::{DvcFile, HashKind, Saved, gitignore};
+use mlops_repository::{Declarations, DvcFile, HashKind, Saved, gitignore, is_dvc_file};
 
 /// How data is added.
 #[derive(Debug, Clone, Copy)]
@@ -54,13 +53,13 @@ pub fn add(
     report: Report<'_>,
 ) -> Result<Added, VersioningError> {
     let _lock = repository.lock()?;
-    let pins = repository.pins()?;
+    let declared = repository.declarations()?;
     let mut jobs = Vec::new();
     for target in targets {
         check_target(repository, target)?;
-        jobs.push(job(repository, &pins, target)?);
+        jobs.push(job(repository, &declared, target)?);
     }
-    check_overlaps(&jobs, &pins)?;
+    check_overlaps(&jobs, &declared)?;
     if let Some(git) = repository.git() {
         let outs: Vec<PathBuf> = jobs
             .iter()
@@ -269,8 +268,12 @@ fn check_target(repository: &Repository, target: &Path) -> Result<(), Versioning
 }
 
 /// The file that pins a target: the one there is, or a new one beside it.
-fn job(repository: &Repository, pins: &Pins, target: &Path) -> Result<Job, VersioningError> {
-    for file in &pins.files {
+fn job(
+    repository: &Repository,
+    declared: &Declarations,
+    target: &Path,
+) -> Result<Job, VersioningError> {
+    for file in &declared.data {
         for (at, out) in file.outs.iter().enumerate() {
             let part = out.is_dir() && target.starts_with(&out.full);
             if out.full == target || part {
@@ -324,26 +327,25 @@ fn job(repository: &Repository, pins: &Pins, target: &Path) -> Result<Job, Versi
 }
 
 /// Refuses new data within tracked data or around it.
-fn check_overlaps(jobs: &[Job], pins: &Pins) -> Result<(), VersioningError> {
-    let all = pins.all();
+fn check_overlaps(jobs: &[Job], declared: &Declarations) -> Result<(), VersioningError> {
     for job in jobs {
         let full = &job.file.outs[job.at].full;
-        for other in &all {
+        for other in &declared.outputs {
             let others = &other.out.full;
             if other.file == job.file.path && other.stage.is_none() {
                 continue;
             }
-            let by = other.file.display();
+            let by = other.declared_by();
             let message = match &other.stage {
-                Some(stage) if full == others => {
-                    format!("is an output of the stage {stage} of {by}: run it, or `commit` it")
-                }
+                Some(_) if full == others => format!(
+                    "is an output of {by}, so it can't be added too: run `repro`, or `commit` what lies there"
+                ),
                 _ if others.starts_with(full) => format!(
-                    "has {} in it, which {by} tracks: run `remove` on that first",
+                    "has {} in it, which is an output of {by}: take that out of it first",
                     others.display()
                 ),
                 _ if full.starts_with(others) => {
-                    format!("lies in {}, which {by} tracks", others.display())
+                    format!("lies in {}, which is an output of {by}", others.display())
                 }
                 _ => continue,
             };

@@ -8,9 +8,8 @@ use crate::lock::PathLock;
 use crate::manifest::{Manifest, ManifestEntry};
 use crate::plan::{Plan, Target};
 use crate::progress::Report;
-use crate::tracked::Tracked;
 use crate::{Repository, VersioningError};
-use mlops_repository::{HashKind, ObjectId};
+use mlops_repository::{HashKind, ObjectId, Tracked};
 
 /// How a checkout goes about it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -58,15 +57,13 @@ pub fn checkout(
     let mut unsaved = Vec::new();
     let mut missing = Vec::new();
     for pin in tracked {
-        let Some(id) = pin.out.id.filter(|_| pin.out.cached && pin.is_placed) else {
+        let Some(id) = pin.out.id.filter(|_| pin.out.cached) else {
             continue;
         };
         let (target, plan) = plan(repository, pin, id, options.relink, report)?;
         if !plan.missing.is_empty() {
-            if !pin.is_optional() {
-                let path = repository.inside(&target.path)?;
-                missing.push(format!("{path} ({} objects)", plan.missing.len()));
-            }
+            let path = repository.inside(&target.path)?;
+            missing.push(format!("{path} ({} objects)", plan.missing.len()));
             continue;
         }
         unsaved.extend(plan.unsaved.iter().cloned());
@@ -98,6 +95,7 @@ pub fn checkout(
         Err(VersioningError::Missing {
             objects: missing,
             place: "the cache".into(),
+            advice: crate::PULL,
         })
     }
 }

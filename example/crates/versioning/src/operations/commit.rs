@@ -8,8 +8,8 @@ use super::known_outs;
 use crate::content::Content;
 use crate::lock::PathLock;
 use crate::progress::Report;
-use crate::{Repository, Tracked, VersioningError};
-use mlops_repository::{HashKind, gitignore};
+use crate::{Repository, VersioningError};
+use mlops_repository::{HashKind, Tracked, gitignore};
 
 /// Saves the content of tracked paths (all of them, if none are named) and writes their `.dvc`
 /// files where it changed. Gives the files that were written.
@@ -24,8 +24,8 @@ pub fn commit(
     report: Report<'_>,
 ) -> Result<Vec<PathBuf>, VersioningError> {
     let _lock = repository.lock()?;
-    let pins = repository.pins()?;
-    let chosen = pins.select(targets, recursive)?;
+    let declared = repository.declarations()?;
+    let chosen = declared.select(targets, recursive)?;
     let written: Vec<PathBuf> = chosen.iter().map(|pin| pin.out.full.clone()).collect();
     let _paths = PathLock::acquire(&repository.tmp(), "commit", &[], &written)?;
     repository.sweep_leftovers(&written)?;
@@ -36,7 +36,7 @@ pub fn commit(
         .iter()
         .map(|pin| (&pin.file, &pin.out.full))
         .collect();
-    for mut file in pins.files {
+    for mut file in declared.data {
         for at in 0..file.outs.len() {
             let out = file.outs[at].clone();
             let mine = chosen_pins.contains(&(&file.path, &out.full));

@@ -11,9 +11,8 @@ use super::transfer::{Names, TransferOptions, fetch_objects};
 use crate::manifest::Manifest;
 use crate::progress::Report;
 use crate::remote::Remote;
-use crate::tracked::Pins;
 use crate::{Repository, VersioningError};
-use mlops_repository::{HashKind, ObjectId, Revisions};
+use mlops_repository::{Declarations, HashKind, ObjectId, Revisions};
 
 /// What is kept and where the rest is removed.
 #[derive(Debug, Clone)]
@@ -161,28 +160,26 @@ fn collect_used(
     used: &mut HashSet<ObjectId>,
     report: Report<'_>,
 ) -> Result<(), VersioningError> {
-    let mut pins = vec![project.pins()?];
-    if !options.revisions.is_empty() {
-        let Some(git) = project.git() else {
-            return Err(VersioningError::refused(
-                project.root(),
-                "goes without Git: there are no branches, tags or commits to keep",
-            ));
-        };
-        for commit in git.commits(&options.revisions)? {
-            pins.push(project.pins_of(&commit)?);
-        }
-    }
     let mut manifests = Names::new();
-    for (id, name) in pins.iter().flat_map(named) {
-        if id.dir && !used.contains(&id) {
-            manifests.insert(id, name);
+    let mut keep = |declared: &Declarations| {
+        for tracked in &declared.outputs {
+            if let Some(id) = tracked.out.id
+                && used.insert(id)
+                && id.dir
+            {
+                manifests.insert(id, tracked.out.full.display().to_string());
+            }
         }
-        used.insert(id);
+    };
+    keep(&project.declarations()?);
+    if !options.revisions.is_empty() {
+        for commit in project.history(&options.revisions)? {
+            keep(&project.declarations_of(&commit?)?);
+        }
     }
     if let Some(remote) = remote {
         // Without it, what its files are would be unknown. That it can't be had is told below.
-        drop(fetch_objects(repository, remote, &manifests, true, report));
+        drop(fetch_objects(repository, remote, &manifests, report));
     }
     let mut unknown = Vec::new();
     for (id, name) in manifests {
@@ -204,14 +201,7 @@ fn collect_used(
         objects: unknown,
         place: "the cache, so that the files of these folders can't be told from garbage (--force goes on)"
             .into(),
-    })
-}
-
-fn named(pins: &Pins) -> impl Iterator<Item = (ObjectId, String)> {
-    pins.all().into_iter().filter_map(|pin| {
-        pin.out
-            .id
-            .map(|id| (id, pin.out.full.display().to_string()))
+advice: crate::PULL,
     })
 }
 
@@ -338,8 +328,8 @@ fn sweep(repository: &Repository) -> Result<Vec<PathBuf>, VersioningError> {
     swept.extend(disk::sweep_temps_in(root, Duration::ZERO)?);
     let dvc = root.join(mlops_repository::DVC);
     swept.extend(disk::sweep_temps_in(&dvc, Duration::ZERO)?);
-    let pins = repository.pins()?.all();
-    let paths = pins.iter().flat_map(|pin| [&pin.file, &pin.out.full]);
+    let outputs = repository.declarations()?.outputs;
+    let paths = outputs.iter().flat_map(|pin| [&pin.file, &pin.out.full]);
     swept.extend(repository.sweep_around(paths, Duration::ZERO)?);
     Ok(swept)
 }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::tracked::Tracked;
 use crate::{Repository, VersioningError};
+use mlops_repository::Tracked;
 
 /// A tracked path, or a file of a tracked folder, in the shape of `dvc list --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -6,9 +6,8 @@ use mlops_disk as disk;
 
 use super::known_outs;
 use crate::progress::Report;
-use crate::tracked::is_dvc_file;
 use crate::{Repository, VersioningError};
-use mlops_repository::{DvcFile, gitignore};
+use mlops_repository::{DvcFile, gitignore, is_dvc_file};
 
 /// Removes a `.dvc` file and its lines in `.gitignore`; with `outs` also the data, unless that would
 /// lose content (`force` does it all the same). Without, links into the cache become files of their own.
@@ -36,7 +35,8 @@ pub fn remove(
     let file = DvcFile::read(target, repository.root())?;
     for out in &file.outs {
         if outs {
-            let tracked: Vec<_> = crate::tracked::of_file(&file)
+            let tracked: Vec<_> = file
+                .tracked()
                 .filter(|pin| pin.out.full == out.full)
                 .collect();
             let state = super::status::states(repository, &tracked, report)?;

@@ -218,13 +218,20 @@ fn an_endless_device_in_place_of_a_file_of_dvc_is_refused() {
     let place = Place::with_git();
     place.write("data", "1");
     place.add(&["data"]).unwrap();
-    for name in ["data.dvc", "dvc.lock", ".dvcignore", ".dvc/config"] {
+    place.write("dvc.yaml", "stages: {}\n");
+    for name in [
+        "data.dvc",
+        "dvc.yaml",
+        "dvc.lock",
+        ".dvcignore",
+        ".dvc/config",
+    ] {
         let file = place.root.join(name);
         let kept = std::fs::read(&file).ok();
         let _ = std::fs::remove_file(&file);
         symlink("/dev/zero", &file).unwrap();
         let said = Repository::open(&place.root)
-            .and_then(|repository| repository.pins().map(|_| ()))
+            .and_then(|repository| Ok(repository.declarations().map(|_| ())?))
             .unwrap_err();
         assert!(
             said.to_string().contains(name) && said.is_user_error(),

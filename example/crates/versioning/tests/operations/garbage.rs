@@ -73,6 +73,7 @@ fn outputs_of_a_lock_are_no_garbage() {
         "schema: '2.0'\nstages:\n  t:\n    cmd: x\n    outs:\n    - path: model\n      hash: md5\n      md5: {id}\n"
     );
     place.write("dvc.lock", &lock);
+    place.write("dvc.yaml", "stages:\n  t: {cmd: x, outs: [model]}\n");
     assert!(place.gc(Revisions::default(), false).cache.is_empty());
     fs::remove_file(place.root.join("dvc.lock")).unwrap();
     assert_eq!(place.gc(Revisions::default(), false).cache, [id]);

@@ -4,14 +4,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use mlops_repository::{HashKind, ObjectId, Revisions};
+use mlops_repository::{HashKind, ObjectId, Revisions, Tracked};
 use mlops_versioning::operations::add::{self, AddOptions, Added};
 use mlops_versioning::operations::checkout::{self, Changes, CheckoutOptions};
 use mlops_versioning::operations::gc::{self, GcOptions};
 use mlops_versioning::operations::init::{self, InitOptions};
 use mlops_versioning::operations::status::{self, OutState};
 use mlops_versioning::operations::transfer::{self, TransferOptions};
-use mlops_versioning::{Remote, Repository, Tracked, VersioningError, silent};
+use mlops_versioning::{Remote, Repository, VersioningError, silent};
 
 pub struct Place {
     _folder: tempfile::TempDir,
@@ -83,7 +83,7 @@ impl Place {
     }
 
     pub fn tracked(&self) -> Vec<Tracked> {
-        self.repository.pins().unwrap().all()
+        self.repository.declarations().unwrap().outputs
     }
 
     pub fn checkout(&self, force: bool) -> Result<Changes, VersioningError> {
@@ -134,7 +134,7 @@ impl Place {
     }
 
     pub fn fetch(&self) -> Result<usize, VersioningError> {
-        transfer::fetch(&self.repository, &self.tracked(), &self.options(), &silent)
+        transfer::fetch(&self.repository, &self.tracked(), &self.options(), &silent)?.whole()
     }
 
     pub fn remote(&self) -> Remote {

@@ -73,7 +73,7 @@ fn a_manifest_is_pushed_only_after_all_its_files() {
     fs::remove_file(place.object("1")).unwrap();
     let error = place.push().unwrap_err();
     assert!(
-        matches!(&error, VersioningError::Missing { objects, .. } if objects == &["data/a"]),
+        matches!(&error, VersioningError::Missing { objects, .. } if objects == &["data/a (remote r, memory://last)"]),
         "{error}"
     );
     let there = place.remote().list(HashKind::Md5).unwrap();

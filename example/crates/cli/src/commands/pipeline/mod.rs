@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use mlops_pipeline::compare::{self, Comparison, Metrics, Picture, Plot, Show};
 use mlops_pipeline::{Project, Work, graph};
-use mlops_repository::{posix_path, revisions};
+use mlops_repository::{Git, Revisions, posix_path};
 use mlops_versioning::Repository;
 use serde_json::{Value, json};
 
@@ -215,13 +215,14 @@ impl Here {
 
     fn metrics(&self, arguments: &MetricsShowArguments, context: &Context) -> Outcome<()> {
         let mut states = vec!["workspace".to_owned()];
-        let (branches, tags, commits) = (
-            arguments.all_branches,
-            arguments.all_tags,
-            arguments.all_commits,
-        );
-        if branches || tags || commits {
-            states.extend(revisions(self.repository.root(), branches, tags, commits)?);
+        let which = Revisions {
+            all_branches: arguments.all_branches,
+            all_tags: arguments.all_tags,
+            all_commits: arguments.all_commits,
+            ..Revisions::default()
+        };
+        if let Some(git) = Git::find(self.repository.root()).filter(|_| !which.is_empty()) {
+            states.extend(git.names(&which)?);
         }
         let targets = self.inside(&arguments.targets);
         let shown = compare::metrics_show(&self.repository, &states, &targets)?;

@@ -9,15 +9,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use mlops_pipeline::run_cache;
-use mlops_repository::{RepositoryError, Revisions, path};
+use mlops_repository::{RepositoryError, Revisions, Source, Tracked, path};
 use mlops_versioning::operations::add::{self, AddOptions};
 use mlops_versioning::operations::checkout::{self, Changes, CheckoutOptions};
 use mlops_versioning::operations::gc::{self, GcOptions};
 use mlops_versioning::operations::init::{self, InitOptions};
-use mlops_versioning::operations::transfer::{self, TransferOptions};
+use mlops_versioning::operations::transfer::{self, Fetched, TransferOptions};
 use mlops_versioning::operations::verify::{self, VerifyOptions};
 use mlops_versioning::operations::{commit, diff, list, remove, status};
-use mlops_versioning::{Repository, Tracked, VersioningError};
+use mlops_versioning::{Repository, VersioningError};
 use serde_json::json;
 
 use arguments::{
@@ -218,7 +218,7 @@ impl Here {
     fn select(&self, repository: &Repository, targets: &Targets) -> Outcome<Vec<Tracked>> {
         let targets_full = self.full_each(&targets.targets);
         Ok(repository
-            .pins()?
+            .declarations()?
             .select(&targets_full, targets.recursive)?)
     }
 
@@ -231,14 +231,22 @@ impl Here {
     ) -> Outcome<Vec<Tracked>> {
         let mut tracked = self.select(repository, targets)?;
         let revisions = revisions.revisions();
-        if let Some(git) = repository.git().filter(|_| !revisions.is_empty()) {
-            for commit in git.commits(&revisions)? {
-                let pins = repository.pins_of(&commit)?;
-                // A target needn't be there in every commit.
-                tracked.extend(
-                    pins.select(&self.full_each(&targets.targets), targets.recursive)
+        if revisions.is_empty() {
+            return Ok(tracked);
+        }
+        for commit in repository.history(&revisions)? {
+            match repository.declarations_of(&commit?) {
+                Ok(declared) => tracked.extend(
+                    // A target needn't be there in every commit.
+                    declared
+                        .select(&self.full_each(&targets.targets), targets.recursive)
                         .unwrap_or_default(),
-                );
+                ),
+                // What it says is lost for good; all other commits aren't.
+                Err(error @ RepositoryError::Commit { .. }) => {
+                    tracing::warn!("a commit is left out: {error}");
+                }
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(tracked)
@@ -248,7 +256,7 @@ impl Here {
         &self,
         repository: &Repository,
         arguments: &TransferArguments,
-    ) -> Outcome<usize> {
+    ) -> Outcome<Fetched> {
         let tracked = self.select_with(repository, &arguments.targets, &arguments.revisions)?;
         let options = arguments.remote.options();
         let bar = Bar::new(arguments.quiet);
@@ -257,13 +265,15 @@ impl Here {
         if arguments.run_cache {
             runs = told(run_cache::fetch(repository, &options, &report)?);
         }
-        Ok(runs + transfer::fetch(repository, &tracked, &options, &report)?)
+        let mut fetched = transfer::fetch(repository, &tracked, &options, &report)?;
+        fetched.count += runs;
+        Ok(fetched)
     }
 
     fn fetch(&self, arguments: &TransferArguments, context: &Context) -> Outcome<()> {
         let repository = self.repository()?;
         let _lock = repository.lock()?;
-        let fetched = self.fetch_quietly(&repository, arguments)?;
+        let fetched = self.fetch_quietly(&repository, arguments)?.whole()?;
         if arguments.quiet {
             return Ok(());
         }
@@ -295,23 +305,28 @@ impl Here {
         let repository = self.repository()?;
         let _lock = repository.lock()?;
         let got = self.fetch_quietly(&repository, &arguments.transfer);
+        let is_whole = got.as_ref().is_ok_and(|fetched| fetched.missing.is_empty());
         let targets = &arguments.transfer.targets;
         let tracked = self.select(&repository, targets)?;
         let options = CheckoutOptions {
             force: arguments.force,
             relink: false,
             // What couldn't be fetched is told by the fetch; all else is checked out.
-            allow_missing: arguments.allow_missing || got.is_err(),
+            allow_missing: arguments.allow_missing || !is_whole,
         };
         let bar = Bar::new(arguments.transfer.quiet);
         let report = |progress| bar.tell(progress);
         let everything = targets.targets.is_empty();
         let changes = checkout::checkout(&repository, &tracked, everything, options, &report)?;
         drop(bar);
-        let fetched = match got {
-            Ok(fetched) => fetched,
-            Err(_) if arguments.allow_missing => 0,
-            Err(error) => return Err(error),
+        let fetched = if arguments.allow_missing {
+            let fetched = got?;
+            for name in &fetched.missing {
+                tracing::warn!("missing: {name}");
+            }
+            fetched.count
+        } else {
+            got?.whole()?
         };
         if arguments.transfer.quiet {
             return Ok(());
@@ -347,14 +362,11 @@ impl Here {
     fn list(&self, arguments: &ListArguments, context: &Context) -> Outcome<()> {
         let repository = self.repository()?;
         let _lock = repository.lock()?;
-        let pins = match (&arguments.rev, repository.git()) {
-            (Some(rev), Some(git)) => match git.resolve(rev)? {
-                Some(commit) => repository.pins_of(&commit)?,
-                None => return Ok(()),
-            },
-            _ => repository.pins()?,
+        let declared = match &arguments.rev {
+            Some(rev) => repository.declarations_of(&Source::revision(repository.root(), rev)?)?,
+            None => repository.declarations()?,
         };
-        let tracked = pins.select(&self.full_each(&arguments.targets), false)?;
+        let tracked = declared.select(&self.full_each(&arguments.targets), false)?;
         let listed = list::list(&repository, &tracked, arguments.recursive)?;
         let mut objects = Vec::new();
         let mut lines = Vec::new();

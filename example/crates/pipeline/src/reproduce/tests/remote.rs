@@ -30,7 +30,7 @@ fn pushed(remote: &Path, definition: &str) -> (Scratch, String) {
         scratch.write("data", content);
         scratch.run().unwrap();
         locks.push(scratch.read("dvc.lock"));
-        let tracked = scratch.repository.pins().unwrap().all();
+        let tracked = scratch.repository.declarations().unwrap().outputs;
         scratch
             .repository
             .store(

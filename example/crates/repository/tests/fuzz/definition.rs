@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use mlops_pipeline::graph::{Graph, Vertex};
-use mlops_repository::{Catalog, OptionStyle, RepositoryError, Source, Stage, yaml};
+use mlops_repository::{Catalog, OptionStyle, RepositoryError, Source, Stage, Tracked, yaml};
 
-use crate::laws::{fits, same};
+use crate::laws::{fits, inside, same};
 use crate::run::Target;
 
 const FILES: [(&str, &str); 4] = [
@@ -132,9 +132,8 @@ fn check(input: &[u8], folder: &Path) -> Result<String, String> {
             return Err(format!("{:?} runs nothing", stage.name));
         }
         for out in stage.outs.iter().filter(|out| out.cache) {
-            if !out.at.is_inside() || out.at.path.split('/').any(|name| name == "..") {
-                return Err(format!("the output {:?} leads out", out.at));
-            }
+            let root = Path::new("/r");
+            inside(&Tracked::of_stage(root, stage, out, None).out.full, root)?;
         }
     }
     Ok(format!(
@@ -148,8 +147,9 @@ fn check(input: &[u8], folder: &Path) -> Result<String, String> {
 fn stages(input: &[u8], folder: &Path) -> Result<Result<Vec<Stage>, String>, String> {
     std::fs::write(folder.join("dvc.yaml"), input).map_err(|error| error.to_string())?;
     let source = Source::workspace(folder);
-    match Catalog::read(&source, vec!["dvc.yaml".into()], OptionStyle::default()) {
-        Ok(catalog) => Ok(Ok(catalog.stages)),
+    let mut catalog = Catalog::default();
+    match catalog.add(&source, "dvc.yaml", OptionStyle::default()) {
+        Ok(()) => Ok(Ok(catalog.stages)),
         Err(error) => {
             let message = error.to_string();
             fits(&message)?;

@@ -1,0 +1,89 @@
+//! Outputs of stages and imports are data like any other: what is missing is named, wherever it should be.
+
+use std::fs;
+
+use mlops_repository::{Checksum, Revisions};
+use mlops_versioning::operations::transfer::{self, TransferOptions};
+use mlops_versioning::operations::{commit, gc};
+use mlops_versioning::{VersioningError, silent};
+
+use super::place::{Place, git};
+
+const STAGES: &str =
+    "stages:\n  train: {cmd: x, outs: [model.bin, never, m.json: {cache: false}]}\n";
+
+fn lock(outs: &[(&str, &str)]) -> String {
+    let outs = outs.iter().map(|(path, content)| {
+        let md5 = Checksum::of(content.as_bytes());
+        format!("    - path: {path}\n      hash: md5\n      md5: {md5}\n      size: 1\n")
+    });
+    let outs: String = outs.collect();
+    format!("schema: '2.0'\nstages:\n  train:\n    cmd: x\n    outs:\n{outs}")
+}
+
+#[track_caller]
+fn missing<T: std::fmt::Debug>(result: Result<T, VersioningError>) -> Vec<String> {
+    let error = result.unwrap_err();
+    assert!(!error.is_user_error(), "the run failed: exit code 1");
+    match error {
+        VersioningError::Missing { objects, .. } => objects,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn an_output_that_a_lock_names_and_nobody_has_is_missing() {
+    let place = Place::new().with_remote("outputs_missing");
+    place.write("dvc.yaml", STAGES);
+    place.write("dvc.lock", &lock(&[("model.bin", "1"), ("m.json", "2")]));
+    let objects = missing(place.fetch());
+    assert_eq!(
+        objects.len(),
+        1,
+        "neither what is in Git nor what was never made: {objects:?}"
+    );
+    assert!(objects[0].starts_with("model.bin (remote r"), "{objects:?}");
+    assert_eq!(missing(place.checkout(false)), ["model.bin (1 objects)"]);
+    assert_eq!(missing(place.push()).len(), 1);
+}
+
+#[test]
+fn each_remote_is_asked_and_all_that_is_missing_is_named() {
+    let mut place = Place::with_git().with_remote("outputs_first");
+    place.set("'remote \"priv\"'", "url", "memory://outputs_second");
+    place.set("core", "remote", "r");
+    for name in ["pub", "sec", "loc"] {
+        place.write(name, name);
+    }
+    place.add(&["pub", "sec", "loc"]).unwrap();
+    for (file, flag) in [("sec.dvc", "remote: priv"), ("loc.dvc", "push: false")] {
+        let text = place.read(file);
+        place.write(file, &format!("{text}  {flag}\n"));
+    }
+    let options = TransferOptions::default();
+    let push = || transfer::push(&place.repository, &place.tracked(), &options, &silent);
+    assert_eq!(push().unwrap(), 2);
+    fs::remove_dir_all(place.root.join(".dvc/cache")).unwrap();
+    let fetched = transfer::fetch(&place.repository, &place.tracked(), &options, &silent).unwrap();
+    assert_eq!(fetched.count, 2);
+    assert_eq!(fetched.missing.len(), 1);
+    assert!(
+        fetched.missing[0].starts_with("loc (remote r"),
+        "{fetched:?}"
+    );
+}
+
+#[test]
+fn what_a_stage_makes_cannot_be_added_locked_or_not() {
+    let place = Place::new();
+    place.write("dvc.yaml", STAGES);
+    place.write("never", "1");
+    let error = place.add(&["never"]).unwrap_err().to_string();
+    assert!(
+        error.contains("is an output of the stage train of") && error.contains("run `repro`"),
+        "{error}"
+    );
+    assert!(!place.has("never.dvc"));
+}
+
+const IMPORT: &str = "frozen: true\ndeps:\n- path: big\n  repo:\n    url: ../reg\n";
