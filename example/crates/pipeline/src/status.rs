@@ -48,6 +48,8 @@ pub struct StageStatus {
     pub command: bool,
     /// It runs each time.
     pub always: bool,
+    /// Why it can't be looked at here; DVC can.
+    pub unsupported: Option<String>,
 }
 
 impl StageStatus {
@@ -63,6 +65,7 @@ impl StageStatus {
         let gone = |change: &Change| matches!(change, Change::Deleted | Change::NotInCache);
         !self.command
             && !self.always
+            && self.unsupported.is_none()
             && self.params.is_empty()
             && self.param_files.is_empty()
             && self
@@ -98,6 +101,9 @@ impl StageStatus {
         }
         if !self.outs.is_empty() {
             parts.push(json!({ "changed outs": states(&self.outs) }));
+        }
+        if let Some(why) = &self.unsupported {
+            parts.push(json!(format!("not supported: {why}")));
         }
         if self.always {
             parts.push(json!("always changed"));
@@ -198,6 +204,12 @@ pub(crate) fn status(
     stage: &Stage,
     locked: Option<&LockedStage>,
 ) -> Result<StageStatus> {
+    if let Err(error) = stage.check_supported() {
+        return Ok(StageStatus {
+            unsupported: Some(error.to_string()),
+            ..StageStatus::default()
+        });
+    }
     let mut status = StageStatus {
         command: locked.is_some_and(|locked| locked.command != stage.command.value()),
         always: stage.always_changed || stage.is_callback(),

@@ -8,6 +8,10 @@ use crate::source::Source;
 /// The file that parameters are taken from where none is named.
 pub const DEFAULT_FILE: &str = "params.yaml";
 
+/// Why a file of Python isn't read.
+pub(crate) const NO_PYTHON: &str =
+    "parameters in Python aren't read: write them as YAML, JSON or TOML";
+
 /// Reads a file of parameters or metrics by the ending of its name; an empty one is an empty map,
 /// one that isn't there is `None`.
 ///
@@ -30,12 +34,7 @@ pub fn parse(path: &str, text: &str) -> Result<Node> {
         "json" => json(path, text)?,
         "toml" => toml(path, text)?,
         "py" => {
-            return Err(RepositoryError::at(
-                path,
-                1,
-                "",
-                "parameters in Python aren't read: write them as YAML, JSON or TOML",
-            ));
+            return Err(RepositoryError::at(path, 1, "", NO_PYTHON));
         }
         _ => yaml::read(text)
             .map_err(|error| RepositoryError::at(path, error.line, "", error.message))?,

@@ -49,13 +49,14 @@ pub(super) fn plan(project: &Project<'_>, options: &Options) -> Result<Plan> {
     Ok(Plan { order, graph })
 }
 
-/// Refuses outputs that no run may remove or replace, before the first is.
+/// Refuses stages that can't be run here, and outputs that no run may remove or replace, before the first is.
 pub(super) fn check_outputs(project: &Project<'_>, plan: &Plan) -> Result<()> {
     let root = project.repository.root();
     for &vertex in &plan.order {
         let Work::Stage(stage) = project.work(vertex) else {
             continue;
         };
+        stage.check_supported()?;
         for out in &stage.outs {
             let full = mlops_repository::path::normal(&root.join(&out.at.path));
             project.repository.check_removable(&full).map_err(|error| {

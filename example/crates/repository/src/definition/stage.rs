@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
@@ -41,6 +42,9 @@ pub struct Stage {
     /// Metrics of which more is better, and those of which less is, that their names don't tell:
     /// `meta: {higher_is_better: [uplift], lower_is_better: [waste]}`.
     pub better: Better,
+    /// Why it can't be run or looked at here, though DVC can: the line, the key and what is unsupported. All other
+    /// stages can.
+    pub unsupported: Option<(usize, String, String)>,
     /// What its references took from files.
     pub used: Used,
 }
@@ -162,6 +166,17 @@ impl Stage {
         }
     }
 
+    /// Whether it can be run and looked at here.
+    ///
+    /// # Errors
+    /// If not: with its line and the reason.
+    pub fn check_supported(&self) -> Result<()> {
+        match &self.unsupported {
+            None => Ok(()),
+            Some((line, key, why)) => Err(RepositoryError::at(&self.file, *line, key, why)),
+        }
+    }
+
     /// Whether it has neither dependencies nor outputs, so that nothing tells if it must run.
     #[must_use]
     pub fn is_callback(&self) -> bool {
@@ -180,6 +195,7 @@ impl Stage {
         let reader = StageReader {
             file,
             key: format!("stages.{name}"),
+            unsupported: RefCell::default(),
         };
         let folder = match body.get("wdir") {
             Some(node) => crate::posix_path::join(
@@ -216,6 +232,7 @@ impl Stage {
             command: reader.command(body)?,
             deps: reader.dependencies(body, &folder)?,
             params: reader.parameters(body, &folder)?,
+            unsupported: reader.unsupported.into_inner(),
             outs,
             desc: body
                 .get("desc")
@@ -242,6 +259,7 @@ fn is_true(map: &Map, key: &str) -> bool {
 struct StageReader<'a> {
     file: &'a str,
     key: String,
+    unsupported: RefCell<Option<(usize, String, String)>>,
 }
 
 impl StageReader<'_> {
@@ -278,21 +296,29 @@ impl StageReader<'_> {
         Ok(command)
     }
 
-    fn location(&self, node: &Node, key: &str, folder: &str) -> Result<Location> {
-        let written = self.text(node, key)?;
-        self.location_of(&written, node.line, key, folder)
+    /// Notes that the stage can't be run here, for the first reason that is found.
+    fn not_supported(&self, line: usize, key: &str, why: String) {
+        let key = format!("{}.{key}", self.key);
+        self.unsupported
+            .borrow_mut()
+            .get_or_insert((line, key, why));
+    }
+
+    /// Whether a path leads to another machine, which only DVC reads and writes.
+    fn is_elsewhere(&self, written: &str, line: usize, key: &str) -> bool {
+        let is_url = written.contains("://");
+        if is_url {
+            let why = format!(
+                "{written:?}: only files of this machine can be read and made by a stage; download it in `cmd`, or run this stage with DVC"
+            );
+            self.not_supported(line, key, why);
+        }
+        is_url
     }
 
     fn location_of(&self, written: &str, line: usize, key: &str, folder: &str) -> Result<Location> {
         if written.is_empty() || written.contains('\0') {
             return Err(self.fault(line, key, format!("{written:?} is no path")));
-        }
-        if written.contains("://") {
-            return Err(self.fault(
-                line,
-                key,
-                format!("{written:?}: only files of this machine can be read and made by a stage"),
-            ));
         }
         let at = Location::new(written, folder);
         if at.path.is_empty() {
@@ -305,7 +331,11 @@ impl StageReader<'_> {
         let mut deps: Vec<Dependency> = Vec::new();
         let mut seen = HashSet::new();
         for node in self.items(body, "deps") {
-            let at = self.location(node, "deps", folder)?;
+            let written = self.text(node, "deps")?;
+            if self.is_elsewhere(&written, node.line, "deps") {
+                continue;
+            }
+            let at = self.location_of(&written, node.line, "deps", folder)?;
             if seen.insert(at.written.clone()) {
                 deps.push(Dependency { at });
             }
@@ -355,6 +385,10 @@ impl StageReader<'_> {
             .into_values()
             .map(|(file, keys)| {
                 let line = body.entry("params").map_or(0, |entry| entry.line);
+                if file.to_ascii_lowercase().ends_with(".py") {
+                    let why = format!("{file}: {}", crate::params::NO_PYTHON);
+                    self.not_supported(line, "params", why);
+                }
                 Ok(ParameterFile {
                     at: self.location_of(&file, line, "params", folder)?,
                     keys: keys.unwrap_or_default(),
@@ -377,13 +411,20 @@ impl StageReader<'_> {
                     for entry in map {
                         let written = text::scalar(&entry.key)
                             .map_err(|message| self.fault(entry.line, key, message))?;
+                        if self.is_elsewhere(&written, entry.line, key) {
+                            continue;
+                        }
                         let at = self.location_of(&written, entry.line, key, folder)?;
                         let flags = entry.node.value.as_map().cloned().unwrap_or_default();
                         outs.push(self.output(at, kind, flags, (entry.line, key), folder)?);
                     }
                 }
                 _ => {
-                    let at = self.location(item, key, folder)?;
+                    let written = self.text(item, key)?;
+                    if self.is_elsewhere(&written, item.line, key) {
+                        continue;
+                    }
+                    let at = self.location_of(&written, item.line, key, folder)?;
                     outs.push(self.output(at, kind, Map::new(), (item.line, key), folder)?);
                 }
             }
@@ -419,9 +460,13 @@ impl StageReader<'_> {
             let message = format!("the output {:?} {why}: name another path", at.written);
             self.fault(line, key, message)
         })?;
-        if crate::posix_path::is_in(folder, &at.path) {
+        let own = crate::posix_path::folder(self.file);
+        if let Some(folder) = [folder, own]
+            .into_iter()
+            .find(|folder| crate::posix_path::is_in(folder, &at.path))
+        {
             let message = format!(
-                "the output {:?} holds the folder that the stage runs in ({folder}): name what in it is made",
+                "the output {:?} holds the folder {folder}, in which the stage runs or stands: name what in it is made",
                 at.written
             );
             return Err(self.fault(line, key, message));

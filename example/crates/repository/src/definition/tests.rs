@@ -211,7 +211,6 @@ fn errors_in_references_name_the_stage_and_the_key() {
     assert!(fault("stages: {a: {foreach: 'x', do: {cmd: y}}}", &[]).contains("not a text"));
     assert!(fault("stages: {a: {cmd: x, wdir: ..}}", &[]).contains("outside of the repository"));
     assert!(fault("stages: {a: {cmd: x, outs: [../y]}}", &[]).contains("cache: false"));
-    assert!(fault("stages: {a: {cmd: x, deps: ['s3://b/k']}}", &[]).contains("this machine"));
     assert!(
         fault("stages: {a: {foreach: [x, x], do: {cmd: y}}}", &[])
             .contains("two stages would be called a@x")
@@ -223,6 +222,21 @@ fn errors_in_references_name_the_stage_and_the_key() {
         )
         .starts_with("params.yaml:1: d: the date")
     );
+}
+
+#[test]
+fn what_only_dvc_can_run_is_noted_of_its_stage() {
+    for body in [
+        "deps: ['s3://b/k']",
+        "outs: ['s3://b/k': {cache: false}]",
+        "params: [{p.py: [a]}]",
+    ] {
+        let text = format!("stages: {{a: {{cmd: x, {body}}}, b: {{cmd: x, outs: [y]}}}}");
+        let made = stages(&text, &[]).unwrap();
+        let error = made[0].check_supported().unwrap_err().to_string();
+        assert!(error.starts_with("dvc.yaml:1: stages.a."), "{error}");
+        made[1].check_supported().unwrap();
+    }
 }
 
 #[test]
