@@ -20,6 +20,8 @@ pub struct DvcFile {
     pub outs: Vec<OutEntry>,
     /// Whether it says where its data comes from (`import`, `import-url`): only DVC updates that.
     pub is_import: bool,
+    /// The line of its command, if it is a stage of DVC 0.x.
+    command: Option<usize>,
     map: Map,
     text: Option<String>,
 }
@@ -118,6 +120,7 @@ impl DvcFile {
             path: path.to_path_buf(),
             outs: vec![OutEntry::fresh(out, full)],
             is_import: false,
+            command: None,
             map,
             text: None,
         }
@@ -126,10 +129,20 @@ impl DvcFile {
     /// Reads a file of the workspace; `root` is the repository's folder.
     ///
     /// # Errors
-    /// As [`parse`](DvcFile::parse), or if the system refuses.
+    /// As [`parse`](DvcFile::parse), if it is a stage of DVC 0.x, or if the system refuses.
     pub fn read(path: &Path, root: &Path) -> Result<DvcFile, RepositoryError> {
         let bytes = disk::read_small(path, disk::MAX_SMALL)?;
-        DvcFile::parse(bytes, path, root)
+        let file = DvcFile::parse(bytes, path, root)?;
+        match file.command {
+            None => Ok(file),
+            // What an old commit has is data all the same.
+            line => Err(RepositoryError::file(
+                path,
+                line,
+                "`cmd` makes this a stage of DVC 0.x, which isn't run any more: move it to a stage in dvc.yaml beside \
+                 it, remove this file, and run `commit -f` to keep what it made",
+            )),
+        }
     }
 
     /// Reads the bytes of a file that lies, or in another revision lay, at `path`.
@@ -167,11 +180,13 @@ impl DvcFile {
                 return Err(RepositoryError::file(path, line, message));
             }
         };
-        let is_import = map.get("deps").is_some();
+        let command = map.entry("cmd").map(|entry| entry.line);
+        let is_import = command.is_none() && map.get("deps").is_some();
         Ok(DvcFile {
             path: path.to_path_buf(),
             outs,
             is_import,
+            command,
             map,
             text: Some(text),
         })

@@ -44,10 +44,15 @@ impl Lock {
     /// If it can't be read, isn't YAML or has another schema.
     pub fn read(source: &Source, file: &str) -> Result<Self> {
         match source.text(file)? {
-            Some(text) => Ok(Self {
-                seen: Some(text.clone()),
-                ..Self::parse(file, &text)?
-            }),
+            Some(text) => {
+                // What an old commit has is read, what is written now is not.
+                let is_old = matches!(source, Source::Revision(_));
+                let lock = Self::parse_schema(file, &text, is_old)?;
+                Ok(Self {
+                    seen: Some(text),
+                    ..lock
+                })
+            }
             None => Ok(Self {
                 file: file.to_owned(),
                 ..Self::default()
@@ -71,20 +76,14 @@ impl Lock {
     /// # Errors
     /// If it isn't YAML or has another schema.
     pub fn parse(file: &str, text: &str) -> Result<Self> {
+        Self::parse_schema(file, text, false)
+    }
+
+    /// The same, with `is_old` also of a lock of DVC 1, which is a map of stages and no more.
+    fn parse_schema(file: &str, text: &str, is_old: bool) -> Result<Self> {
         let fault =
             |line: usize, key: &str, message: String| RepositoryError::at(file, line, key, message);
-        let node = yaml::read(text).map_err(|error| {
-            // Only what can't be read: a name may begin so, too.
-            match text.lines().position(|line| line.starts_with("<<<<<<< ")) {
-                Some(line) => fault(
-                    line + 1,
-                    "",
-                    "a merge conflict: take either side, then run `repro`, which writes what is so"
-                        .into(),
-                ),
-                None => fault(error.line, "", error.message),
-            }
-        })?;
+        let node = yaml::read(text).map_err(|error| fault(error.line, "", error.message))?;
         let mut document = match node.value {
             Value::Map(map) => map,
             Value::Null => Map::new(),
@@ -96,10 +95,22 @@ impl Lock {
                 ));
             }
         };
+        if is_old && !document.is_empty() && document.get("schema").is_none() {
+            let stages = std::mem::take(&mut document);
+            document.insert("schema", SCHEMA);
+            document.insert("stages", stages);
+        }
         let schema = document.get("schema");
         if !document.is_empty() && schema.and_then(|node| node.value.as_text()) != Some(SCHEMA) {
             let line = schema.map_or(1, |node| node.line);
-            return Err(fault(line, "schema", format!("'{SCHEMA}' is expected")));
+            let message = match schema {
+                Some(_) => format!("'{SCHEMA}' is expected"),
+                None => format!(
+                    "'{SCHEMA}' is expected, and there is none: DVC 1 wrote this lock. Remove it and run `repro`, \
+                     or `commit -f` if what lies there is right"
+                ),
+            };
+            return Err(fault(line, "schema", message));
         }
         let mut lock = Self {
             file: file.to_owned(),

@@ -188,3 +188,46 @@ fn a_commit_is_read_by_its_own_rules_and_parameters() {
     });
     assert_eq!(found.sum::<usize>(), 3);
 }
+
+#[test]
+fn an_unsound_commit_is_named() {
+    let place = Place::new(&[("a/f.dvc", "outs:\n<<<<<<< HEAD\n- md5: x\n=======\n")]);
+    place.commit();
+    place.write("a/f.dvc", &pin("f"));
+    let tree = WorkTree::open(&place.root).unwrap();
+    let source = Source::revision(&place.root, "HEAD").unwrap();
+    let error = tree.declarations_of(&source).unwrap_err().to_string();
+    let Source::Revision(revision) = source else {
+        unreachable!()
+    };
+    let expected = format!(
+        "in the commit {}, a/f.dvc:2: a merge conflict",
+        &revision.commit[..12]
+    );
+    assert!(error.starts_with(&expected), "{error}");
+}
+
+#[test]
+fn stages_of_old_formats_are_refused_now_and_read_in_history() {
+    let stage = format!("cmd: cat in > model\n{}", pin("model"));
+    let old_lock = format!("s:\n  cmd: x\n  outs:\n  - path: out\n    md5: {ID}\n");
+    let place = Place::new(&[
+        ("model.dvc", &stage),
+        ("dvc.yaml", "stages:\n  s: {cmd: x, outs: [out]}\n"),
+        ("dvc.lock", &old_lock),
+    ]);
+    place.commit();
+    let error = place.read().unwrap_err().to_string();
+    assert!(
+        error.contains("model.dvc:1: `cmd` makes this a stage of DVC 0.x"),
+        "{error}"
+    );
+    fs::remove_file(place.root.join("model.dvc")).unwrap();
+    let error = place.read().unwrap_err().to_string();
+    assert!(error.contains("DVC 1 wrote this lock"), "{error}");
+    let tree = WorkTree::open(&place.root).unwrap();
+    let source = Source::revision(&place.root, "HEAD").unwrap();
+    let outputs = tree.declarations_of(&source).unwrap().outputs;
+    assert!(outputs.iter().all(|tracked| tracked.out.id.is_some()));
+    assert_eq!(outputs.len(), 2);
+}

@@ -34,7 +34,19 @@ impl Default for Budget {
 /// If the text isn't YAML, repeats a key, has several documents, uses a tag beyond the core
 /// schema, or goes beyond the default [`Budget`].
 pub fn read(text: &str) -> Result<Node, YamlError> {
-    read_within(text, Budget::default())
+    read_within(text, Budget::default()).map_err(|error| conflict(text).unwrap_or(error))
+}
+
+/// What Git leaves of a merge that it couldn't make. Only looked for in what can't be read: a text may have such a
+/// line, too.
+fn conflict(text: &str) -> Option<YamlError> {
+    let line = text.lines().position(|line| line.starts_with("<<<<<<< "))?;
+    Some(YamlError {
+        line: line + 1,
+        column: 1,
+        message: "a merge conflict: keep one of its sides, and remove the lines that begin with <<<<<<<, ======= and >>>>>>>"
+            .into(),
+    })
 }
 
 /// [`read`] with a budget of the caller's.

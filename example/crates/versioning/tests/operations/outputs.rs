@@ -87,3 +87,39 @@ fn what_a_stage_makes_cannot_be_added_locked_or_not() {
 }
 
 const IMPORT: &str = "frozen: true\ndeps:\n- path: big\n  repo:\n    url: ../reg\n";
+
+#[test]
+fn gc_keeps_what_an_old_commit_has_in_a_folder_that_is_ignored_today() {
+    let place = Place::with_git();
+    place.write("legacy/x", "old");
+    place.add(&["legacy/x"]).unwrap();
+    git(&place.root, &["add", "-A", "."]);
+    git(&place.root, &["commit", "-q", "-m", "one"]);
+    fs::remove_dir_all(place.root.join("legacy")).unwrap();
+    place.write(".dvcignore", "legacy/\n");
+    git(&place.root, &["add", "-A", "."]);
+    git(&place.root, &["commit", "-q", "-m", "two"]);
+    let all = || Revisions {
+        all_commits: true,
+        ..Revisions::default()
+    };
+    assert!(place.gc(all(), false).is_empty());
+    assert!(place.object("old").exists());
+    // A commit that can't be read may need anything.
+    place.write("broken.dvc", "outs:\n<<<<<<< HEAD\n");
+    git(&place.root, &["add", "-A", "."]);
+    git(&place.root, &["commit", "-q", "-m", "three"]);
+    fs::remove_file(place.root.join("broken.dvc")).unwrap();
+    let options = gc::GcOptions {
+        revisions: all(),
+        ..gc::GcOptions::default()
+    };
+    git(&place.root, &["rm", "-q", "--cached", "broken.dvc"]);
+    let error = gc::gc(&place.repository, &options, &|_| Ok(true), &silent).unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("in the commit") && error.contains("broken.dvc:2: a merge conflict"),
+        "{error}"
+    );
+    assert!(place.object("old").exists());
+}
