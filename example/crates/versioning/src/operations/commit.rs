@@ -78,6 +78,10 @@ fn contents(
 ) -> Result<HashMap<PathBuf, Content>, VersioningError> {
     let mut wanted: Vec<(PathBuf, HashKind, bool)> = Vec::new();
     for pin in chosen.iter().filter(|pin| pin.stage.is_none()) {
+        // An import may have been noted without its data.
+        if pin.is_import && pin.out.id.is_none() && !pin.out.full.exists() {
+            continue;
+        }
         repository.check_own_content(&pin.out.full)?;
         let id = pin.out.id.map(|id| id.to_string());
         let kind = kind_to_save(repository, &pin.out.full, pin.out.kind, id, report)?;

@@ -89,6 +89,52 @@ fn what_a_stage_makes_cannot_be_added_locked_or_not() {
 const IMPORT: &str = "frozen: true\ndeps:\n- path: big\n  repo:\n    url: ../reg\n";
 
 #[test]
+fn an_import_is_not_pushed_and_comes_from_a_remote_only_if_that_has_it() {
+    let place = Place::new().with_remote("outputs_import");
+    place.write("data", "1");
+    place.add(&["data"]).unwrap();
+    let pin = place.read("data.dvc");
+    place.push().unwrap();
+    place.write("data.dvc", &format!("{IMPORT}{pin}"));
+    place.write("own", "2");
+    place.add(&["own"]).unwrap();
+    fs::remove_file(place.object("1")).unwrap();
+    assert_eq!(place.push().unwrap(), 1, "own alone, and data isn't missed");
+    assert_eq!(place.fetch().unwrap(), 1, "the remote has it");
+    let elsewhere = place.object("3");
+    place.write(
+        "data.dvc",
+        &format!(
+            "{IMPORT}{}",
+            pin.replace(
+                "c4ca4238a0b923820dcc509a6f75849b",
+                "eccbc87e4b5ce2fe28308fd9f2a7baf3"
+            )
+        ),
+    );
+    assert!(!elsewhere.exists());
+    let objects = missing(place.fetch());
+    assert!(
+        objects[0].starts_with("data (an import: its source has it"),
+        "{objects:?}"
+    );
+}
+
+#[test]
+fn an_import_that_was_never_downloaded_stops_no_commit() {
+    let place = Place::new();
+    place.write(
+        "part.dvc",
+        &format!("{IMPORT}outs:\n- hash: md5\n  path: part\n"),
+    );
+    place.write("own", "2");
+    place.add(&["own"]).unwrap();
+    place.write("own", "3");
+    let written = commit::commit(&place.repository, &[], false, true, &silent).unwrap();
+    assert_eq!(written, [place.root.join("own.dvc")]);
+}
+
+#[test]
 fn gc_keeps_what_an_old_commit_has_in_a_folder_that_is_ignored_today() {
     let place = Place::with_git();
     place.write("legacy/x", "old");

@@ -52,6 +52,44 @@ pub fn fetch(
     options: &TransferOptions,
     report: Report<'_>,
 ) -> Result<Fetched, VersioningError> {
+    let (imports, own): (Vec<_>, Vec<_>) = tracked.iter().cloned().partition(|pin| pin.is_import);
+    let mut fetched = fetch_own(repository, &own, options, report)?;
+    // A remote needn't have what comes from elsewhere, and there needn't be one.
+    if let Ok(some) = fetch_own(repository, &imports, options, report) {
+        fetched.count += some.count;
+    }
+    for import in imports {
+        if !is_at_hand(repository, &import)? {
+            let name = repository.inside(&import.out.full)?;
+            fetched.missing.push(format!(
+                "{name} (an import: its source has it, from where only DVC fetches it, `dvc update {}`)",
+                repository.inside(&import.file)?
+            ));
+        }
+    }
+    Ok(fetched)
+}
+
+/// Whether all of an import is in the cache; of one that was never downloaded, whether something lies there.
+fn is_at_hand(repository: &Repository, import: &Tracked) -> Result<bool, VersioningError> {
+    let Some(id) = import.out.id.filter(|_| import.out.cached) else {
+        return Ok(import.out.full.exists());
+    };
+    let cache = repository.cache();
+    if !id.dir || !cache.has(&id) {
+        return Ok(cache.has(&id));
+    }
+    let (_, files) = needed(repository, &[import])?;
+    let files: Vec<ObjectId> = files.into_keys().collect();
+    Ok(!cache.has_each(&files).contains(&false))
+}
+
+fn fetch_own(
+    repository: &Repository,
+    tracked: &[Tracked],
+    options: &TransferOptions,
+    report: Report<'_>,
+) -> Result<Fetched, VersioningError> {
     let mut fetched = Fetched::default();
     for (remote, pins) in by_remote(repository, tracked, options, false)? {
         let (manifests, _) = needed(repository, &pins)?;
