@@ -70,25 +70,48 @@ impl WorkTree {
         let Source::Revision(revision) = source else {
             return self.declarations();
         };
-        let read = || {
-            let ignore = DvcIgnore::of_source(source);
-            let mut catalog = Catalog::default();
-            let mut data = Vec::new();
-            for file in revision.files.keys() {
-                let name = file.rsplit('/').next().unwrap_or(file);
-                let path = self.root().join(file);
-                if !(name == FILE || is_dvc_file(name)) || ignore.ignores(&path, false)? {
-                    continue;
-                }
-                if name == FILE {
-                    catalog.add(source, file, self.option_style())?;
-                } else if let Some(bytes) = source.read(file)? {
-                    data.push(DvcFile::parse(bytes, &path, self.root())?);
-                }
-            }
-            Declarations::new(source.clone(), catalog, data)
+        self.read_files(source, &DvcIgnore::of_source(source), revision.files.keys())
+            .map_err(|error| error.in_commit(&revision.commit, self.root()))
+    }
+
+    /// Reads what the files in Git's index declare as they are now, also those in a folder that `.gitignore` names:
+    /// somebody put them there on purpose. `None` without Git.
+    ///
+    /// # Errors
+    /// If one of the files is unsound.
+    pub fn declarations_in_git(&self) -> Result<Option<Declarations>> {
+        let Some(git) = self.git() else {
+            return Ok(None);
         };
-        read().map_err(|error| error.in_commit(&revision.commit, self.root()))
+        let files = git.tracked(&[self.root().to_path_buf()])?;
+        let files = files.iter().filter_map(|path| self.inside(path).ok());
+        let files: Vec<String> = files.collect();
+        let source = Source::workspace(self.root());
+        self.read_files(&source, self.ignore(), files.iter())
+            .map(Some)
+    }
+
+    fn read_files<'f>(
+        &self,
+        source: &Source,
+        ignore: &DvcIgnore,
+        files: impl Iterator<Item = &'f String>,
+    ) -> Result<Declarations> {
+        let mut catalog = Catalog::default();
+        let mut data = Vec::new();
+        for file in files {
+            let name = file.rsplit('/').next().unwrap_or(file);
+            let path = self.root().join(file);
+            if !(name == FILE || is_dvc_file(name)) || ignore.ignores(&path, false)? {
+                continue;
+            }
+            if name == FILE {
+                catalog.add(source, file, self.option_style())?;
+            } else if let Some(bytes) = source.read(file)? {
+                data.push(DvcFile::parse(bytes, &path, self.root())?);
+            }
+        }
+        Declarations::new(source.clone(), catalog, data)
     }
 }
 

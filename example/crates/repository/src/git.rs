@@ -60,7 +60,10 @@ impl Git {
             .into_iter()
             .map(OsStr::new)
             .collect();
-        arguments.extend(paths.iter().map(|path| self.inside(path).as_os_str()));
+        arguments.extend(paths.iter().map(|path| match self.inside(path) {
+            all if all.as_os_str().is_empty() => OsStr::new("."),
+            inside => inside.as_os_str(),
+        }));
         Ok(split(&self.run(&arguments, None, &[])?)
             .map(|path| self.root.join(path))
             .collect())

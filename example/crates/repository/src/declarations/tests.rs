@@ -142,6 +142,20 @@ fn a_file_that_git_ignores_is_refused_with_the_rule() {
 }
 
 #[test]
+fn a_pin_in_a_folder_that_git_ignores_is_named_with_the_rule_and_counts_if_git_has_it() {
+    let place = Place::new(&[("env/res.dvc", &pin("res")), (".gitignore", "env/\n")]);
+    assert!(place.outputs().is_empty());
+    let file = place.root.join("env/res.dvc");
+    let error = place.read().unwrap().select(&[file], false).unwrap_err();
+    assert!(error.to_string().contains(".gitignore:1: env/"), "{error}");
+    let tree = WorkTree::open(&place.root).unwrap();
+    let in_git = || tree.declarations_in_git().unwrap().unwrap().outputs.len();
+    assert_eq!(in_git(), 0);
+    place.git(&["add", "-f", "env/res.dvc"]);
+    assert_eq!(in_git(), 1);
+}
+
+#[test]
 fn an_output_that_dvcignore_names_is_refused_with_the_rule() {
     let place = Place::new(&[
         ("dvc.yaml", "stages:\n  u: {cmd: x, outs: [u.log]}\n"),

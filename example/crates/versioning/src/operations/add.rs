@@ -303,6 +303,13 @@ fn job(
     let name = target.file_name().unwrap_or_default();
     let name = mlops_repository::path::name_text(name, target)?;
     let path = target.with_file_name(format!("{name}.dvc"));
+    let git = repository.git_ignore();
+    if let Some(rule) = git.map(|git| git.rule(&path, false)).transpose()?.flatten() {
+        let message = format!(
+            "Git would ignore {name}.dvc by {rule}, so that nobody else would get it: change that rule, or move the data"
+        );
+        return Err(VersioningError::refused(target, message));
+    }
     if name.len() + 4 > 255 {
         return Err(VersioningError::refused(
             target,

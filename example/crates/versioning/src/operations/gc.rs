@@ -172,6 +172,9 @@ fn collect_used(
         }
     };
     keep(&project.declarations()?);
+    if let Some(declared) = project.declarations_in_git()? {
+        keep(&declared);
+    }
     if !options.revisions.is_empty() {
         for commit in project.history(&options.revisions)? {
             keep(&project.declarations_of(&commit?)?);

@@ -169,3 +169,19 @@ fn gc_keeps_what_an_old_commit_has_in_a_folder_that_is_ignored_today() {
     );
     assert!(place.object("old").exists());
 }
+
+#[test]
+fn gc_keeps_what_a_pin_needs_that_git_has_and_ignores() {
+    let mut place = Place::with_git();
+    place.write("env/a", "kept");
+    place.add(&["env/a"]).unwrap();
+    place.write(".gitignore", "env/\n");
+    git(&place.root, &["add", "-f", "env/a.dvc"]);
+    place.repository = mlops_versioning::Repository::open(&place.root).unwrap();
+    assert!(place.tracked().is_empty());
+    assert!(place.gc(Revisions::default(), false).is_empty());
+    assert!(place.object("kept").exists());
+    place.write("env/b", "2");
+    let error = place.add(&["env/b"]).unwrap_err().to_string();
+    assert!(error.contains(".gitignore:1: env/"), "{error}");
+}
