@@ -1,5 +1,6 @@
 //! Pipelines as DVC writes them: `dvc.yaml`, the graph, `dvc.lock`, run cache, parallel reproduction.
 
+pub mod commit;
 pub mod compare;
 mod error;
 pub mod graph;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use mlops_pipeline::commit;
 use mlops_pipeline::compare::{self, Comparison, Metrics, Picture, Plot, Show};
 use mlops_pipeline::{Project, Work, graph};
 use mlops_repository::{Git, Revisions, posix_path};
@@ -81,10 +82,23 @@ pub(crate) fn changed_stages(
     let here = Here::new()?;
     let project = Project::open(&here.repository)?;
     let all = targets.is_empty();
+    let stages = take_stages(&project, &here.folder, targets);
+    if stages.is_empty() && !all {
+        return Ok(serde_json::Map::new());
+    }
+    let changed = mlops_pipeline::changes(&project, &stages, &here.folder)?;
+    Ok(changed
+        .into_iter()
+        .map(|(stage, status)| (stage, status.json(&here.folder)))
+        .collect())
+}
+
+/// Takes the targets that name stages out of others.
+fn take_stages(project: &Project<'_>, folder: &str, targets: &mut Vec<PathBuf>) -> Vec<String> {
     let mut stages = Vec::new();
     targets.retain(|target| {
         let name = target.display().to_string();
-        let is_stage = project.select(&name, &here.folder).is_ok_and(|found| {
+        let is_stage = project.select(&name, folder).is_ok_and(|found| {
             found
                 .iter()
                 .all(|&at| matches!(project.work(at), Work::Stage(_)))
@@ -94,14 +108,28 @@ pub(crate) fn changed_stages(
         }
         !is_stage
     });
+    stages
+}
+
+/// Commits stages; gives those that there was something to note of. As for [`changed_stages`], targets that name
+/// stages are taken out of `targets`.
+pub(crate) fn commit_stages(
+    targets: &mut Vec<PathBuf>,
+    confirm: commit::Confirm<'_>,
+) -> Outcome<Vec<String>> {
+    let here = Here::new()?;
+    let _lock = here.repository.lock()?;
+    let mut project = Project::open(&here.repository)?;
+    let all = targets.is_empty();
+    let stages = take_stages(&project, &here.folder, targets);
     if stages.is_empty() && !all {
-        return Ok(serde_json::Map::new());
+        return Ok(Vec::new());
     }
-    let changed = mlops_pipeline::changes(&project, &stages, &here.folder)?;
-    Ok(changed
-        .into_iter()
-        .map(|(stage, status)| (stage, status.json(&here.folder)))
-        .collect())
+    let committed = commit::commit(&mut project, &stages, &here.folder, confirm)?;
+    for (stage, why) in &committed.left_out {
+        tracing::warn!("the stage {stage:?} is left out: {why}");
+    }
+    Ok(committed.stages)
 }
 
 /// The repository, and the folder a command is given in: paths are seen from there.

@@ -123,7 +123,7 @@ pub(crate) struct AddArguments {
 pub(crate) struct CommitArguments {
     #[command(flatten)]
     pub targets: Targets,
-    /// For DVC's sake: nothing is asked anyway
+    /// Note outputs as made from what stages read now, without asking
     #[arg(short, long)]
     pub force: bool,
     /// Leave files that are not linked as configured

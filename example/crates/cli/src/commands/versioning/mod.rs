@@ -154,25 +154,32 @@ impl Here {
 
     fn commit(&self, arguments: &CommitArguments, context: &Context) -> Outcome<()> {
         let repository = self.repository()?;
-        let bar = Bar::new(arguments.quiet);
-        let written = commit::commit(
-            &repository,
-            &self.full_each(&arguments.targets.targets),
-            arguments.targets.recursive,
-            !arguments.no_relink,
-            &|progress| bar.tell(progress),
-        )?;
-        drop(bar);
+        let mut targets = arguments.targets.clone();
+        let confirm = |stage: &str, reasons: &[String]| {
+            let question = show::to_commit(stage, reasons);
+            Ok(arguments.force || agreed(&repository, &question, "give -f to commit it")?)
+        };
+        let stages = super::pipeline::commit_stages(&mut targets.targets, &confirm)?;
+        let mut written = Vec::new();
+        if arguments.targets.targets.is_empty() || !targets.targets.is_empty() {
+            let bar = Bar::new(arguments.quiet);
+            let full = self.full_each(&targets.targets);
+            let report = |progress| bar.tell(progress);
+            let relink = !arguments.no_relink;
+            written = commit::commit(&repository, &full, targets.recursive, relink, &report)?;
+        }
         if arguments.quiet {
             return Ok(());
         }
         let files = self.shown_each(&written);
-        let text = if files.is_empty() {
+        let all: Vec<&str> = stages.iter().chain(&files).map(String::as_str).collect();
+        let text = if all.is_empty() {
             "Nothing changed.".to_string()
         } else {
-            format!("Updated {}", files.join(", "))
+            format!("Updated {}", all.join(", "))
         };
-        Ok(context.output.show(&json!({ "files": files }), text)?)
+        let object = json!({ "files": files, "stages": stages });
+        Ok(context.output.show(&object, text)?)
     }
 
     fn checkout(&self, arguments: &CheckoutArguments, context: &Context) -> Outcome<()> {
@@ -503,17 +510,23 @@ impl Here {
 
 /// Asks on the terminal whether objects are to be removed. Without one, nobody can have agreed.
 fn ask(repository: &Repository, collected: &gc::Collected) -> Result<bool, VersioningError> {
+    let what = format!("{}\nRemove them?", show::garbage(collected));
+    let advice = "give --yes to remove them, or --dry-run to list them";
+    Ok(agreed(repository, &what, advice)?)
+}
+
+/// Asks on the terminal. Without one, nobody can have agreed: the error says so, and what to do.
+fn agreed(repository: &Repository, question: &str, advice: &str) -> Result<bool, RepositoryError> {
     use std::io::{BufRead, IsTerminal, Write};
 
-    let what = show::garbage(collected);
     if !std::io::stdin().is_terminal() {
         let message = format!(
-            "{what}\nThe command can't ask, because standard input is not a terminal: give --yes to remove them, or --dry-run to list them"
+            "{question}\nThe command can't ask, because standard input is not a terminal: {advice}"
         );
-        return Err(RepositoryError::refused(repository.root(), message).into());
+        return Err(RepositoryError::refused(repository.root(), message));
     }
     let mut error = anstream::stderr().lock();
-    let asked = write!(error, "{what}\nRemove them? [y/N] ").and_then(|()| error.flush());
+    let asked = write!(error, "{question} [y/N] ").and_then(|()| error.flush());
     let mut answer = String::new();
     let read = asked.and_then(|()| std::io::stdin().lock().read_line(&mut answer));
     let answer = answer.trim().to_lowercase();

@@ -283,6 +283,14 @@ pub(super) fn collected(collected: &Collected, dry_run: bool, cloud: bool) -> St
 }
 
 /// What is about to be removed, before it is asked about.
+/// The question before outputs of a stage that changed are committed.
+pub(super) fn to_commit(stage: &str, reasons: &[String]) -> String {
+    format!(
+        "the stage {stage:?} changed since its outputs were made: {}.\nCommit them as made from what is there now?",
+        reasons.join(", ")
+    )
+}
+
 pub(super) fn garbage(collected: &Collected) -> String {
     let size = |bytes| thousands(usize::try_from(bytes).unwrap_or(usize::MAX));
     let mut text = String::from("Nothing that is kept refers to these objects:");
