@@ -135,7 +135,7 @@ fn first_few(items: impl ExactSizeIterator<Item = String>) -> String {
 
 fn unsaved(paths: &[PathBuf]) -> String {
     format!(
-        "these files would be lost, their content is saved nowhere: commit them, or give --force{}",
+        "these files would be lost, their content is saved nowhere, so nothing was changed: `commit` or `add` what is data, and move away the rest{}",
         first_few(paths.iter().map(|path| path.display().to_string()))
     )
 }

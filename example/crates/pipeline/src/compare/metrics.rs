@@ -1,12 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use mlops_repository::OutputKind;
 use mlops_repository::yaml::{Map, Value};
+use mlops_repository::{OutputKind, RepositoryError};
 use mlops_versioning::Repository;
 
 use super::files::State;
 use super::{Comparison, Table, flat, table};
-use crate::error::Result;
+use crate::error::{PipelineError, Result};
 use crate::python_json;
 
 /// The metrics of one state.
@@ -32,7 +32,15 @@ pub fn metrics_show(
 ) -> Result<Vec<Metrics>> {
     revisions
         .iter()
-        .map(|revision| gather(repository, revision, targets))
+        .map(|revision| match gather(repository, revision, targets) {
+            // What it says is lost for good; other states aren't.
+            Err(PipelineError::Repository(error @ RepositoryError::Commit { .. })) => Ok(Metrics {
+                state: revision.clone(),
+                unreadable: [(String::new(), error.to_string())].into(),
+                ..Metrics::default()
+            }),
+            gathered => gathered,
+        })
         .collect()
 }
 

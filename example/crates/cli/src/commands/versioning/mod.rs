@@ -546,14 +546,17 @@ pub(crate) fn status(arguments: &StatusArguments, context: &Context) -> Outcome<
         let mut targets = arguments.targets.clone();
         let stages = super::pipeline::changed_stages(&mut targets.targets)?;
         let mut found = status::Status::default();
+        let declared = repository.declarations()?;
         if arguments.targets.targets.is_empty() || !targets.targets.is_empty() {
-            let mut tracked = here.select(&repository, &targets)?;
+            let full = here.full_each(&targets.targets);
+            let mut tracked = declared.select(&full, targets.recursive)?;
             tracked.retain(|pin| pin.stage.is_none());
             let bar = Bar::new(arguments.quiet);
             let report = |progress| bar.tell(progress);
             found = status::status(&repository, &tracked, &report)?;
         }
-        Shown::local(&found, stages, |path| here.shown(path))
+        let is_empty = declared.data.is_empty() && declared.catalog.stages.is_empty();
+        Shown::local(&found, stages, is_empty, |path| here.shown(path))
     };
     if arguments.quiet {
         return Ok(ExitCode::from(u8::from(!shown.is_empty())));

@@ -24,6 +24,7 @@ impl Shown {
     pub(super) fn local(
         status: &Status,
         stages: Map<String, Value>,
+        is_empty: bool,
         shown: impl Fn(&Path) -> String,
     ) -> Shown {
         let mut object = stages;
@@ -36,7 +37,11 @@ impl Shown {
         }
         Shown {
             object: Value::Object(object),
-            nothing: "Data and pipelines are up to date.",
+            nothing: if is_empty {
+                "There is nothing tracked yet: `add` tracks data, and stages stand in dvc.yaml."
+            } else {
+                "Data and pipelines are up to date."
+            },
         }
     }
 
