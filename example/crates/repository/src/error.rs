@@ -51,9 +51,7 @@ pub enum RepositoryError {
         message: String,
     },
     /// Git knows no such revision.
-    #[error(
-        "there is no revision {0:?}: give a commit, branch or tag (`git log`, `git branch -a`)"
-    )]
+    #[error("{0}: there is no such revision: `git log` or `git branch -a` show what there is")]
     NoRevision(String),
     /// Git said no.
     #[error("`git {command}` failed: {message}")]

@@ -175,7 +175,7 @@ fn metrics_of_a_revision_and_the_workspace_are_compared() {
     );
     let error = metrics_diff(&repository, "nope", "workspace", &[], false).unwrap_err();
     assert!(
-        error.to_string().contains("there is no revision"),
+        error.to_string().contains("there is no such revision"),
         "{error}"
     );
 }

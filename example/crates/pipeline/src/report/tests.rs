@@ -450,7 +450,7 @@ fn an_unknown_base_and_no_metrics_are_told() {
     );
     let error = Report::new(&repository, "main", "--all").unwrap_err();
     assert!(
-        error.to_string().contains("there is no revision"),
+        error.to_string().contains("there is no such revision"),
         "{error}"
     );
     shop.git(&["rm", "-q", "dvc.yaml"]);
