@@ -316,6 +316,8 @@ def main():
     check(["repro"], stages, cache, notes, pins)
     scratch.put("data/0", b"third\n")
     check(["repro"], stages, cache, notes, pins)
+    scratch.put("data/0", b"fourth\n")
+    check(["commit", "--force"], stages, cache, notes, pins)
     check(["gc", "--workspace", "--force"], cache, notes)
     check(["push"], remote, notes)
     scratch.remove(".dvc/cache", *TARGETS)

@@ -102,7 +102,8 @@ impl WorkTree {
         for file in files {
             let name = file.rsplit('/').next().unwrap_or(file);
             let path = self.root().join(file);
-            if !(name == FILE || is_dvc_file(name)) || ignore.ignores(&path, false)? {
+            let is_ours = name == FILE || is_dvc_file(name);
+            if !is_ours || is_in_another(source, file) || ignore.ignores(&path, false)? {
                 continue;
             }
             if name == FILE {
@@ -146,8 +147,8 @@ impl Declarations {
         }
     }
 
-    /// The outputs that targets mean: a `.dvc` file, an output, a path within an output that is a folder, a stage, or
-    /// with `recursive` all below a folder. No targets mean all.
+    /// The outputs that targets mean: a `.dvc` file, a `dvc.yaml`, a stage or a group of them, an output, a path within
+    /// an output that is a folder, or with `recursive` all below a folder. No targets mean all.
     ///
     /// # Errors
     /// If a target means none.
@@ -190,6 +191,12 @@ impl Declarations {
              `list` shows what is; `add` tracks it",
         )
     }
+}
+
+/// Whether a file belongs to a repository of data within this one.
+fn is_in_another(source: &Source, file: &str) -> bool {
+    let mut folders = file.match_indices('/').map(|(at, _)| &file[..at]);
+    folders.any(|folder| source.exists(&format!("{folder}/.dvc/config")))
 }
 
 /// Whether a file's name is that of a `.dvc` file.

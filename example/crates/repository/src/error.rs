@@ -102,9 +102,12 @@ impl RepositoryError {
     #[must_use]
     pub(crate) fn in_commit(self, commit: &str, root: &Path) -> Self {
         let folder = format!("{}/", root.display());
-        Self::Commit {
-            commit: commit.chars().take(12).collect(),
-            message: self.to_string().replace(&folder, ""),
+        match self {
+            Self::File { .. } | Self::Refused { .. } => Self::Commit {
+                commit: commit.chars().take(12).collect(),
+                message: self.to_string().replace(&folder, ""),
+            },
+            other => other,
         }
     }
 

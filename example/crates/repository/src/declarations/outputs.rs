@@ -95,12 +95,12 @@ impl Tracked {
     /// Itself, or its part that a target means; `None` if it means another.
     pub(super) fn part_meant(&self, target: &Path, recursive: bool) -> Option<Self> {
         let full = &self.out.full;
-        let is_file = target == self.file && self.stage.is_none();
+        let is_file = target == self.file;
         let is_stage = self.stage.as_ref().is_some_and(|stage| {
-            let named = target
-                .file_name()
-                .is_some_and(|name| name == stage.as_str());
-            named && target.parent() == self.file.parent()
+            let name = target.file_name().and_then(|name| name.to_str());
+            let name = name.map(|name| name.strip_prefix("dvc.yaml:").unwrap_or(name));
+            let group = stage.split('@').next();
+            (name == Some(stage) || name == group) && target.parent() == self.file.parent()
         });
         let below = recursive && (full.starts_with(target) || self.file.starts_with(target));
         let part = if is_file || is_stage || below || target == full {

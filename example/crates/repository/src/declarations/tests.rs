@@ -120,6 +120,47 @@ fn flags_and_folders_of_outputs_are_those_of_the_expanded_stages() {
 }
 
 #[test]
+fn targets_name_outputs_stages_and_files() {
+    let place = Place::new(&[
+        ("x.dvc", &pin("x")),
+        (
+            "a/dvc.yaml",
+            "stages:\n  each: {foreach: [1, 2], do: {cmd: x, outs: ['o${item}']}}\n  one: {cmd: x, outs: [p]}\n",
+        ),
+        ("inner/.dvc/config", ""),
+        ("inner/y.dvc", &pin("y")),
+    ]);
+    place.commit();
+    let declared = place.read().unwrap();
+    let chosen = |target: &str, recursive| {
+        let chosen = declared.select(&[place.root.join(target)], recursive);
+        chosen.unwrap_or_default().len()
+    };
+    for (target, count) in [
+        ("x", 1),
+        ("x.dvc", 1),
+        ("a/o1", 1),
+        ("a/each", 2),
+        ("a/each@2", 1),
+        ("a/dvc.yaml", 3),
+        ("a/dvc.yaml:one", 1),
+        ("one", 0),
+        ("inner/y", 0),
+    ] {
+        assert_eq!(chosen(target, false), count, "{target}");
+    }
+    assert_eq!([chosen("a", false), chosen("a", true)], [0, 3]);
+    let source = Source::revision(&place.root, "HEAD").unwrap();
+    let tree = WorkTree::open(&place.root).unwrap();
+    let then = tree.declarations_of(&source).unwrap().outputs;
+    assert_eq!(
+        then.len(),
+        declared.outputs.len(),
+        "inner is another repository"
+    );
+}
+
+#[test]
 fn a_file_that_git_ignores_is_refused_with_the_rule() {
     for (rule, file) in [
         ("*.lock", "dvc.lock"),
