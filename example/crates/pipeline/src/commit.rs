@@ -41,7 +41,7 @@ pub fn commit(
     if targets.is_empty() {
         chosen = (0..project.catalog.stages.len()).collect();
     }
-    let mut locks = std::mem::take(&mut project.locks);
+    let mut locks = std::mem::take(&mut project.declared.locks);
     let workspace = Workspace::new(project.repository, &project.source);
     let mut committed = Committed::default();
     let mut result = Ok(());
@@ -64,7 +64,7 @@ pub fn commit(
             }
         }
     }
-    project.locks = locks;
+    project.declared.locks = locks;
     result.map(|()| committed)
 }
 

@@ -1,9 +1,8 @@
 //! The pipeline of a workspace: stages, tracked data, and who needs whom.
 
-use std::collections::BTreeMap;
+use std::ops::Deref;
 
-use mlops_repository::lockfile::{Lock, LockedStage};
-use mlops_repository::{Catalog, Declarations, DvcFile, Source, Stage, posix_path};
+use mlops_repository::{Declarations, DvcFile, Stage, posix_path};
 use mlops_versioning::Repository;
 
 use crate::error::{PipelineError, Result};
@@ -14,15 +13,18 @@ use crate::graph::{Graph, Vertex};
 pub struct Project<'r> {
     /// The repository it lies in.
     pub repository: &'r Repository,
-    /// Its files.
-    pub source: Source,
-    /// Its stages.
-    pub catalog: Catalog,
-    /// Data that `.dvc` files track.
-    pub data: Vec<DvcFile>,
+    /// Its stages, data and locks.
+    pub declared: Declarations,
     /// Who needs whom: the stages by their numbers, then the data.
     pub graph: Graph,
-    pub(crate) locks: BTreeMap<String, Lock>,
+}
+
+impl Deref for Project<'_> {
+    type Target = Declarations;
+
+    fn deref(&self) -> &Declarations {
+        &self.declared
+    }
 }
 
 /// What a vertex of the graph is.
@@ -41,25 +43,15 @@ impl<'r> Project<'r> {
     /// If a file of stages, a lock or a `.dvc` file can't be used, or the stages make no pipeline.
     pub fn open(repository: &'r Repository) -> Result<Self> {
         let declared = repository.declarations()?;
-        let Declarations {
-            source,
-            catalog,
-            data,
-            locks,
-            ..
-        } = declared;
-        let mut vertices: Vec<Vertex> = catalog.stages.iter().map(vertex).collect();
-        for file in &data {
+        let mut vertices: Vec<Vertex> = declared.catalog.stages.iter().map(vertex).collect();
+        for file in &declared.data {
             vertices.push(data_vertex(repository, file)?);
         }
         let graph = Graph::build(&vertices)?;
         Ok(Self {
             repository,
-            source,
-            catalog,
-            data,
+            declared,
             graph,
-            locks,
         })
     }
 
@@ -97,17 +89,6 @@ impl<'r> Project<'r> {
             outputs_of.push((first..vertices.len()).collect());
         }
         Ok((Graph::build(&vertices)?, outputs_of))
-    }
-
-    /// What the lock says of a stage.
-    ///
-    /// # Errors
-    /// If its entry can't be used.
-    pub fn locked(&self, stage: &Stage) -> Result<Option<LockedStage>> {
-        match self.locks.get(&stage.file) {
-            Some(lock) => Ok(lock.stage(&stage.name)?),
-            None => Ok(None),
-        }
     }
 
     /// The vertices that a target names: a stage, a group of stages, `path/dvc.yaml`,

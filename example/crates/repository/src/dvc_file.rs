@@ -400,21 +400,13 @@ impl Reader<'_> {
     }
 
     fn id(&self, map: &Map, kind: HashKind) -> Result<Option<ObjectId>, RepositoryError> {
-        // An md5 of 32 digits is a number to YAML if no letter is in it.
         let Some(node) = map.get("md5") else {
             return Ok(None);
         };
-        let text = match &node.value {
-            Value::Null => return Ok(None),
-            Value::Text(text) if text.is_empty() => return Ok(None),
-            Value::Text(text) => text.clone(),
-            Value::Integer(number) => format!("{number:032}"),
-            other => other.kind().to_string(),
-        };
-        ObjectId::parse(kind, &text).map(Some).ok_or_else(|| {
+        ObjectId::read(kind, &node.value).map_err(|text| {
             self.wrong(
                 node.line,
-                format!("`md5` is {text:?}: it should be 32 hex digits, with .dir for a folder"),
+                format!("`md5` is {text}: it should be 32 hex digits, with .dir for a folder"),
             )
         })
     }

@@ -51,7 +51,9 @@ pub enum RepositoryError {
         message: String,
     },
     /// Git knows no such revision.
-    #[error("{0}: there is no such revision: `git log` or `git branch -a` show what there is")]
+    #[error(
+        "{0}: there is no such revision: give a commit, branch or tag, see `git log` and `git branch -a`"
+    )]
     NoRevision(String),
     /// Git said no.
     #[error("`git {command}` failed: {message}")]

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use md5::{Digest, Md5};
 
+use crate::yaml::Value;
+
 /// How much is read at once. The 2.x hash is defined in pieces of this size.
 const PIECE: usize = 1 << 20;
 /// What the 2.x hash looks at to tell text from binary.
@@ -98,6 +100,22 @@ impl ObjectId {
             checksum,
             dir: false,
         }
+    }
+
+    /// Reads an `md5` of a file: none if it is empty. Of 32 digits without a letter, YAML makes a number.
+    ///
+    /// # Errors
+    /// What it is, if it is no hash.
+    pub fn read(kind: HashKind, value: &Value) -> Result<Option<ObjectId>, String> {
+        let text = match value {
+            Value::Null => return Ok(None),
+            Value::Text(text) if text.is_empty() => return Ok(None),
+            Value::Text(text) => text.clone(),
+            Value::Integer(number) => format!("{number:032}"),
+            other => other.kind().to_string(),
+        };
+        let id = ObjectId::parse(kind, &text);
+        id.map(Some).ok_or_else(|| format!("{text:?}"))
     }
 
     /// Reads `<32 hex digits>` or `<32 hex digits>.dir`.

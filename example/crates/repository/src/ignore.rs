@@ -142,7 +142,8 @@ impl DvcIgnore {
     /// DVC takes white space at both ends away and is `strict`.
     fn read(&self, file: &Path, folder: &Path) -> Result<Option<Gitignore>, RepositoryError> {
         let strict = self.file == IGNORE_FILE;
-        let inside = crate::path::relative(file, &self.root)?;
+        let inside = file.strip_prefix(&self.root).unwrap_or(file);
+        let inside = inside.to_string_lossy();
         let bytes = match &self.source {
             Source::Revision(_) => self.source.read(&inside)?,
             Source::Workspace { .. } => match mlops_disk::read_small(file, mlops_disk::MAX_SMALL) {

@@ -427,8 +427,13 @@ impl<'a> Books<'a> {
                 return Err(PipelineError::Missing {
                     stage: self.repository().inside(&file.path)?,
                     message: format!(
-                        "{} is not there: run `checkout` or `pull`{}",
+                        "{} is not there: {}{}",
                         out.full.display(),
+                        if file.is_import {
+                            "its source has it, from where only DVC fetches it (`dvc update`)"
+                        } else {
+                            "run `checkout` or `pull`"
+                        },
                         out.desc
                             .iter()
                             .map(|desc| format!("; {desc}"))

@@ -158,6 +158,6 @@ pub fn reproduce(
         schedule::run(&mut books, &plan, interrupt)
     };
     let locks = books.close();
-    project.locks = locks;
+    project.declared.locks = locks;
     result
 }

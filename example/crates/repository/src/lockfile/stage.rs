@@ -177,16 +177,9 @@ fn read_path(item: &Node, fault: &impl Fn(usize, &str) -> RepositoryError) -> Re
     } else {
         HashKind::Md5Dos2Unix
     };
-    let id = match map.get("md5").map(|node| &node.value) {
-        None | Some(Value::Null) => None,
-        Some(Value::Text(md5)) => Some(
-            ObjectId::parse(kind, md5)
-                .ok_or_else(|| fault(item.line, "md5 must be 32 hex digits"))?,
-        ),
-        // All digits, and a reader that forgot the quotes.
-        Some(Value::Integer(number)) => ObjectId::parse(kind, &format!("{number:032}")),
-        Some(_) => return Err(fault(item.line, "md5 must be a text")),
-    };
+    let md5 = map.get("md5").map_or(&Value::Null, |node| &node.value);
+    let id =
+        ObjectId::read(kind, md5).map_err(|_| fault(item.line, "md5 must be 32 hex digits"))?;
     let number = |key: &str| match map.get(key).map(|node| &node.value) {
         Some(Value::Integer(number)) => u64::try_from(*number).ok(),
         _ => None,
