@@ -130,6 +130,8 @@ impl Metrics {
             let unreadable = metrics
                 .unreadable
                 .keys()
+                // A commit that can't be read as a whole has no row.
+                .filter(|path| !path.is_empty())
                 .map(|path| (path, BTreeMap::new()));
             let readable = metrics.files.iter().map(|(path, value)| {
                 let values = match value {

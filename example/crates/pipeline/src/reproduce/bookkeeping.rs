@@ -430,7 +430,7 @@ impl<'a> Books<'a> {
                         "{} is not there: {}{}",
                         out.full.display(),
                         if file.is_import {
-                            "its source has it, from where only DVC fetches it (`dvc update`)"
+                            "its source has it, from where only DVC fetches it (`dvc pull`)"
                         } else {
                             "run `checkout` or `pull`"
                         },

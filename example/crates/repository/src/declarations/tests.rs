@@ -169,7 +169,6 @@ fn a_file_that_git_ignores_is_refused_with_the_rule() {
     ] {
         let place = Place::new(&[
             ("dvc.yaml", "stages:\n  s: {cmd: x, outs: [x2]}\n"),
-            ("dvc.lock", &lock("s", "x2")),
             ("x.dvc", &pin("x")),
             (".gitignore", &format!("# made by hand\n{rule}\n")),
         ]);

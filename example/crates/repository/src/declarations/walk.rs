@@ -10,7 +10,7 @@ use super::is_dvc_file;
 use crate::catalog::{Catalog, FILE};
 use crate::dvc_file::DvcFile;
 use crate::error::{RepositoryError, Result};
-use crate::ignore::{DvcIgnore, Rules};
+use crate::ignore::Rules;
 use crate::path::name_text;
 use crate::source::Source;
 use crate::work_tree::{DVC, WorkTree};
@@ -78,6 +78,10 @@ impl Walk<'_> {
                 .catalog
                 .add(&self.source, &file, self.tree.option_style())?;
         }
+        if !found.catalog.stages.is_empty() {
+            // Before the first run writes it, too.
+            self.refuse_ignored(&folder.join("dvc.lock"))?;
+        }
         let pinned = found.data.iter().flat_map(|file| &file.outs);
         let made = found.catalog.stages.iter().flat_map(|stage| &stage.outs);
         let outputs = Outputs {
@@ -127,17 +131,17 @@ impl Walk<'_> {
                 continue;
             }
             let is_pin = is_dvc_file(&text);
-            if !(is_pin || text == FILE || text == "dvc.lock") || rules.ignores(&path, false) {
+            if !(is_pin || text == FILE) || rules.ignores(&path, false) {
                 continue;
             }
             if by_git(&path, false) {
-                self.refuse_ignored(git, &path)?;
+                self.refuse_ignored(&path)?;
             }
             if is_pin {
                 name_text(&name, &path)?;
                 entries.pins.push(path);
             } else {
-                entries.has_stages |= text == FILE;
+                entries.has_stages = true;
             }
         }
         entries.folders.sort_unstable();
@@ -145,7 +149,8 @@ impl Walk<'_> {
     }
 
     /// A file that Git ignores reaches nobody else, and its data would count as garbage for them.
-    fn refuse_ignored(&self, git: Option<&DvcIgnore>, path: &Path) -> Result<()> {
+    fn refuse_ignored(&self, path: &Path) -> Result<()> {
+        let git = self.tree.git_ignore();
         let Some(rule) = git.map(|git| git.rule(path, false)).transpose()?.flatten() else {
             return Ok(());
         };

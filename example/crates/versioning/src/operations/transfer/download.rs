@@ -62,7 +62,7 @@ pub fn fetch(
         if !is_at_hand(repository, &import)? {
             let name = repository.inside(&import.out.full)?;
             fetched.missing.push(format!(
-                "{name} (an import: its source has it, from where only DVC fetches it, `dvc update {}`)",
+                "{name} (an import: its source has it, from where only DVC fetches it, `dvc pull {}`)",
                 repository.inside(&import.file)?
             ));
         }
