@@ -29,8 +29,6 @@ pub enum Source {
 pub struct Revision {
     /// The repository's root.
     pub root: PathBuf,
-    /// The revision as it was asked for: `HEAD`, `main`, `v1.2`.
-    pub name: String,
     /// Its commit.
     pub commit: String,
     /// All its files below the root, with their ids in Git. Links aren't files.
@@ -60,14 +58,13 @@ impl Source {
             .resolve(name)?
             .ok_or_else(|| RepositoryError::NoRevision(name.to_owned()))?;
         let blobs = Arc::new(Blobs::new(git.root()));
-        Self::commit(&git, root, name, commit, &blobs)
+        Self::commit(&git, root, commit, &blobs)
     }
 
     /// The files of a commit, whose contents `blobs` reads.
     pub(crate) fn commit(
         git: &Git,
         root: &Path,
-        name: &str,
         commit: String,
         blobs: &Arc<Blobs>,
     ) -> Result<Self> {
@@ -80,7 +77,6 @@ impl Source {
         let files = files.filter_map(|blob| Some((own(blob.path)?, blob.id)));
         Ok(Self::Revision(Arc::new(Revision {
             root: root.to_owned(),
-            name: name.to_owned(),
             files: files.collect(),
             commit,
             blobs: Arc::clone(blobs),

@@ -163,8 +163,7 @@ impl WorkTree {
         };
         let blobs = Arc::new(Blobs::new(git.root()));
         let commits = git.commits(which)?.into_iter();
-        Ok(commits
-            .map(move |commit| Source::commit(git, &self.root, &commit.clone(), commit, &blobs)))
+        Ok(commits.map(move |commit| Source::commit(git, &self.root, commit, &blobs)))
     }
 
     /// A path as seen from the repository's folder, with forward slashes.

@@ -344,10 +344,17 @@ impl<'a> Books<'a> {
             };
             let saved = saved.ok_or_else(|| PipelineError::Missing {
                 stage: stage.address(),
-                message: format!(
-                    "it ended well but didn't make {}: let it, or take it out of {}:{}",
-                    out.at.path, stage.file, stage.line
-                ),
+                message: if stage.frozen {
+                    let what = &out.at.path;
+                    format!(
+                        "it is frozen, and its output {what} is not there: `checkout` or `pull` it"
+                    )
+                } else {
+                    format!(
+                        "it ended well but didn't make {}: let it, or take it out of {}:{}",
+                        out.at.path, stage.file, stage.line
+                    )
+                },
             })?;
             outs.push(LockedPath::of(&out.at.written, &saved));
             if out.cache && out.at.is_inside() {

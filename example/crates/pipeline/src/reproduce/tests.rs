@@ -460,3 +460,13 @@ fn a_stage_that_only_dvc_can_run_stops_nobody_else() {
         .collect();
     assert_eq!(unsupported, ["get", "py"]);
 }
+
+#[test]
+fn a_frozen_stage_without_its_output_says_so() {
+    let scratch = Scratch::new("stages:\n  two: {cmd: x, frozen: true, outs: [o2]}\n");
+    let error = scratch.run().unwrap_err().to_string();
+    assert!(
+        error.contains("it is frozen, and its output o2 is not there"),
+        "{error}"
+    );
+}

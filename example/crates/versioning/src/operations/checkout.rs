@@ -63,7 +63,11 @@ pub fn checkout(
         let (target, plan) = plan(repository, pin, id, options.relink, report)?;
         if !plan.missing.is_empty() {
             let path = repository.inside(&target.path)?;
-            missing.push(format!("{path} ({} objects)", plan.missing.len()));
+            let (count, end) = match plan.missing.len() {
+                1 => (1, ""),
+                count => (count, "s"),
+            };
+            missing.push(format!("{path} ({count} object{end})"));
             continue;
         }
         unsaved.extend(plan.unsaved.iter().cloned());

@@ -43,7 +43,7 @@ fn an_output_that_a_lock_names_and_nobody_has_is_missing() {
         "neither what is in Git nor what was never made: {objects:?}"
     );
     assert!(objects[0].starts_with("model.bin (remote r"), "{objects:?}");
-    assert_eq!(missing(place.checkout(false)), ["model.bin (1 objects)"]);
+    assert_eq!(missing(place.checkout(false)), ["model.bin (1 object)"]);
     assert_eq!(missing(place.push()).len(), 1);
 }
 
