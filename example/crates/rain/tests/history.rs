@@ -13,8 +13,9 @@ use project::rain;
 
 fn git(folder: &Path, arguments: &[&str]) {
     let who = ["-c", "user.name=n", "-c", "user.email=n@example.invalid"];
-    let run = Command::new("git").args(who).args(arguments);
-    assert!(run.current_dir(folder).status().unwrap().success());
+    let mut git = Command::new("git");
+    git.args(who).args(arguments).current_dir(folder);
+    assert!(git.status().unwrap().success());
 }
 
 /// A repository whose data `f` is committed, with a remote beside it.
