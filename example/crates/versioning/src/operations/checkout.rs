@@ -62,6 +62,11 @@ pub fn checkout(
         };
         let (target, plan) = plan(repository, pin, id, options.relink, report)?;
         if !plan.missing.is_empty() {
+            // What lies there may be right all the same.
+            let now = repository.hash(&target.path, target.id.kind, report)?;
+            if now.is_some_and(|now| now.saved.id == target.id) {
+                continue;
+            }
             let path = repository.inside(&target.path)?;
             let (count, end) = match plan.missing.len() {
                 1 => (1, ""),

@@ -48,6 +48,19 @@ fn an_output_that_a_lock_names_and_nobody_has_is_missing() {
 }
 
 #[test]
+fn what_lies_in_place_needs_no_cache() {
+    let place = Place::new();
+    place.write("data/a", "1");
+    place.write("b", "2");
+    place.add(&["data", "b"]).unwrap();
+    fs::remove_dir_all(place.root.join(".dvc/cache")).unwrap();
+    place.checkout(false).unwrap();
+    place.write("data/a", "3");
+    assert_eq!(missing(place.checkout(false)), ["data (1 object)"]);
+    assert_eq!(place.read("data/a"), "3");
+}
+
+#[test]
 fn each_remote_is_asked_and_all_that_is_missing_is_named() {
     let mut place = Place::with_git().with_remote("outputs_first");
     place.set("'remote \"priv\"'", "url", "memory://outputs_second");
