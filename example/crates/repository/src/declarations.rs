@@ -175,15 +175,20 @@ impl Declarations {
 
     /// Why a target means nothing.
     fn unknown(&self, target: &Path) -> RepositoryError {
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
         if let Source::Workspace { root } = &self.source
-            && let Some(git) = crate::Git::find(root)
+            && (is_dvc_file(&name) || name == FILE)
             && target.exists()
-            && let Ok(Some(rule)) = DvcIgnore::of_git(git.root()).rule(target, target.is_dir())
         {
-            let message = format!(
-                "Git ignores it by {rule}, so it isn't read: change that rule, or move the file"
-            );
-            return RepositoryError::refused(target, message);
+            let git = crate::Git::find(root).map(|git| DvcIgnore::of_git(git.root()));
+            for ignore in [Some(DvcIgnore::new(root)), git].into_iter().flatten() {
+                if let Ok(Some(rule)) = ignore.rule(target, target.is_dir()) {
+                    let message = format!(
+                        "it is ignored by {rule}, so it isn't read: change that rule, or move the file"
+                    );
+                    return RepositoryError::refused(target, message);
+                }
+            }
         }
         RepositoryError::refused(
             target,

@@ -8,6 +8,7 @@ use crate::dvc_file::{DvcFile, OutEntry};
 use crate::error::Result;
 use crate::lockfile::LockedPath;
 
+// ANCHOR: tracked
 /// An output with its flags, and who makes it.
 #[derive(Debug, Clone)]
 pub struct Tracked {
@@ -21,9 +22,10 @@ pub struct Tracked {
     pub part: Option<String>,
     /// Whether it comes from elsewhere, which keeps it instead of a remote.
     pub is_import: bool,
-    /// Whether nothing here makes it anew.
+    /// Whether nothing here makes it again.
     pub is_frozen: bool,
 }
+// ANCHOR_END: tracked
 
 impl Declarations {
     pub(super) fn list(&self) -> Result<Vec<Tracked>> {

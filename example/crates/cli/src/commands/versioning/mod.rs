@@ -205,7 +205,7 @@ impl Here {
     fn show_changes(
         &self,
         changes: &Changes,
-        fetched: Option<usize>,
+        fetched: Option<&Fetched>,
         context: &Context,
     ) -> Outcome<()> {
         let lists = [&changes.added, &changes.modified, &changes.deleted].map(|paths| {
@@ -217,7 +217,8 @@ impl Here {
         let [added, modified, deleted] = lists;
         let mut object = json!({"added": added, "modified": modified, "deleted": deleted});
         if let Some(fetched) = fetched {
-            object["fetched"] = json!(fetched);
+            object["fetched"] = json!(fetched.count);
+            object["missing"] = json!(fetched.missing);
         }
         Ok(context.output.show(&object, text)?)
     }
@@ -327,18 +328,21 @@ impl Here {
         let changes = checkout::checkout(&repository, &tracked, everything, options, &report)?;
         drop(bar);
         let fetched = if arguments.allow_missing {
-            let fetched = got?;
-            for name in &fetched.missing {
-                tracing::warn!("missing: {name}");
-            }
-            fetched.count
+            got?
         } else {
-            got?.whole()?
+            let count = got?.whole()?;
+            Fetched {
+                count,
+                ..Fetched::default()
+            }
         };
+        for name in &fetched.missing {
+            tracing::warn!("missing: {name}");
+        }
         if arguments.transfer.quiet {
             return Ok(());
         }
-        self.show_changes(&changes, Some(fetched), context)
+        self.show_changes(&changes, Some(&fetched), context)
     }
 
     fn diff(&self, arguments: &DiffArguments, context: &Context) -> Outcome<()> {

@@ -8,6 +8,7 @@ use mlops_pipeline::compare::markdown_text;
 use mlops_versioning::operations::diff::Diff;
 use mlops_versioning::operations::gc::Collected;
 use mlops_versioning::operations::status::Status;
+use mlops_versioning::operations::transfer::Fetched;
 use mlops_versioning::operations::verify::Verified;
 use serde_json::{Map, Value, json};
 
@@ -132,7 +133,7 @@ pub(super) fn count(number: usize, done: &str) -> String {
 pub(super) fn changes(
     lists: &[Vec<String>; 3],
     files: &[usize; 3],
-    fetched: Option<usize>,
+    fetched: Option<&Fetched>,
 ) -> String {
     let mut text = String::new();
     for (letter, paths) in ["A", "M", "D"].iter().zip(lists) {
@@ -140,10 +141,14 @@ pub(super) fn changes(
             let _ = writeln!(text, "{letter}\t{path}");
         }
     }
-    let numbers = [(fetched.unwrap_or_default(), "fetched")];
+    let numbers = fetched.into_iter().flat_map(|fetched| {
+        [
+            (fetched.count, "fetched"),
+            (fetched.missing.len(), "missing"),
+        ]
+    });
     let words = ["added", "modified", "deleted"];
     let summary: Vec<String> = numbers
-        .into_iter()
         .chain(files.iter().copied().zip(words))
         .filter(|(number, _)| *number > 0)
         .map(|(number, word)| count(number, word))
