@@ -24,7 +24,7 @@
 //! stages:
 //!   train:
 //!     foreach: ${regions}
-//!     do: {cmd: train ${item}, outs: ['model_${item}': {push: false}]}
+//!     do: {cmd: 'train ${item}', outs: ['model_${item}': {push: false}]}
 //! ")?;
 //! let declared = WorkTree::find(root)?.declarations()?;
 //! let first = &declared.outputs[0];
