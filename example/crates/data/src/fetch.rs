@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DataError, Imported, Result,
-    error::io as io_error,
+    error::unreadable,
     import::{Arrival, check_md5},
 };
 use mlops_disk::redact;
@@ -105,7 +105,7 @@ pub fn fetch(
     let arrived = Arrival {
         from: &shown,
         complain: &complain,
-        unreadable: &|error| io_error(part.path(), error),
+        unreadable: &|error| unreadable(part.path(), error),
         unpacked_at_most: options.at_most,
     }
     .receive(&mut part.reader()?, destination, expected);

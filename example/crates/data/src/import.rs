@@ -11,7 +11,7 @@ use zip::ZipArchive;
 
 use mlops_disk::Staged;
 
-use crate::error::io as io_error;
+use crate::error::{self, unwritable};
 use crate::tables::hexadecimal;
 use crate::{DataError, Result};
 
@@ -43,7 +43,7 @@ pub fn import(file: &Path, destination: &Path, expected_md5: Option<&str>) -> Re
         path: file.into(),
         message,
     };
-    let unreadable = |error| io_error(file, error);
+    let unreadable = |error| error::unreadable(file, error);
     let mut source = File::open(file).map_err(unreadable)?;
     let metadata = source.metadata().map_err(unreadable)?;
     if metadata.is_dir() {
@@ -238,7 +238,7 @@ impl Arrival<'_> {
             hash.update(&buffer[..read]);
             target
                 .write_all(&buffer[..read])
-                .map_err(|error| io_error(destination, error))?;
+                .map_err(|error| unwritable(destination, error))?;
         }
         Ok((bytes, hexadecimal(&hash.finalize())))
     }

@@ -40,6 +40,7 @@ mod in_place;
 mod inside;
 mod link;
 mod read;
+mod printable;
 mod redact;
 mod staged;
 mod step;
@@ -55,6 +56,7 @@ pub use inside::inside;
 pub use link::{Link, copy, hard_link, link, link_first, reflink, symlink};
 pub use read::{MAX_SMALL, read_small, read_small_text};
 pub use redact::redact;
+pub use printable::{printable, printable_lines};
 pub use staged::{Partial, Staged};
 pub use temp::{is_temp, sweep_temps, sweep_temps_in};
 

@@ -176,8 +176,8 @@ fn generate(
     let own;
     let climate = match climate {
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Failure::user(anyhow::anyhow!("{}: {error}", path.display())))?;
+            let text =
+                mlops_disk::read_small_text(path, mlops_disk::MAX_SMALL).map_err(Failure::user)?;
             own = Climate::from_csv(&text, &path.display().to_string()).map_err(Failure::user)?;
             &own
         }
@@ -247,9 +247,6 @@ fn failure(error: GeneratorError) -> Failure {
     match error {
         GeneratorError::Data(error) => error.into(),
         GeneratorError::Disk(error) => error.into(),
-        GeneratorError::Io { path, source } => {
-            Failure::from(anyhow::Error::from(source).context(path.display().to_string()))
-        }
         other => Failure::user(other),
     }
 }

@@ -159,7 +159,7 @@ fn nothing_is_imported_over_another_file_without_being_asked() {
         refused(path, &["data", "import", TABLE]),
     ];
     insta::assert_snapshot!(errors.join("\n"), @r"
-    error: none.csv: No such file or directory (os error 2)
+    error: none.csv: could not read: it doesn't exist
     error: data: is a folder; name the file in it
     error: data/weatherAUS.csv: is data/weatherAUS.csv itself, so there is nothing to bring in
     ");
@@ -359,7 +359,7 @@ fn a_table_is_fetched_from_a_server_and_failures_name_the_address() {
     insta::assert_snapshot!(errors.join("\n"), @r"
     error: URL: the table's MD5 is f460b5ec207a9fe292487c79a5734934, but data/weatherAUS.csv.dvc pins a65cf8b8719b1a65db4f361eeec18457. Nothing was replaced. Get the pinned table, or give --update-pin to pin this one (results then differ from the committed ones)
     error: URL: is not there (404): check the address
-    error: URL: cannot be reached (Connection refused (os error 111)): check the address and your network
+    error: URL: cannot be reached (Connection refused): check the address and your network
     error: http://127.0.0.1/w.csv: is not encrypted: use https://, or allow http:// if you trust the way
     error: w.csv: is no web address: give one that begins with https://
     error: nothing says where to fetch from: give --url, or data.url in params.yaml
@@ -675,15 +675,15 @@ fn what_a_command_needs_first_is_named() {
     error: models/model.bin: there is no such file; `train` writes it
     error: models/model.bin: there is no such file; `train` writes it
     error: models/model.bin: there is no such file; `train` writes it
-    error: none.csv: No such file or directory (os error 2)
+    error: none.csv: could not read: it doesn't exist
     error: data/weatherAUS.csv: there is no such file; `data import` writes it
-    error: nowhere: no folder to run in: No such file or directory (os error 2)
-    error: none.csv: No such file or directory (os error 2)
+    error: nowhere: no folder to run in: No such file or directory
+    error: none.csv: could not read: it doesn't exist
     error: --from is "soon": give a date as yyyy-mm-dd
     error: stuck value on Mood: the table has no column "Mood"; it has Date, Location, MinTemp, MaxTemp, Rainfall, Evaporation, Sunshine, WindGustDir, WindGustSpeed, WindDir9am, WindDir3pm, WindSpeed9am and 11 more
     error: --start is "soon": give a date as yyyy-mm-dd
     error: w.txt: the name must end in .csv or .parquet, to say how to write it
-    error: none.csv: No such file or directory (os error 2)
+    error: none.csv: could not read: it doesn't exist
     error: no row of the table lies in the period asked for
     error: alpha is 2: give a number between 0 and 1
     error: contract.yaml: there is no such file here: run this in a project's folder, or name it with -C
@@ -745,7 +745,7 @@ fn a_model_is_not_used_where_it_does_not_fit() {
     Each line is one observation as a JSON object, with the contract's columns as fields.
     error: no test row lies between --from and --until
     error: --until is "today": give a date as yyyy-mm-dd
-    error: ADDRESS: Address already in use (os error 98)
+    error: ADDRESS: Address already in use
     error: invalid value 'here' for '--listen <LISTEN>': invalid socket address syntax
 
     For more information, try '--help'.

@@ -135,10 +135,7 @@ fn start_logging(verbose: u8) {
 /// Reads a model file that needn't fit this program's features.
 fn read_model(path: &Path) -> Outcome<(Model, String)> {
     needs(path, "train")?;
-    let bytes = std::fs::read(path).map_err(|source| ServingError::Io {
-        what: path.display().to_string(),
-        source,
-    })?;
+    let bytes = std::fs::read(path).map_err(|error| disk::DiskError::io("read", path, error))?;
     let model = model_file::decode(&bytes).map_err(|source| ServingError::Model {
         path: path.into(),
         source,

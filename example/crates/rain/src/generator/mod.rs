@@ -17,7 +17,7 @@ mod noise;
 mod plan;
 mod rows;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use mlops_data::calendar::{self, Day};
 use mlops_data::tables::TableWriter;
@@ -122,14 +122,6 @@ pub enum GeneratorError {
     #[error(transparent)]
     Climate(#[from] ClimateError),
     /// The file can't be written.
-    #[error("{path}: {source}", path = path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The file can't be put in its place.
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// The table can't be written.
@@ -236,13 +228,14 @@ pub fn file(
         .restart()
         .map_err(GeneratorError::from)
         .and_then(|()| {
-            let mut sink = CsvSink::new(&mut staged, path).map_err(|source| io(path, source))?;
+            let mut sink =
+                CsvSink::new(&mut staged, path).map_err(|error| unwritable(path, error))?;
             let rows = generate(
                 climate,
                 options,
                 &mut Counted::new(&mut sink, options, progress),
             )?;
-            sink.finish().map_err(|source| io(path, source))?;
+            sink.finish().map_err(|error| unwritable(path, error))?;
             Ok(rows)
         });
     match written {
@@ -257,11 +250,8 @@ pub fn file(
     }
 }
 
-fn io(path: &Path, source: std::io::Error) -> GeneratorError {
-    GeneratorError::Io {
-        path: path.into(),
-        source,
-    }
+fn unwritable(path: &Path, system: std::io::Error) -> GeneratorError {
+    DiskError::io("write", path, system).into()
 }
 
 /// A sink that reports what went into it.
