@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 
 use arguments::Arguments;
-pub use commands::{OutputLock, write_file, write_folder};
+pub use commands::{OutputLock, check_not_input, write_file, write_folder};
 pub use failure::{Failure, Outcome};
 pub use output::Output;
 pub use params::Params;

@@ -9,7 +9,7 @@ use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 use zip::ZipArchive;
 
-use mlops_disk::Staged;
+use mlops_disk::{Staged, same_file};
 
 use crate::error::{self, unwritable};
 use crate::tables::hexadecimal;
@@ -64,30 +64,6 @@ pub fn import(file: &Path, destination: &Path, expected_md5: Option<&str>) -> Re
     .receive(&mut source, destination, expected_md5)?;
     arrived.staged.finish(destination)?;
     Ok(arrived.imported)
-}
-
-/// Whether both paths lead to one file, through links as well.
-fn same_file(a: &Path, b: &Path) -> bool {
-    match (a.canonicalize(), b.canonicalize()) {
-        (Ok(real_a), Ok(real_b)) if real_a == real_b => true,
-        (Ok(_), Ok(_)) => same_inode(a, b),
-        _ => false,
-    }
-}
-
-#[cfg(unix)]
-fn same_inode(a: &Path, b: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-
-    match (a.metadata(), b.metadata()) {
-        (Ok(a), Ok(b)) => a.dev() == b.dev() && a.ino() == b.ino(),
-        _ => false,
-    }
-}
-
-#[cfg(not(unix))]
-fn same_inode(_: &Path, _: &Path) -> bool {
-    false
 }
 
 /// A file on its way in, wherever it comes from.

@@ -7,6 +7,7 @@
 //! - [`open_append`], [`open_read_write`]: files that stay open (a log, a database). No symbolic link is followed.
 //! - [`inside`]: whether a path that a cloned project names lies in that project, links resolved.
 //! - [`read_small`]: a file of somebody else's, up to a size, and never a device.
+//! - [`same_file`], [`is_at`]: whether two names, or an open file and a name, are one file.
 //! - [`try_lock`]: of two processes one has the lock. [`crash`]: where a test may kill the process.
 //!
 //! A clippy lint (`disallowed-methods`) forbids other ways to write in the rest of the workspace.
@@ -39,9 +40,10 @@ mod error;
 mod in_place;
 mod inside;
 mod link;
-mod read;
 mod printable;
+mod read;
 mod redact;
+mod same;
 mod staged;
 mod step;
 mod temp;
@@ -54,9 +56,10 @@ pub use error::{DiskError, DiskErrorKind, DiskResult};
 pub use in_place::{open_append, open_read_write, try_lock};
 pub use inside::inside;
 pub use link::{Link, copy, hard_link, link, link_first, reflink, symlink};
+pub use printable::{printable, printable_lines};
 pub use read::{MAX_SMALL, read_small, read_small_text};
 pub use redact::redact;
-pub use printable::{printable, printable_lines};
+pub use same::{is_at, same_file};
 pub use staged::{Partial, Staged};
 pub use temp::{is_temp, sweep_temps, sweep_temps_in};
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Command, FromArgMatches, Subcommand, ValueHint};
 use mlops_cli::{
-    Context, Failure, Outcome, OutputLock, Pin, Project, Unit, copy_project, write_file,
-    write_folder,
+    Context, Failure, Outcome, OutputLock, Pin, Project, Unit, check_not_input, copy_project,
+    write_file, write_folder,
 };
 use mlops_data::calendar;
 use mlops_data::tables::{self, LabelNeed, ReadOptions};
@@ -168,13 +168,13 @@ enum Place {
 }
 
 fn generate(
-    climate: Option<&Path>,
+    climate_file: Option<&Path>,
     options: Options,
     place: &Place,
     context: &Context,
 ) -> Outcome<()> {
     let own;
-    let climate = match climate {
+    let climate = match climate_file {
         Some(path) => {
             let text =
                 mlops_disk::read_small_text(path, mlops_disk::MAX_SMALL).map_err(Failure::user)?;
@@ -195,6 +195,9 @@ fn generate(
     let progress = context.output.progress("generating rows", Unit::Items);
     let rows = generator::file(climate, options, &out, &|done, total| {
         progress.to(done, total)
+    if let Some(file) = climate_file {
+        check_not_input(&[file], &[&out])?;
+    }
     });
     drop(progress);
     let rows = rows.map_err(failure)?;
@@ -224,6 +227,7 @@ fn fit_climate(file: &Path, out: &Path, context: &Context) -> Outcome<()> {
     let climate = climate::fit(&read(file, context)?).map_err(Failure::user)?;
     let text = climate.to_csv();
     write_file(out, text.as_bytes())?;
+    check_not_input(&[file], &[out])?;
     let stations = climate.places().len();
     Ok(context.output.show(
         &json!({ "stations": stations, "bytes": text.len(), "out": out }),

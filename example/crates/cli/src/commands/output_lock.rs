@@ -101,7 +101,7 @@ fn take(place: &Path, output: &Path) -> Outcome<File> {
         };
         match disk::try_lock(place, &own).map_err(named)? {
             // The one before us may have removed it between our opening and our locking.
-            Some(file) if is_at(&file, place) => return Ok(file),
+            Some(file) if disk::is_at(&file, place) => return Ok(file),
             Some(_) => {}
             None if attempt < ATTEMPTS => std::thread::sleep(PAUSE),
             None => {}
@@ -113,15 +113,6 @@ fn take(place: &Path, output: &Path) -> Outcome<File> {
         output.display(),
         holder.trim()
     )))
-}
-
-/// Whether the open file is still the one of this name.
-fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    match (file.metadata(), path.symlink_metadata()) {
-        (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
-        _ => false,
-    }
 }
 
 impl Command {

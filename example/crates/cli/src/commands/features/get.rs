@@ -54,6 +54,13 @@ pub(crate) struct GetArguments {
     full_names: bool,
 }
 
+impl GetArguments {
+    /// The files that are read.
+    pub(crate) fn inputs(&self) -> Vec<PathBuf> {
+        vec![self.entities.clone(), self.table.clone()]
+    }
+}
+
 #[derive(Serialize)]
 struct Got {
     rows: usize,
