@@ -86,6 +86,20 @@ impl Progress {
         self.bar.inc(1);
     }
 
+    /// Says, of a number that another thread is told, what is going on.
+    pub fn teller<F>(&self, say: F) -> impl Fn(usize) + Send + Sync + use<F>
+    where
+        F: Fn(usize) -> String + Send + Sync,
+    {
+        let bar = self.bar.clone();
+        move |number| bar.set_message(say(number))
+    }
+
+    /// Draws nothing while something else is printed.
+    pub fn hidden_while<T>(&self, act: impl FnOnce() -> T) -> T {
+        self.bar.suspend(act)
+    }
+
     /// Says what else is to be told.
     pub fn say(&self, what: String) {
         self.bar.set_message(what);

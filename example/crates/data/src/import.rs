@@ -39,6 +39,19 @@ const UNPACKED_AT_MOST: u64 = 4 << 30;
 /// page or an archive without exactly one CSV; [`DataError::OtherContent`] if it isn't the expected
 /// one. Then the destination is as it was.
 pub fn import(file: &Path, destination: &Path, expected_md5: Option<&str>) -> Result<Imported> {
+    import_if(file, destination, expected_md5, |_| Ok(()))
+}
+
+/// As [`import`], if `check` finds nothing wrong with the table, which has another name while it is checked.
+///
+/// # Errors
+/// As [`import`], and those of the check.
+pub fn import_if(
+    file: &Path,
+    destination: &Path,
+    expected_md5: Option<&str>,
+    check: impl FnOnce(&Path) -> Result<()>,
+) -> Result<Imported> {
     let complain = |message: String| DataError::Import {
         path: file.into(),
         message,
@@ -62,6 +75,7 @@ pub fn import(file: &Path, destination: &Path, expected_md5: Option<&str>) -> Re
         unpacked_at_most: UNPACKED_AT_MOST,
     }
     .receive(&mut source, destination, expected_md5)?;
+    check(arrived.staged.path())?;
     arrived.staged.finish(destination)?;
     Ok(arrived.imported)
 }

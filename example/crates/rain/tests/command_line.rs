@@ -17,6 +17,11 @@ use serde_json::Value;
 use server::{Server, Site};
 
 const TABLE: &str = "data/weatherAUS.csv";
+/// A table of one day.
+const MINE: &str = "Date,Location,MinTemp,MaxTemp,Rainfall,\
+    Evaporation,Sunshine,WindGustDir,WindGustSpeed,\
+    WindDir9am,WindDir3pm,WindSpeed9am,WindSpeed3pm,Humidity9am,Humidity3pm,Pressure9am,Pressure3pm,\
+    Cloud9am,Cloud3pm,Temp9am,Temp3pm,RainToday,RainTomorrow\n2010-01-01,Sydney,,,,,,,,,,,,,,,,,,,,,\n";
 
 /// What a command prints that must succeed.
 fn printed(folder: &Path, arguments: &[&str]) -> String {
@@ -81,23 +86,23 @@ fn completions_know_every_command_of_every_shell_they_are_made_for() {
 fn only_the_pinned_file_is_imported_unless_another_is_to_be_pinned() {
     let folder = project();
     let path = folder.path();
-    std::fs::write(path.join("mine.csv"), "Date,Location\n2010-01-01,Sydney\n").unwrap();
+    std::fs::write(path.join("mine.csv"), MINE).unwrap();
     let pin = path.join("data/weatherAUS.csv.dvc");
     let committed = std::fs::read_to_string(&pin).unwrap();
-    insta::assert_snapshot!(refused(path, &["data", "import", "mine.csv"]), @"error: mine.csv: the table's MD5 is f460b5ec207a9fe292487c79a5734934, but data/weatherAUS.csv.dvc pins a65cf8b8719b1a65db4f361eeec18457. Nothing was replaced. Get the pinned table, or give --update-pin to pin this one (results then differ from the committed ones)");
+    insta::assert_snapshot!(refused(path, &["data", "import", "mine.csv"]), @"error: mine.csv: the table's MD5 is 7718b56e4a324e5c3ae296af02f03d67, but data/weatherAUS.csv.dvc pins a65cf8b8719b1a65db4f361eeec18457. Nothing was replaced. Get the pinned table, or give --update-pin to pin this one (results then differ from the committed ones)");
     assert!(!path.join(TABLE).exists());
     assert_eq!(std::fs::read_to_string(&pin).unwrap(), committed);
     insta::assert_snapshot!(printed(path, &["data", "import", "mine.csv", "--update-pin"]), @r"
-    32 bytes → data/weatherAUS.csv
-    md5 f460b5ec207a9fe292487c79a5734934: data/weatherAUS.csv.dvc pins it now (before: a65cf8b8719b1a65db4f361eeec18457): results will differ from the committed ones
+    278 bytes → data/weatherAUS.csv
+    md5 7718b56e4a324e5c3ae296af02f03d67: data/weatherAUS.csv.dvc pins it now (before: a65cf8b8719b1a65db4f361eeec18457): results will differ from the committed ones
     ");
     let rewritten = std::fs::read_to_string(&pin).unwrap();
     let (old, new) = (
         "a65cf8b8719b1a65db4f361eeec18457",
-        "f460b5ec207a9fe292487c79a5734934",
+        "7718b56e4a324e5c3ae296af02f03d67",
     );
     assert!(committed.contains(old) && committed.contains("size: 14094055"));
-    let expected = committed.replace(old, new).replace("14094055", "32");
+    let expected = committed.replace(old, new).replace("14094055", "278");
     // The writer may break the line of the description elsewhere.
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(words(&rewritten), words(&expected));
@@ -112,8 +117,8 @@ fn only_the_pinned_file_is_imported_unless_another_is_to_be_pinned() {
     std::fs::remove_file(path.join(TABLE)).unwrap();
 
     insta::assert_snapshot!(printed(path, &["data", "import", "mine.csv"]), @r"
-    32 bytes → data/weatherAUS.csv
-    md5 f460b5ec207a9fe292487c79a5734934: it is the pinned file
+    278 bytes → data/weatherAUS.csv
+    md5 7718b56e4a324e5c3ae296af02f03d67: it is the pinned file
     ");
     std::fs::remove_file(path.join(TABLE)).unwrap();
 
@@ -123,7 +128,7 @@ fn only_the_pinned_file_is_imported_unless_another_is_to_be_pinned() {
     let json: Value =
         serde_json::from_str(&printed(path, &["--json", "data", "import", "mine.csv"])).unwrap();
     assert_eq!(json["pin"], "none");
-    assert_eq!(json["bytes"], 32);
+    assert_eq!(json["bytes"], 278);
 
     // DVC alone may change where it imports from; and a pin of another file says nothing of this one.
     let foreign = "outs:\n- md5: 00000000000000000000000000000000\n  path: weatherAUS.csv\ndeps:\n- path: a.csv\n";
@@ -134,6 +139,36 @@ fn only_the_pinned_file_is_imported_unless_another_is_to_be_pinned() {
     std::fs::write(&pin, foreign.replace("weatherAUS", "another")).unwrap();
     let text = printed(path, &["data", "import", "mine.csv"]);
     assert!(text.ends_with("no file is pinned\n"), "{text}");
+}
+
+#[test]
+fn what_is_no_table_of_the_contract_is_never_pinned() {
+    let folder = project();
+    let path = folder.path();
+    let pin = path.join("data/weatherAUS.csv.dvc");
+    let committed = std::fs::read_to_string(&pin).unwrap();
+    let server = Server::new(Site::default());
+    let fetch = format!("data fetch --update-pin --allow-http --url {}", server.url);
+    let contents: [(&[u8], &str); 4] = [
+        (b"PK\x07\x08abcd", "no table of this project"),
+        (b"PK\x03\x04abcd", "damaged archive"),
+        (b"a,b\n1,2\n", "no table of this project"),
+        (
+            b"Date,Location\n2010-01-01,Sydney\n",
+            "no table of this project",
+        ),
+    ];
+    for (content, said) in contents {
+        std::fs::write(path.join("mine.csv"), content).unwrap();
+        server.change(|site| site.body = content.to_vec());
+        for command in ["data import mine.csv --update-pin", &fetch] {
+            let error = refused(path, &words(command));
+            assert!(error.contains(said), "{error}");
+            assert!(!error.contains(".tmp"), "{error}");
+        }
+        assert_eq!(std::fs::read_dir(path.join("data")).unwrap().count(), 1);
+        assert_eq!(std::fs::read_to_string(&pin).unwrap(), committed);
+    }
 }
 
 #[test]
@@ -325,7 +360,7 @@ fn a_table_is_fetched_from_a_server_and_failures_name_the_address() {
     let folder = project();
     let path = folder.path();
     let server = Server::new(Site {
-        body: b"Date,Location\n2010-01-01,Sydney\n".to_vec(),
+        body: MINE.into(),
         ..Site::default()
     });
     let fetch = |url: &str, more: &[&str]| {
@@ -357,7 +392,7 @@ fn a_table_is_fetched_from_a_server_and_failures_name_the_address() {
     std::fs::write(path.join("params.yaml"), params).unwrap();
     errors.push(refused(path, &["data", "fetch"]));
     insta::assert_snapshot!(errors.join("\n"), @r"
-    error: URL: the table's MD5 is f460b5ec207a9fe292487c79a5734934, but data/weatherAUS.csv.dvc pins a65cf8b8719b1a65db4f361eeec18457. Nothing was replaced. Get the pinned table, or give --update-pin to pin this one (results then differ from the committed ones)
+    error: URL: the table's MD5 is 7718b56e4a324e5c3ae296af02f03d67, but data/weatherAUS.csv.dvc pins a65cf8b8719b1a65db4f361eeec18457. Nothing was replaced. Get the pinned table, or give --update-pin to pin this one (results then differ from the committed ones)
     error: URL: is not there (404): check the address
     error: URL: cannot be reached (Connection refused): check the address and your network
     error: http://127.0.0.1/w.csv: is not encrypted: use https://, or allow http:// if you trust the way
@@ -374,13 +409,10 @@ fn a_table_is_fetched_from_a_server_and_failures_name_the_address() {
         &server.url,
     ];
     insta::assert_snapshot!(printed(path, &fetch), @r"
-    32 bytes → data/weatherAUS.csv
-    md5 f460b5ec207a9fe292487c79a5734934: data/weatherAUS.csv.dvc pins it now (before: a65cf8b8719b1a65db4f361eeec18457): results will differ from the committed ones
+    278 bytes → data/weatherAUS.csv
+    md5 7718b56e4a324e5c3ae296af02f03d67: data/weatherAUS.csv.dvc pins it now (before: a65cf8b8719b1a65db4f361eeec18457): results will differ from the committed ones
     ");
-    assert_eq!(
-        std::fs::read_to_string(path.join(TABLE)).unwrap(),
-        "Date,Location\n2010-01-01,Sydney\n"
-    );
+    assert_eq!(std::fs::read_to_string(path.join(TABLE)).unwrap(), MINE);
 }
 
 #[test]
