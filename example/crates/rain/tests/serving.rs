@@ -51,7 +51,7 @@ fn serve(folder: &Path, options: &[&str]) -> (Process, String, String) {
 
 fn exchange(address: &str, head: &str, body: &str) -> (u16, Value) {
     let mut stream = TcpStream::connect(address).unwrap();
-    let request = format!("{head}Host: rain\r\nConnection: close\r\n\r\n{body}");
+    let request = format!("{head}Host: localhost\r\nConnection: close\r\n\r\n{body}");
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
