@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 use mlops_data::{Contract, json};
+use mlops_disk::printable;
 use mlops_features::{Definitions, Origin};
 use mlops_learning::explain::Computation;
 use mlops_serving::Scene;
@@ -190,7 +191,7 @@ impl fmt::Display for Debugged {
             let unit = unit.map(|(_, unit)| unit.as_str()).unwrap_or_default();
             let value = match value {
                 Value::Null => "missing".into(),
-                Value::String(text) => text.clone(),
+                Value::String(text) => printable(text),
                 other => format!("{other} {unit}"),
             };
             writeln!(f, "{name:wide$}  {}", value.trim_end())?;
@@ -199,7 +200,10 @@ impl fmt::Display for Debugged {
         writeln!(f, "days before: {}", days(&self.window.days_before))?;
         let near = self.window.neighbours.iter();
         let near: Vec<String> = near
-            .map(|near| format!("{} ({})", near.entity, days(&near.days_before)))
+            .map(|near| {
+                let days = days(&near.days_before);
+                format!("{} ({days})", printable(&near.entity))
+            })
             .collect();
         let near = if near.is_empty() {
             "none".into()
@@ -236,7 +240,7 @@ impl Given {
         }
         match self.neighbours.as_slice() {
             [] => {}
-            [one] => parts.push(format!("of {}", one.entity)),
+            [one] => parts.push(format!("of {}", printable(&one.entity))),
             many => parts.push(format!("of {} neighbours", many.len())),
         }
         if self.learned {

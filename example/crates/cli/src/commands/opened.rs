@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::{Args, ValueHint};
 use mlops_data::calendar::{self, Day};
 use mlops_data::{Table, Values, json, near, tables};
+use mlops_disk::printable;
 use mlops_features::Observation;
 use mlops_serving::{Inference, Scene};
 use serde_json::{Map, Value};
@@ -178,7 +179,7 @@ pub(super) fn told(key: &Map<String, Value>) -> String {
     let told: Vec<String> = key
         .iter()
         .map(|(name, value)| match value {
-            Value::String(text) => format!("{name} {text}"),
+            Value::String(text) => format!("{name} {}", printable(text)),
             other => format!("{name} {other}"),
         })
         .collect();

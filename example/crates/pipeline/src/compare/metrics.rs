@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use mlops_disk::printable;
 use mlops_versioning::Repository;
 use mlops_versioning::yaml::{Map, Value};
 
@@ -134,7 +135,8 @@ impl Metrics {
                 readable.chain(unreadable).collect();
             for (path, values) in all {
                 keys.extend(values.keys().cloned());
-                rows.push((&metrics.state, crate::path::relative(path, folder), values));
+                let path = printable(&crate::path::relative(path, folder));
+                rows.push((&metrics.state, path, values));
             }
         }
         let several = states.len() > 1;
@@ -142,7 +144,7 @@ impl Metrics {
         let heads = revision
             .into_iter()
             .chain(["Path".to_owned()])
-            .chain(keys.iter().cloned());
+            .chain(keys.iter().map(|key| printable(key)));
         let mut table = Table::new(heads);
         for (state, path, values) in rows {
             let state = several.then(|| state.clone());

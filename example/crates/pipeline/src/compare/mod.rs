@@ -12,6 +12,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use mlops_disk::printable;
 use mlops_versioning::yaml::{Map, Value};
 
 pub use images::{Image, images};
@@ -100,8 +101,8 @@ impl Comparison {
         for (path, differences) in &self.files {
             for (key, difference) in differences {
                 let mut row = vec![
-                    crate::path::relative(path, show.folder),
-                    key.clone(),
+                    printable(&crate::path::relative(path, show.folder)),
+                    printable(key),
                     cell(difference.old.as_ref()),
                     cell(difference.new.as_ref()),
                     cell(difference.change.as_ref()),

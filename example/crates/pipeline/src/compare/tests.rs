@@ -104,6 +104,25 @@ fn wide_characters_and_lines_keep_columns_straight() {
     );
 }
 
+#[test]
+fn a_key_with_a_line_break_makes_no_row_of_its_own() {
+    let metrics = Metrics {
+        state: "workspace".into(),
+        files: [(
+            "m.json".to_owned(),
+            yaml::read("{\"a\\nb\": 1}").unwrap().value,
+        )]
+        .into(),
+        unreadable: BTreeMap::new(),
+    };
+    assert_eq!(
+        Metrics::table(&[metrics], "", 5).plain(),
+        "Path    a\\nb\nm.json  1\n"
+    );
+    let compared = comparison("{}", "{\"a\\nb\": 1}", false);
+    assert!(!compared.table(SHOW).plain().contains("a\nb"));
+}
+
 use mlops_versioning::Repository;
 
 /// A Git repository with two commits and a workspace.
