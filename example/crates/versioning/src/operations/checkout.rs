@@ -65,7 +65,11 @@ pub fn checkout(
         if !plan.missing.is_empty() {
             if !pin.is_optional() {
                 let path = repository.inside(&target.path)?;
-                missing.push(format!("{path} ({} objects)", plan.missing.len()));
+                let (number, plural) = match plan.missing.len() {
+                    1 => (1, ""),
+                    more => (more, "s"),
+                };
+                missing.push(format!("{path} ({number} object{plural})"));
             }
             continue;
         }

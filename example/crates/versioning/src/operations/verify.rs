@@ -89,7 +89,10 @@ fn verify_cache(repository: &Repository, report: Report<'_>) -> Result<Verified,
         .map(|id| {
             let checked = match cache.check(id) {
                 Ok(size) => Ok((size, None)),
-                Err(VersioningError::Corrupt { place, .. }) => Ok((0, Some((*id, place)))),
+                Err(VersioningError::Corrupt { place, .. }) => {
+                    let hashed = cache.path(id).metadata().map_or(0, |meta| meta.len());
+                    Ok((hashed, Some((*id, place))))
+                }
                 Err(error) => Err(error),
             };
             report(Progress::Done {

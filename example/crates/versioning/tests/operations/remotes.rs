@@ -124,6 +124,12 @@ fn bit_rot_is_found_in_protected_objects_and_repaired_both_ways() {
         (found.checked, found.corrupt.len(), found.repaired.len()),
         (3, 1, 0)
     );
+    let hashed = |text: &str| place.object(text).metadata().unwrap().len();
+    assert!(
+        found.bytes > hashed("1") + hashed("2"),
+        "what is corrupt was hashed, too: {}",
+        found.bytes
+    );
     options.repair = true;
     let found = verify::verify(&place.repository, &options, &silent).unwrap();
     assert_eq!((found.corrupt.len(), found.repaired.len()), (1, 1));

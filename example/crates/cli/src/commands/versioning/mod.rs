@@ -428,8 +428,12 @@ impl Here {
             force: arguments.force,
         };
         let bar = Bar::new(arguments.quiet);
-        let agreed = arguments.yes || arguments.force;
-        let ask = |collected: &gc::Collected| bar.hidden_while(|| ask(&repository, collected));
+        // The cache may be anybody's, if a cloned project names it: whoever says only --force doesn't know.
+        let cache = repository.cache().root();
+        let elsewhere = (!cache.starts_with(repository.root())).then_some(cache);
+        let agreed = arguments.yes || (arguments.force && elsewhere.is_none());
+        let ask =
+            |collected: &gc::Collected| bar.hidden_while(|| ask(&repository, collected, elsewhere));
         let confirm = |collected: &gc::Collected| if agreed { Ok(true) } else { ask(collected) };
         let collected = gc::gc(&repository, &options, &confirm, &|progress| {
             bar.tell(progress)
@@ -489,10 +493,14 @@ impl Here {
 }
 
 /// Asks on the terminal whether objects are to be removed. Without one, nobody can have agreed.
-fn ask(repository: &Repository, collected: &gc::Collected) -> Result<bool, VersioningError> {
+fn ask(
+    repository: &Repository,
+    collected: &gc::Collected,
+    elsewhere: Option<&Path>,
+) -> Result<bool, VersioningError> {
     use std::io::{BufRead, IsTerminal, Write};
 
-    let what = show::garbage(collected);
+    let what = show::garbage(collected, elsewhere);
     if !std::io::stdin().is_terminal() {
         return Err(VersioningError::Refused {
             path: repository.root().to_path_buf(),

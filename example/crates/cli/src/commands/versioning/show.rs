@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use mlops_pipeline::compare::markdown_text;
+use mlops_versioning::ObjectId;
 use mlops_versioning::operations::diff::Diff;
 use mlops_versioning::operations::gc::Collected;
 use mlops_versioning::operations::status::Status;
@@ -261,6 +262,9 @@ pub(super) fn collected(collected: &Collected, dry_run: bool, cloud: bool) -> St
         objects(collected.cache.len()),
         thousands(usize::try_from(collected.cache_bytes).unwrap_or(usize::MAX)),
     );
+    if dry_run {
+        text += &listed(&collected.cache);
+    }
     if cloud {
         let _ = write!(
             text,
@@ -268,6 +272,9 @@ pub(super) fn collected(collected: &Collected, dry_run: bool, cloud: bool) -> St
             objects(collected.remote.len()),
             thousands(usize::try_from(collected.remote_bytes).unwrap_or(usize::MAX)),
         );
+        if dry_run {
+            text += &listed(&collected.remote);
+        }
     }
     if collected.young > 0 {
         let _ = write!(text, "\n{}", kept(collected.young));
@@ -282,13 +289,35 @@ pub(super) fn collected(collected: &Collected, dry_run: bool, cloud: bool) -> St
     text
 }
 
-/// What is about to be removed, before it is asked about.
-pub(super) fn garbage(collected: &Collected) -> String {
+/// Objects by name, a line each, as far as anybody reads.
+fn listed(ids: &[ObjectId]) -> String {
+    const SHOWN: usize = 20;
+    let mut text: String = ids
+        .iter()
+        .take(SHOWN)
+        .map(|id| format!("\n  {id}"))
+        .collect();
+    if ids.len() > SHOWN {
+        let more = thousands(ids.len() - SHOWN);
+        let _ = write!(text, "\n  and {more} more (--json lists all)");
+    }
+    text
+}
+
+/// What is about to be removed, before it is asked about; the cache's folder is named if it lies outside of the
+/// repository.
+pub(super) fn garbage(collected: &Collected, elsewhere: Option<&Path>) -> String {
     let size = |bytes| thousands(usize::try_from(bytes).unwrap_or(usize::MAX));
     let mut text = String::from("Nothing that is kept refers to these objects:");
     if !collected.cache.is_empty() {
         let (number, bytes) = (objects(collected.cache.len()), size(collected.cache_bytes));
-        let _ = write!(text, "\n  {number} ({bytes} bytes) in the cache");
+        let place = elsewhere.map_or_else(String::new, |folder| {
+            format!(
+                " {}, which lies outside of this repository, so that others may use it too",
+                folder.display()
+            )
+        });
+        let _ = write!(text, "\n  {number} ({bytes} bytes) in the cache{place}");
     }
     if let Some(name) = collected
         .remote_name
@@ -359,18 +388,41 @@ mod tests {
             ..Collected::default()
         };
         assert_eq!(
-            garbage(&collected),
+            garbage(&collected, None),
             "Nothing that is kept refers to these objects:\n  1 object (1,234 bytes) in the cache"
+        );
+        assert_eq!(
+            garbage(&collected, Some(Path::new("/shared/cache"))),
+            "Nothing that is kept refers to these objects:\n  1 object (1,234 bytes) in the cache /shared/cache, \
+             which lies outside of this repository, so that others may use it too"
         );
         collected.remote = vec![id("b"), id("c")];
         collected.remote_bytes = 5;
         collected.remote_name = Some("team (s3://bucket)".into());
         collected.young = 3;
         assert_eq!(
-            garbage(&collected),
+            garbage(&collected, None),
             "Nothing that is kept refers to these objects:\n  1 object (1,234 bytes) in the cache\n  \
              2 objects (5 bytes) in the remote team (s3://bucket), which others may use too\n\
              3 objects of the remote that nothing here refers to stay: they were pushed a short while ago, or belong to what was (--grace)"
         );
+    }
+
+    #[test]
+    fn a_dry_run_names_the_objects_as_far_as_anybody_reads() {
+        let id = |number: u32| {
+            let checksum = mlops_versioning::Checksum::of(&number.to_le_bytes());
+            mlops_versioning::ObjectId::file(mlops_versioning::HashKind::Md5, checksum)
+        };
+        let all = Collected {
+            cache: (0..25).map(id).collect(),
+            ..Collected::default()
+        };
+        let text = collected(&all, true, false);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "Would remove 25 objects (0 bytes) from the cache");
+        assert_eq!(lines[20], format!("  {}", id(19)));
+        assert_eq!(lines[21..], ["  and 5 more (--json lists all)"]);
+        assert_eq!(collected(&all, false, false).lines().count(), 1);
     }
 }
