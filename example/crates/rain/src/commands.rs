@@ -147,7 +147,11 @@ impl Project for Rain {
                 generated,
                 plots,
             } => {
-                let comparison = compare(&read(&real, context)?, &read(&generated, context)?);
+                let progress = context.output.progress("reading both tables", Unit::Time);
+                let (real, generated) = (read(&real, context)?, read(&generated, context)?);
+                progress.say("comparing their statistics".into());
+                let comparison = compare(&real, &generated);
+                drop(progress);
                 let comparison = comparison.map_err(Failure::user)?;
                 for (name, svg) in comparison.plots() {
                     if let Some(folder) = &plots {
@@ -191,13 +195,13 @@ fn generate(
         }
         Place::Project(folder) => copy_project(folder, context)?,
     };
+    if let Some(file) = climate_file {
+        check_not_input(&[file], &[&out])?;
+    }
     let _lock = OutputLock::acquire([out.as_path()])?;
     let progress = context.output.progress("generating rows", Unit::Items);
     let rows = generator::file(climate, options, &out, &|done, total| {
         progress.to(done, total)
-    if let Some(file) = climate_file {
-        check_not_input(&[file], &[&out])?;
-    }
     });
     drop(progress);
     let rows = rows.map_err(failure)?;
@@ -223,11 +227,15 @@ fn generate(
 }
 
 fn fit_climate(file: &Path, out: &Path, context: &Context) -> Outcome<()> {
+    check_not_input(&[file], &[out])?;
     let _lock = OutputLock::acquire([out])?;
-    let climate = climate::fit(&read(file, context)?).map_err(Failure::user)?;
+    let progress = context.output.progress("reading the table", Unit::Time);
+    let table = read(file, context)?;
+    progress.say("fitting the climate".into());
+    let climate = climate::fit(&table).map_err(Failure::user)?;
+    drop(progress);
     let text = climate.to_csv();
     write_file(out, text.as_bytes())?;
-    check_not_input(&[file], &[out])?;
     let stations = climate.places().len();
     Ok(context.output.show(
         &json!({ "stations": stations, "bytes": text.len(), "out": out }),

@@ -23,7 +23,7 @@ use super::feature_table::FeatureTable;
 use super::features::Built;
 use super::{needs, read_observations, write_json};
 use crate::output::thousands;
-use crate::{Context, Failure, Outcome, Project};
+use crate::{Context, Failure, Outcome, Project, Unit};
 use champion::Champion;
 use declared::Gates;
 use judge::{Compared, Exam};
@@ -81,6 +81,7 @@ pub(super) fn run<P: Project>(
     let registry = project.registry();
     let inference =
         Inference::<P::Observation>::unproven(&arguments.model, &registry, contract.clone())?;
+    let progress = context.output.progress("reading the tables", Unit::Time);
     let model = inference.model();
     let built = Built::read(&arguments.features, &contract)?;
     same_features(model, &built, [&arguments.features, &arguments.model])?;
@@ -92,6 +93,7 @@ pub(super) fn run<P: Project>(
     let observed = Observed::new(observations, &contract, &table, &parted.test)
         .map_err(|error| Failure::user(error.context(file.display().to_string())))?;
 
+    progress.say("scoring the model and what it is compared with".into());
     let test = table.dataset(&parted.test)?;
     let days = FeatureTable::pick(&table.days, &parted.test);
     let probabilities = model.probabilities(&test.features);
@@ -128,6 +130,7 @@ pub(super) fn run<P: Project>(
     )?;
     let beside_champion = champion.as_ref().and_then(|_| differences.pop());
     let names = baselines.iter().map(|(name, _)| *name);
+    progress.say("computing features again".into());
     let drawn = Drawn::new(
         &observed,
         &inference,
@@ -157,7 +160,9 @@ pub(super) fn run<P: Project>(
             .len(),
         seed: params.seed,
     };
+    progress.say("checking the gates".into());
     let report = exam.judge()?;
+    drop(progress);
     let validated = Validated {
         model_sha256: inference.hash(),
         champion_sha256: champion.as_ref().map(|champion| champion.hash()),
