@@ -16,7 +16,7 @@ use super::recording::{FOLDER, Recording};
 use crate::cargo::{Profile, build_rain};
 
 /// Longest time that a command may take.
-const PATIENCE: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_secs(600);
 /// Longest time that a service may take until it is ready.
 const READY: Duration = Duration::from_secs(60);
 
@@ -277,12 +277,12 @@ pub fn finished(mut child: Child, command: &str) -> Result<(Option<i32>, String)
         // Nobody listens once the time is up.
         let _ = sender.send(read);
     });
-    let Ok(bytes) = receiver.recv_timeout(PATIENCE) else {
+    let Ok(bytes) = receiver.recv_timeout(TIMEOUT) else {
         let _ = child.kill();
         let _ = child.wait();
         bail!(
             "`{command}` didn't end within {} seconds",
-            PATIENCE.as_secs()
+            TIMEOUT.as_secs()
         );
     };
     let output = String::from_utf8_lossy(&bytes?).into_owned();

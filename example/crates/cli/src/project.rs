@@ -88,7 +88,7 @@ pub(crate) fn learner<P: Project>(project: &P, params: &ModelParams) -> Outcome<
 pub struct Context {
     /// Where results go.
     pub output: Output,
-    /// Knobs of params.yaml set for this run, as `key.of.it=value`.
+    /// Parameters of params.yaml set for this run, as `key.of.it=value`.
     pub set: Vec<String>,
 }
 

@@ -42,7 +42,7 @@ enum WeatherCommand {
         /// Climate to use; without, the one fitted to the real file
         #[arg(long, value_hint = ValueHint::FilePath)]
         climate: Option<PathBuf>,
-        /// Where to (.csv or .parquet)
+        /// Write to this file (.csv or .parquet)
         #[arg(long, value_hint = ValueHint::FilePath, required_unless_present = "into")]
         out: Option<PathBuf>,
         /// Make this new folder a project of its own for the weather, with the YAML files of this one: what

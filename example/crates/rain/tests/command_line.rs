@@ -530,7 +530,7 @@ fn logs_go_to_standard_error_and_only_when_asked_for() {
     let train = ["train", "--set", random, "--set", "model.kind=tree"];
     let quiet = output(path, &train, 0);
     let complaint = String::from_utf8(quiet.stderr).unwrap();
-    insta::assert_snapshot!(complaint.trim(), @"WARN rows of a time series are parted at random: the scores flatter the model");
+    insta::assert_snapshot!(complaint.trim(), @"WARN rows of a time series are split at random: the scores flatter the model");
 
     let text = std::fs::read_to_string(path.join(TABLE)).unwrap();
     std::fs::write(path.join("cut.csv"), text.trim_end()).unwrap();

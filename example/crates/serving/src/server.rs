@@ -319,7 +319,7 @@ async fn apart<T: Send + 'static>(act: impl FnOnce() -> Result<T> + Send + 'stat
     })
 }
 
-/// The caller's mistake is told in full; what went wrong in here is for the service's
+/// The caller's mistake is described in full; what went wrong in here is for the service's
 /// own log.
 fn refuse_for(error: &ServingError) -> Response {
     let lacking = match error {
@@ -329,9 +329,7 @@ fn refuse_for(error: &ServingError) -> Response {
         | ServingError::Future { .. } => {
             return refuse(StatusCode::BAD_REQUEST, error.to_string());
         }
-        ServingError::Store(_) => {
-            "the online store can't be used, which knows the days before and around"
-        }
+        ServingError::Store(_) => "the online store, which holds the days before, can't be used",
         ServingError::Log { .. } => "the prediction log can't be written",
         ServingError::Clock { .. } => "the clock of the service is wrong",
         _ => {

@@ -247,7 +247,7 @@ fn a_server_that_does_not_answer_is_waited_for_so_long_and_no_longer() {
         endpoint: Some(format!("http://{}", silent.local_addr().unwrap())),
         retry: Retry {
             tries: 2,
-            patience: Duration::from_millis(200),
+            timeout: Duration::from_millis(200),
             ..common::quick()
         },
         ..server.settings()

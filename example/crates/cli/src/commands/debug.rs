@@ -12,7 +12,7 @@ use mlops_serving::Scene;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::opened::{ModelArguments, Opened, RowName, told};
+use super::opened::{ModelArguments, Opened, RowName, key_text};
 use crate::{Context, Outcome, Project};
 
 #[derive(Debug, Args)]
@@ -116,7 +116,11 @@ pub(super) fn run<P: Project>(
         computation: Computation::new(inference.model(), &features, paths),
         units: units(contract),
     };
-    let text = format!("row {}: {}\n{debugged}", row + 1, told(&opened.key(row)));
+    let text = format!(
+        "row {}: {}\n{debugged}",
+        row + 1,
+        key_text(&opened.key(row))
+    );
     Ok(context.output.show(&debugged, text)?)
 }
 
@@ -253,17 +257,17 @@ impl Given {
 /// Numbers in order, with runs joined: `1–3, 7`.
 fn days(numbers: &[u16]) -> String {
     let runs = numbers.chunk_by(|a, b| a.checked_add(1) == Some(*b));
-    let told: Vec<String> = runs
+    let shown: Vec<String> = runs
         .map(|run| match run {
             [one] => one.to_string(),
             [first, .., last] => format!("{first}–{last}"),
             [] => String::new(),
         })
         .collect();
-    if told.is_empty() {
+    if shown.is_empty() {
         "none".into()
     } else {
-        told.join(", ")
+        shown.join(", ")
     }
 }
 

@@ -57,13 +57,13 @@ pub(super) fn fetch(arguments: FetchArguments, context: Context) -> Outcome<()> 
     let mut waiting = Some(waiting);
     let mut progress = None;
     let check = pin.check(&redact(&url), &context)?;
-    let told = |done, total: Option<u64>| {
+    let received = |done, total: Option<u64>| {
         waiting = None;
         progress
             .get_or_insert_with(|| context.output.progress("downloading", Unit::Bytes))
             .to(done, total.unwrap_or(done));
     };
-    let fetched = mlops_data::fetch_if(&url, &params.file, &options, told, check);
+    let fetched = mlops_data::fetch_if(&url, &params.file, &options, received, check);
     drop((waiting, progress));
     let fetched = fetched.map_err(|error| pin.explain(error))?;
     let pin = pin.settle(&fetched.table)?;

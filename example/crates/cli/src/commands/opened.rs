@@ -175,15 +175,15 @@ impl<O: Observation> Opened<O> {
 }
 
 /// `Day 2016-01-05, Shop North`.
-pub(super) fn told(key: &Map<String, Value>) -> String {
-    let told: Vec<String> = key
+pub(super) fn key_text(key: &Map<String, Value>) -> String {
+    let parts: Vec<String> = key
         .iter()
         .map(|(name, value)| match value {
             Value::String(text) => format!("{name} {}", printable(text)),
             other => format!("{name} {other}"),
         })
         .collect();
-    told.join(", ")
+    parts.join(", ")
 }
 
 #[cfg(test)]

@@ -250,7 +250,7 @@ fn midnights(
             let place = zone.map_or_else(String::new, |zone| format!(" in {}", zone.as_str()));
             note(
                 row,
-                format!("{written}{place} has a time of day, where a date is wanted"),
+                format!("{written}{place} has a time of day: keep only the date"),
             );
             MISSING_DAY
         })

@@ -28,7 +28,7 @@ pub enum OfflineError {
         found: String,
     },
     /// A column has a type that can't be what it is said to be.
-    #[error("{place}: column {column:?} has type {found}, where {wanted} is wanted")]
+    #[error("{place}: column {column:?} has type {found}, where {wanted} is expected")]
     ColumnType {
         /// The table.
         place: String,

@@ -344,7 +344,7 @@ impl Leaderboard {
                     noise: Some(noise), ..
                 }),
             ) => format!(
-                "keep params.yaml: the gain of the best trial is within the noise, which ends at {noise:.4} for {} folds\n(the best trial: {line})",
+                "keep params.yaml: the gain of the best trial is within the noise, up to {noise:.4} for {} folds\n(the best trial: {line})",
                 self.folds
             ),
             (Some(_), Some(_)) => {
@@ -510,7 +510,7 @@ mod tests {
 
         4 trials, of which 1 given up early and 1 without a model
         best against params.yaml, fold by fold: +0.0150 ± 0.0050 (mean ± standard error; above 0 is better)
-        keep params.yaml: the gain of the best trial is within the noise, which ends at 0.0316 for 2 folds
+        keep params.yaml: the gain of the best trial is within the noise, up to 0.0316 for 2 folds
         (the best trial: --set model.boosting.depth=6 --set 'features.without=[near, far]')
         ");
     }

@@ -107,8 +107,8 @@ fn build(
         .with_allow_http(settings.allow_http || endpoint.starts_with("http://"))
         // A large part may take long, as long as something moves; `Retry` bounds the whole.
         .with_timeout_disabled()
-        .with_read_timeout(settings.retry.patience)
-        .with_connect_timeout(settings.retry.patience.min(Duration::from_secs(10)));
+        .with_read_timeout(settings.retry.timeout)
+        .with_connect_timeout(settings.retry.timeout.min(Duration::from_secs(10)));
     let builder = match resolved.identity {
         // Only then: the environment's other variables must not mix with what was decided here.
         Identity::Machine => AmazonS3Builder::from_env(),

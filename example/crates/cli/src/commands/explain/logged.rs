@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{ExplainArguments, many, write};
-use crate::commands::opened::{RowName, told};
+use crate::commands::opened::{RowName, key_text};
 use crate::commands::read_model;
 use crate::{Context, Failure, Outcome};
 
@@ -90,7 +90,7 @@ fn one(answers: &[LoggedAnswer], arguments: &ExplainArguments, context: &Context
     let text = format!(
         "answer {} by {path}: {}\n{waterfall}",
         answer.id,
-        told(&key)
+        key_text(&key)
     );
     let explained = Explained {
         id: &answer.id,

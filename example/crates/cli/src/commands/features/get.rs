@@ -43,7 +43,7 @@ pub(crate) struct GetArguments {
     /// Read them from the bucket instead, where `features build --store` has put them
     #[arg(long, conflicts_with = "table")]
     stored: bool,
-    /// Where to (.csv or .parquet); without, JSON lines to standard output
+    /// Write to this file (.csv or .parquet); without it, JSON lines go to standard output
     #[arg(long, value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
     /// Take values that were filled in later too, as Feast does unless told otherwise

@@ -86,16 +86,16 @@ pub(super) fn run<P: Project>(
     let built = Built::read(&arguments.features, &contract)?;
     same_features(model, &built, [&arguments.features, &arguments.model])?;
     let table = built.table;
-    let parted = table.parted(&params)?;
+    let split = table.split(&params)?;
     let file = arguments.observations.as_ref().unwrap_or(&params.data.file);
     needs(file, "data import")?;
     let observations = read_observations(file, &contract, LabelNeed::Required)?;
-    let observed = Observed::new(observations, &contract, &table, &parted.test)
+    let observed = Observed::new(observations, &contract, &table, &split.test)
         .map_err(|error| Failure::user(error.context(file.display().to_string())))?;
 
     progress.say("scoring the model and what it is compared with".into());
-    let test = table.dataset(&parted.test)?;
-    let days = FeatureTable::pick(&table.days, &parted.test);
+    let test = table.dataset(&split.test)?;
+    let days = FeatureTable::pick(&table.days, &split.test);
     let probabilities = model.probabilities(&test.features);
     let threshold = model.metadata.threshold;
     let named = arguments.champion.as_deref();
@@ -105,7 +105,7 @@ pub(super) fn run<P: Project>(
             Champion::Model(champion) => (Some(champion), String::new()),
             Champion::None(why) => (None, why),
         };
-    let baselines = BaselineRows::new(&table, &parted);
+    let baselines = BaselineRows::new(&table, &split);
     let baselines = baselines.inputs().predictions(test.rows(), threshold)?;
     let of_champion = champion
         .as_ref()
@@ -134,7 +134,7 @@ pub(super) fn run<P: Project>(
     let drawn = Drawn::new(
         &observed,
         &inference,
-        (&table, &parted.test, &arguments.features),
+        (&table, &split.test, &arguments.features),
         gates.days.unwrap_or(DAYS),
         params.seed,
     )?;

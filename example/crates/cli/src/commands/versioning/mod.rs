@@ -51,7 +51,7 @@ pub(crate) fn run(command: VersioningCommand, context: &Context) -> Outcome<Exit
 }
 
 /// The number of results of runs that went or came; those that can't be believed are told of.
-fn told(moved: run_cache::Moved) -> usize {
+fn count_moved(moved: run_cache::Moved) -> usize {
     if let Some(first) = moved.refused.first() {
         tracing::warn!(
             "{} results of runs aren't what their names say and were left out: {first}; remove them where they are",
@@ -254,7 +254,7 @@ impl Here {
         let report = |progress| bar.tell(progress);
         let mut runs = 0;
         if arguments.run_cache {
-            runs = told(run_cache::fetch(repository, &options, &report)?);
+            runs = count_moved(run_cache::fetch(repository, &options, &report)?);
         }
         Ok(runs + transfer::fetch(repository, &tracked, &options, &report)?)
     }
@@ -280,7 +280,7 @@ impl Here {
         let mut pushed = transfer::push(&repository, &tracked, &options, &report)?;
         // After what they name: who sees a result finds what it made.
         if arguments.run_cache {
-            pushed += told(run_cache::push(&repository, &options, &report)?);
+            pushed += count_moved(run_cache::push(&repository, &options, &report)?);
         }
         drop(bar);
         if arguments.quiet {
