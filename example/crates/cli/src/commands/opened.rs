@@ -199,4 +199,12 @@ mod tests {
             assert!(wrong.parse::<RowName>().is_err(), "{wrong}");
         }
     }
+
+    #[test]
+    fn a_name_with_a_line_break_stays_in_its_line() {
+        let key = serde_json::json!({"Shop": "a\nanswer b\u{1b}[2J", "Day": 3});
+        let text = key_text(key.as_object().unwrap());
+        assert!(text.contains("Shop a\\nanswer b\\u001b[2J"), "{text}");
+        assert_eq!(text.lines().count(), 1);
+    }
 }

@@ -273,3 +273,51 @@ fn a_file_that_another_process_writes_is_refused() {
     drop(lock);
     printed(path, &train);
 }
+
+#[test]
+fn no_command_writes_over_what_it_reads() {
+    let folder = project();
+    let path = folder.path();
+    printed(
+        path,
+        &words("data generate --days 9 --stations 2 --out t.csv"),
+    );
+    let before = std::fs::read(path.join("t.csv")).unwrap();
+    std::os::unix::fs::symlink("t.csv", path.join("link.csv")).unwrap();
+    for command in [
+        "data check t.csv --out ./t.csv",
+        "data check t.csv --report link.csv",
+        "data fault t.csv --out link.csv missing Rainfall",
+        "data fit-climate link.csv --out t.csv",
+        "features build t.csv --out t.csv",
+        "predict t.csv --out link.csv",
+        "drift --reference t.csv --current t.csv --svg t.csv",
+        "explain t.csv --csv ./t.csv",
+    ] {
+        let error = refused(path, &words(command));
+        assert!(
+            error.contains("itself, which is read"),
+            "{command}: {error}"
+        );
+    }
+    assert_eq!(std::fs::read(path.join("t.csv")).unwrap(), before);
+    assert!(path.join("link.csv").is_symlink());
+}
+
+#[test]
+fn a_full_disk_under_standard_output_is_named() {
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let ended = std::process::Command::new(assert_cmd::cargo::cargo_bin!("rain"))
+        .args(["completions", "bash"])
+        .stdout(full)
+        .output()
+        .unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    insta::assert_snapshot!(
+        String::from_utf8(ended.stderr).unwrap(),
+        @"error: standard output: could not write: the disk is full. Free some space (`gc` removes objects that nothing refers to) and run the same command again"
+    );
+}
