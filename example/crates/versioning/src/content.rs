@@ -287,6 +287,7 @@ impl Repository {
         let id = manifest::encode_named(files, kind, |part| staged.write_bytes(part))?;
         cache.adopt(&batch, staged, &id)?;
         batch.commit()?;
+        cache.share()?;
         Ok(id)
     }
 

@@ -9,6 +9,26 @@ use mlops_disk as disk;
 use crate::{Repository, VersioningError};
 
 impl Repository {
+    /// Puts files that a command wrote or removed into Git's index, if `core.autostage` asks for it; says whether it does.
+    ///
+    /// # Errors
+    /// If Git fails.
+    pub fn autostage(&self, changed: &[PathBuf]) -> Result<bool, VersioningError> {
+        let Some(git) = self
+            .git()
+            .filter(|_| self.config().is_on("core", "autostage"))
+        else {
+            return Ok(false);
+        };
+        let (there, gone): (Vec<_>, Vec<_>) =
+            changed.iter().cloned().partition(|path| path.exists());
+        git.add(&there)?;
+        if !gone.is_empty() {
+            git.add(&git.tracked(&gone)?)?;
+        }
+        Ok(true)
+    }
+
     /// Names paths in the `.gitignore` beside them, unless Git ignores them already; says which
     /// files were changed.
     ///

@@ -180,6 +180,9 @@ impl<'a> Job<'a> {
                 batch.commit()?;
             }
         }
+        if let Purpose::Store(cache) = self.purpose {
+            cache.share()?;
+        }
         Ok(hashed)
     }
 

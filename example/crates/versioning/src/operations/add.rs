@@ -103,12 +103,7 @@ pub fn add(
         .map(|out| repository.inside(out))
         .collect::<Result<Vec<_>, _>>()?;
     known_outs::change(repository, names, &[])?;
-    if repository.config().is_on("core", "autostage")
-        && let Some(git) = repository.git()
-    {
-        git.add(&added.for_git)?;
-        added.staged = true;
-    }
+    added.staged = repository.autostage(&added.for_git)?;
     Ok(added)
 }
 

@@ -57,7 +57,7 @@ pub fn commit(
         changed.push(file);
     }
     // Before the .dvc files: what they pin must not be taken in by Git.
-    gitignore::add(repository, &kept)?;
+    let ignoring = gitignore::add(repository, &kept)?;
     let names = kept.iter().map(|path| repository.inside(path));
     known_outs::change(repository, names.collect::<Result<Vec<_>, _>>()?, &[])?;
     let mut written = Vec::new();
@@ -66,6 +66,7 @@ pub fn commit(
             written.push(file.path);
         }
     }
+    repository.autostage(&[ignoring, written.clone()].concat())?;
     Ok(written)
 }
 

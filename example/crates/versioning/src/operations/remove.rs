@@ -56,6 +56,7 @@ pub fn remove(
         }
     }
     let mut names = Vec::new();
+    let mut for_git = vec![target.to_path_buf()];
     for out in &file.outs {
         names.push(repository.inside(&out.full)?);
         if outs {
@@ -63,9 +64,10 @@ pub fn remove(
         } else {
             repository.unprotect(&out.full)?;
         }
-        gitignore::remove(repository, &out.full)?;
+        for_git.extend(gitignore::remove(repository, &out.full)?);
     }
     known_outs::change(repository, [], &names)?;
     disk::remove_file(target)?;
+    repository.autostage(&for_git)?;
     Ok(())
 }

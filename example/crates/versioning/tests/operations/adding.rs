@@ -283,3 +283,31 @@ fn no_folder_that_commands_write_to_may_be_a_link_that_a_clone_brings() {
     let text = fs::read_to_string(outside.path().join("lock")).unwrap();
     assert_eq!(text, "precious");
 }
+
+#[test]
+fn autostage_holds_for_every_command_that_writes_what_git_tracks() {
+    let mut place = Place::with_git();
+    place.set("core", "autostage", "true");
+    let staged = |place: &Place| {
+        let output = std::process::Command::new("git")
+            .args(["diff", "--cached", "--name-status"])
+            .current_dir(&place.root)
+            .output();
+        String::from_utf8(output.unwrap().stdout)
+            .unwrap()
+            .replace('\t', " ")
+    };
+    git(&place.root, &["add", "."]);
+    git(&place.root, &["commit", "-qm", "0"]);
+    place.write("a", "1");
+    place.add(&["a"]).unwrap();
+    assert_eq!(staged(&place), "A .gitignore\nA a.dvc\n");
+    git(&place.root, &["commit", "-qm", "1"]);
+    place.write("a", "2");
+    commit::commit(&place.repository, &[], false, true, &silent).unwrap();
+    assert_eq!(staged(&place), "M a.dvc\n");
+    git(&place.root, &["commit", "-qm", "2"]);
+    let pin = place.root.join("a.dvc");
+    remove::remove(&place.repository, &pin, false, false, &silent).unwrap();
+    assert_eq!(staged(&place), "D .gitignore\nD a.dvc\n");
+}

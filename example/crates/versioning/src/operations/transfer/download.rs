@@ -126,6 +126,7 @@ pub(in crate::operations) fn download(
         download_one(repository, remote, id, &batch, existing, report)
     })?;
     batch.commit()?;
+    repository.cache().share()?;
     let is_absent = |error: &VersioningError| {
         matches!(error, VersioningError::Store(StoreError::NoObject { .. }))
     };
