@@ -158,6 +158,16 @@ impl Staged {
         sync_folder(parent(dest))
     }
 
+    /// Moves the file to `dest` without a flush: see [`crate::write_unflushed`].
+    ///
+    /// # Errors
+    /// As [`DiskError::io`] names them; `dest` is then as it was.
+    pub fn finish_unflushed(mut self, dest: &Path) -> DiskResult<()> {
+        step::rename(&self.temp.path, dest)?;
+        self.temp.release();
+        Ok(())
+    }
+
     /// Flushes the file and moves it to `dest` unless something is there; flushes the folder.
     ///
     /// # Errors

@@ -7,8 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mlops_versioning::yaml::Node;
 use mlops_versioning::{
-    Cache, HashKind, ObjectId, Repository, Saved, Signature, Target, VersioningError, hash_file,
-    silent,
+    Cache, HashKind, ObjectId, Repository, Saved, Signature, VersioningError, hash_file, silent,
 };
 
 use crate::definition::{Location, ParameterFile};
@@ -157,23 +156,6 @@ impl<'r> Workspace<'r> {
             .map(|entry| ObjectId::file(id.kind, entry.checksum))
             .collect();
         Ok(cache.has_each(&ids).into_iter().all(|there| there))
-    }
-
-    /// Puts an object of the cache at a path, in place of what lies there.
-    pub fn check_out(&self, at: &Location, id: ObjectId, is_exec: bool) -> Result<()> {
-        let target = Target {
-            path: self.full(at),
-            id,
-            is_exec,
-        };
-        let plan = self.repository.plan(&target, false, &silent)?;
-        if let Some(missing) = plan.missing.first() {
-            return Err(PipelineError::Versioning(VersioningError::Missing {
-                objects: vec![format!("{} ({missing})", at.path)],
-                place: "the cache".into(),
-            }));
-        }
-        Ok(self.repository.apply(&target, plan, &silent)?)
     }
 }
 

@@ -179,7 +179,9 @@ impl Repository {
             let files: Vec<ScannedFile> = same.iter().map(|(_, _, file, _)| file.clone()).collect();
             let table = StateTable::load(&self.state_folder(), SINGLE, kind);
             let hashed = self.checksums(self.root(), &table, &files, kind, purpose, report)?;
-            if !hashed.fresh.is_empty() {
+            // A file changed just now isn't noted, so that there may be nothing new.
+            let mut fresh = hashed.fresh.iter().map(|at| &files[*at].signature);
+            if fresh.any(|signature| signature.is_settled(now)) {
                 self.remember_single(kind, now, &table, &files, &hashed.checksums)?;
             }
             for ((at, _, file, is_exec), checksum) in same.iter().zip(hashed.checksums) {

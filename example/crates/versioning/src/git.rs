@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::SystemTime;
 
 use crate::VersioningError;
 
@@ -90,19 +91,35 @@ impl Git {
         path.strip_prefix(&self.root).unwrap_or(path)
     }
 
+    /// When Git's index was written and how large it is; `None` if there is none.
+    pub fn index(&self) -> Option<(SystemTime, u64)> {
+        let mut folder = self.root.join(".git");
+        if folder.is_file() {
+            // A further working copy says where its folder is.
+            let text = std::fs::read_to_string(&folder).ok()?;
+            folder = self.root.join(text.strip_prefix("gitdir: ")?.trim_end());
+        }
+        let metadata = std::fs::metadata(folder.join("index")).ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
+    }
+
     /// Those files in Git's index that are, or lie in, one of the paths.
     ///
     /// # Errors
     /// If Git fails.
     pub fn tracked(&self, paths: &[PathBuf]) -> Result<Vec<PathBuf>, VersioningError> {
-        let mut arguments: Vec<&OsStr> = ["--literal-pathspecs", "ls-files", "-z", "--"]
-            .into_iter()
-            .map(OsStr::new)
-            .collect();
-        arguments.extend(paths.iter().map(|path| self.inside(path).as_os_str()));
-        Ok(split(&self.run(&arguments, None, &[])?)
-            .map(|path| self.root.join(path))
-            .collect())
+        let mut tracked = Vec::new();
+        // The system takes 2 MB of arguments or more, and a path is of 4 kB at the most.
+        for paths in paths.chunks(400) {
+            let mut arguments: Vec<&OsStr> = ["--literal-pathspecs", "ls-files", "-z", "--"]
+                .into_iter()
+                .map(OsStr::new)
+                .collect();
+            arguments.extend(paths.iter().map(|path| self.inside(path).as_os_str()));
+            let output = self.run(&arguments, None, &[])?;
+            tracked.extend(split(&output).map(|path| self.root.join(path)));
+        }
+        Ok(tracked)
     }
 
     /// Whether each of the paths is ignored by Git.

@@ -70,37 +70,57 @@ impl Repository {
         relink: bool,
         report: Report<'_>,
     ) -> Result<Plan, VersioningError> {
-        let manifest = match target.id.dir.then(|| self.cache().manifest(&target.id)) {
-            None => None,
-            Some(Ok(manifest)) => Some(manifest),
-            Some(Err(VersioningError::Missing { .. })) => {
-                return Ok(Plan {
-                    missing: vec![target.id],
-                    ..Plan::default()
-                });
-            }
-            Some(Err(error)) => return Err(error),
-        };
-        self.plan_with(target, manifest, relink, report)
+        let plans = self.plan_many(&[(target.clone(), None)], relink, report)?;
+        Ok(plans.into_iter().next().unwrap_or_default())
     }
 
-    /// The same for a target whose manifest is at hand.
+    /// The same for many targets, in their order, each with its manifest if that is at hand. Many single files cost no
+    /// more than a folder of them.
     ///
     /// # Errors
     /// As [`plan`](Repository::plan).
-    pub fn plan_with(
+    pub fn plan_many(
         &self,
-        target: &Target,
-        manifest: Option<Manifest>,
+        targets: &[(Target, Option<Manifest>)],
         relink: bool,
         report: Report<'_>,
-    ) -> Result<Plan, VersioningError> {
-        path::check_no_link_out(self.root(), target.path.parent().unwrap_or(self.root()))?;
-        if target.path.is_symlink() && target.path.is_dir() {
-            return Err(link_in_the_way(&target.path));
+    ) -> Result<Vec<Plan>, VersioningError> {
+        let mut manifests = Vec::with_capacity(targets.len());
+        let mut looked_at = Vec::with_capacity(targets.len());
+        for (target, manifest) in targets {
+            let manifest = match (manifest, target.id.dir) {
+                (Some(manifest), _) => Some(manifest.clone()),
+                (None, false) => None,
+                (None, true) => match self.cache().manifest(&target.id) {
+                    Err(VersioningError::Missing { .. }) => {
+                        manifests.push(Err(target.id));
+                        continue;
+                    }
+                    other => Some(other?),
+                },
+            };
+            path::check_no_link_out(self.root(), target.path.parent().unwrap_or(self.root()))?;
+            if target.path.is_symlink() && target.path.is_dir() {
+                return Err(link_in_the_way(&target.path));
+            }
+            manifests.push(Ok(manifest));
+            looked_at.push((target.path.clone(), target.id.kind));
         }
-        let now = self.hash(&target.path, target.id.kind, report)?;
-        self.plan_against(target, manifest, now.as_ref(), relink)
+        let mut contents = self.hash_many(&looked_at, report)?.into_iter();
+        let mut plans = Vec::with_capacity(targets.len());
+        for ((target, _), manifest) in targets.iter().zip(manifests) {
+            plans.push(match manifest {
+                Err(missing) => Plan {
+                    missing: vec![missing],
+                    ..Plan::default()
+                },
+                Ok(manifest) => {
+                    let now = contents.next().flatten();
+                    self.plan_against(target, manifest, now.as_ref(), relink)?
+                }
+            });
+        }
+        Ok(plans)
     }
 
     pub(crate) fn plan_against(
@@ -122,7 +142,11 @@ impl Repository {
             checksum: target.id.checksum,
         }];
         let wanted = manifest.as_ref().map_or(&single[..], Manifest::entries);
-        let links = self.possible_links(target);
+        let links = if relink {
+            self.possible_links(target)
+        } else {
+            Vec::new()
+        };
         let mut replaced: Vec<(PathBuf, ObjectId)> = Vec::new();
         let mut left = there.into_iter().peekable();
         for entry in wanted {

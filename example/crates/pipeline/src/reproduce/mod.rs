@@ -8,6 +8,7 @@ mod aside;
 mod bookkeeping;
 mod plan;
 mod restore;
+mod save;
 mod schedule;
 mod shell;
 #[cfg(test)]
@@ -157,6 +158,12 @@ pub fn reproduce(
     } else {
         schedule::run(&mut books, &plan, interrupt)
     };
+    let kept = if options.dry {
+        Ok(())
+    } else {
+        books.keep_unchanged()
+    };
+    let result = result.and_then(|summary| kept.map(|()| summary));
     let locks = books.close();
     project.locks = locks;
     result

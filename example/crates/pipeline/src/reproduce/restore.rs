@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use mlops_disk as disk;
 use mlops_versioning::operations::transfer::{self, TransferOptions};
-use mlops_versioning::{DvcFile, HashKind, OutEntry, Tracked, VersioningError, silent};
+use mlops_versioning::{DvcFile, HashKind, ObjectId, OutEntry, Tracked, VersioningError, silent};
 
 use super::Event;
 use super::bookkeeping::Books;
@@ -26,7 +26,7 @@ impl Books<'_> {
         if !self.is_whole(stage, &locked)? {
             return Ok(false);
         }
-        self.put_in_place(stage, &locked)?;
+        self.put_in_place(&[(stage, &locked)])?;
         self.workspace.forget();
         Ok(true)
     }
@@ -196,33 +196,21 @@ impl Books<'_> {
         Ok(true)
     }
 
-    pub fn put_in_place(&self, stage: &Stage, result: &LockedStage) -> Result<()> {
-        for out in &stage.outs {
-            let Some((id, known)) = result
-                .out(&out.at.written)
-                .and_then(|known| Some((known.id?, known)))
-            else {
-                continue;
-            };
-            if out.cache || id.dir {
-                self.workspace.check_out(&out.at, id, known.is_exec)?;
-                continue;
-            }
-            // Git holds it: it must be a file like any other.
-            let path = self.workspace.full(&out.at);
-            let same = self.workspace.content(&out.at, id.kind)?;
-            if same.is_some_and(|saved| saved.id == id) {
-                continue;
-            }
-            if path.is_dir() {
-                self.repository().remove_output(&path)?;
-            }
-            if let Some(folder) = path.parent() {
-                disk::create_dir_all(folder)?;
-            }
-            disk::copy(&self.repository().cache().path(&id), &path)?;
-            disk::set_mode(&path, if known.is_exec { 0o755 } else { 0o644 })?;
+    /// Puts a file in place that Git holds: it must be one like any other.
+    pub fn put_into_git(&self, out: &Output, id: ObjectId, is_exec: bool) -> Result<()> {
+        let path = self.workspace.full(&out.at);
+        let same = self.workspace.content(&out.at, id.kind)?;
+        if same.is_some_and(|saved| saved.id == id) {
+            return Ok(());
         }
+        if path.is_dir() {
+            self.repository().remove_output(&path)?;
+        }
+        if let Some(folder) = path.parent() {
+            disk::create_dir_all(folder)?;
+        }
+        disk::copy(&self.repository().cache().path(&id), &path)?;
+        disk::set_mode(&path, if is_exec { 0o755 } else { 0o644 })?;
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 mod outputs;
 mod remote;
+mod together;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

@@ -132,10 +132,14 @@ fn contents(
         } else {
             repository.hash_many(&paths, report)?
         };
+        if keep && !options.no_relink {
+            let there = paths.iter().zip(&found);
+            let there: Vec<_> = there
+                .filter_map(|((path, _), content)| Some((path.as_path(), content.as_ref()?)))
+                .collect();
+            repository.relink_many(&there, report)?;
+        }
         for (at, content) in mine.into_iter().zip(found) {
-            if let Some(content) = content.as_ref().filter(|_| keep && !options.no_relink) {
-                repository.relink(&jobs[at].target, content, report)?;
-            }
             contents[at] = content;
         }
     }

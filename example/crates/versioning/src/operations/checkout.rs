@@ -7,7 +7,7 @@ use super::known_outs;
 use crate::hash::{HashKind, ObjectId};
 use crate::lock::PathLock;
 use crate::manifest::{Manifest, ManifestEntry};
-use crate::plan::{Plan, Target};
+use crate::plan::Target;
 use crate::progress::Report;
 use crate::tracked::Tracked;
 use crate::{Repository, VersioningError};
@@ -57,11 +57,16 @@ pub fn checkout(
     let mut plans = Vec::new();
     let mut unsaved = Vec::new();
     let mut missing = Vec::new();
+    let mut pins = Vec::new();
+    let mut targets = Vec::new();
     for pin in tracked {
-        let Some(id) = pin.out.id.filter(|_| pin.out.cached && pin.is_placed) else {
-            continue;
-        };
-        let (target, plan) = plan(repository, pin, id, options.relink, report)?;
+        if let Some(id) = pin.out.id.filter(|_| pin.out.cached && pin.is_placed) {
+            pins.push(pin);
+            targets.push(target(repository, pin, id)?);
+        }
+    }
+    let planned = repository.plan_many(&targets, options.relink, report)?;
+    for ((pin, (target, _)), plan) in pins.into_iter().zip(targets).zip(planned) {
         if !plan.missing.is_empty() {
             if !pin.is_optional() {
                 let path = repository.inside(&target.path)?;
@@ -79,7 +84,7 @@ pub fn checkout(
         remove_unpinned(repository, &pinned, &mut changes, report)?;
     }
     let mut names = Vec::new();
-    for (target, plan) in plans {
+    for (target, plan) in &plans {
         changes.files[0] += plan.create.len();
         changes.files[1] += plan.replace.len();
         changes.files[2] += plan.remove.len();
@@ -89,8 +94,8 @@ pub fn checkout(
             changes.modified.push(target.path.clone());
         }
         names.push(repository.inside(&target.path)?);
-        repository.apply(&target, plan, report)?;
     }
+    repository.apply_many(&plans, report)?;
     known_outs::change(repository, names, &[])?;
     if missing.is_empty() || options.allow_missing {
         Ok(changes)
@@ -102,21 +107,19 @@ pub fn checkout(
     }
 }
 
-fn plan(
+/// What is to lie where a pin says; of a part of a folder, with its manifest.
+fn target(
     repository: &Repository,
     pin: &Tracked,
     id: ObjectId,
-    relink: bool,
-    report: Report<'_>,
-) -> Result<(Target, Plan), VersioningError> {
+) -> Result<(Target, Option<Manifest>), VersioningError> {
     let Some(part) = &pin.part else {
         let target = Target {
             path: pin.out.full.clone(),
             id,
             is_exec: pin.out.is_exec,
         };
-        let plan = repository.plan(&target, relink, report)?;
-        return Ok((target, plan));
+        return Ok((target, None));
     };
     let path = pin.out.full.join(part);
     let whole = repository.cache().manifest(&id)?;
@@ -149,8 +152,7 @@ fn plan(
         id,
         is_exec: false,
     };
-    let plan = repository.plan_with(&target, manifest, relink, report)?;
-    Ok((target, plan))
+    Ok((target, manifest))
 }
 
 /// Removes what we once put there and nothing pins now, if every bit of it is in the cache.

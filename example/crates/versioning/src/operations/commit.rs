@@ -95,6 +95,13 @@ fn contents(
         } else {
             repository.hash_many(&paths, report)?
         };
+        if cached && relink {
+            let there = paths.iter().zip(&found);
+            let there: Vec<_> = there
+                .filter_map(|((path, _), content)| Some((path.as_path(), content.as_ref()?)))
+                .collect();
+            repository.relink_many(&there, report)?;
+        }
         for ((path, _), content) in paths.into_iter().zip(found) {
             let Some(content) = content else {
                 return Err(VersioningError::refused(
@@ -102,9 +109,6 @@ fn contents(
                     "isn't there, so nothing can be saved: `checkout` brings it back, `remove` forgets it",
                 ));
             };
-            if cached && relink {
-                repository.relink(&path, &content, report)?;
-            }
             contents.insert(path, content);
         }
     }
