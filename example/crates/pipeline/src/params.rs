@@ -127,43 +127,124 @@ fn json(path: &str, text: &str) -> Result<Node> {
             "the file is empty, JSON is expected",
         ));
     }
-    let text = mark_non_finite(text);
-    let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| {
+    let value: serde_json::Value = serde_json::from_str(&mark_numbers(text)).map_err(|error| {
         PipelineError::file(path, error.line(), "", format!("this is no JSON: {error}"))
     })?;
-    Ok(from_json(&value).into())
+    let value = from_json(&value);
+    refuse_long(path, text, &value)?;
+    Ok(value.into())
 }
 
-/// What a bare `NaN` or `Infinity` is made into before JSON is read: Python writes and reads them.
-const NON_FINITE: char = '\u{0}';
+/// Begins the text that a number is made into which `serde_json` doesn't read, or not exactly: `NaN` and `Infinity`, which
+/// Python writes and reads; whole numbers of more than 64 bits; and fractions of which it reads a neighbour.
+const MARK: char = '\u{0}';
 
-fn mark_non_finite(text: &str) -> std::borrow::Cow<'_, str> {
-    const WORDS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
-    if !WORDS.iter().any(|word| text.contains(word)) {
-        return text.into();
-    }
-    let mut marked = String::with_capacity(text.len() + 16);
-    let mut rest = text;
+fn mark_numbers(text: &str) -> std::borrow::Cow<'_, str> {
+    let mut marked = String::new();
+    let mut copied = 0;
+    let mut at = 0;
     let mut inside = false;
-    while let Some(char) = rest.chars().next() {
-        let word = WORDS
-            .iter()
-            .find(|word| !inside && rest.starts_with(**word));
-        if let Some(word) = word {
-            marked.push_str(&format!("\"\\u{:04x}{word}\"", u32::from(NON_FINITE)));
-            rest = &rest[word.len()..];
+    let bytes = text.as_bytes();
+    while at < bytes.len() {
+        let byte = bytes[at];
+        if inside || byte == b'"' {
+            inside = (byte == b'"') != inside;
+            at += if byte == b'\\' { 2 } else { 1 };
             continue;
         }
-        let mut taken = char.len_utf8();
-        if inside && char == '\\' {
-            taken += rest[1..].chars().next().map_or(0, char::len_utf8);
-        } else if char == '"' {
-            inside = !inside;
+        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+        let length = bytes[at..].iter().take_while(|byte| is_part(byte)).count();
+        let word = text.get(at..at + length).unwrap_or_default();
+        if needs_mark(word) {
+            marked.push_str(&text[copied..at]);
+            marked.push_str(&format!("\"\\u{:04x}{word}\"", u32::from(MARK)));
+            copied = at + length;
         }
-        marked.push_str(&rest[..taken]);
-        rest = &rest[taken..];
+        at += length.max(1);
     }
+    if copied == 0 {
+        return text.into();
+    }
+    marked.push_str(&text[copied..]);
     marked.into()
+}
+
+fn needs_mark(word: &str) -> bool {
+    let begins = |byte: &u8| byte.is_ascii_digit() || *byte == b'-';
+    if !word.as_bytes().first().is_some_and(begins) || !is_number(word) {
+        return matches!(word, "NaN" | "Infinity" | "-Infinity");
+    }
+    if is_whole(word) {
+        return word.parse::<i64>().is_err() && word.parse::<u64>().is_err() || word == "-0";
+    }
+    serde_json::from_str::<f64>(word).ok() != word.parse::<f64>().ok()
+}
+
+fn is_whole(number: &str) -> bool {
+    !number.contains(['.', 'e', 'E'])
+}
+
+/// Whether a word is a number as JSON wants it.
+fn is_number(word: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let word = word.strip_prefix('-').unwrap_or(word);
+    let (number, power) = match word.split_once(['e', 'E']) {
+        Some((number, power)) => (
+            number,
+            Some(power.strip_prefix(['+', '-']).unwrap_or(power)),
+        ),
+        None => (word, None),
+    };
+    let (whole, part) = match number.split_once('.') {
+        Some((whole, part)) => (whole, Some(part)),
+        None => (number, None),
+    };
+    digits(whole)
+        && (whole == "0" || !whole.starts_with('0'))
+        && part.is_none_or(digits)
+        && power.is_none_or(digits)
+}
+
+/// The number that a text was made of.
+fn marked_number(word: &str) -> Value {
+    match word {
+        "NaN" => Value::Float(f64::NAN),
+        "Infinity" => Value::Float(f64::INFINITY),
+        "-Infinity" => Value::Float(f64::NEG_INFINITY),
+        whole if is_whole(whole) => match whole.parse::<i128>() {
+            Ok(whole) => Value::Integer(whole),
+            // No number of this program's: told of where the line is known.
+            Err(_) => Value::Text(format!("{MARK}{whole}")),
+        },
+        number => number
+            .parse()
+            .map_or_else(|_| Value::Text(number.into()), Value::Float),
+    }
+}
+
+/// Refuses whole numbers that are too long for this program.
+fn refuse_long(path: &str, text: &str, value: &Value) -> Result<()> {
+    match value {
+        Value::Text(word) if word.starts_with(MARK) && is_number(&word[1..]) => {
+            let line = text.lines().position(|line| line.contains(&word[1..]));
+            Err(PipelineError::file(
+                path,
+                line.map_or(1, |line| line + 1),
+                "",
+                format!(
+                    "the number {} has more than 38 digits: quote it if it is a text",
+                    &word[1..]
+                ),
+            ))
+        }
+        Value::List(items) => items
+            .iter()
+            .try_for_each(|item| refuse_long(path, text, &item.value)),
+        Value::Map(map) => map
+            .iter()
+            .try_for_each(|entry| refuse_long(path, text, &entry.node.value)),
+        _ => Ok(()),
+    }
 }
 
 /// A JSON value in the form that all parameters have.
@@ -177,10 +258,8 @@ pub(crate) fn from_json(json: &serde_json::Value) -> Value {
             (None, Some(whole)) => Value::Integer(whole.into()),
             (None, None) => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
         },
-        serde_json::Value::String(text) => match text.strip_prefix(NON_FINITE) {
-            Some("NaN") => Value::Float(f64::NAN),
-            Some("Infinity") => Value::Float(f64::INFINITY),
-            Some("-Infinity") => Value::Float(f64::NEG_INFINITY),
+        serde_json::Value::String(text) => match text.strip_prefix(MARK) {
+            Some(word) if needs_mark(word) => marked_number(word),
             _ => Value::Text(text.clone()),
         },
         serde_json::Value::Array(items) => {
@@ -256,6 +335,38 @@ mod tests {
             shown("m.json", text),
             "a: .nan\nb:\n- -.inf\n- .inf\nc: NaN \" Infinity\n"
         );
+    }
+
+    #[test]
+    fn numbers_in_json_are_exact() {
+        // Expected: what Python 3.11's json.loads and ruamel.yaml make of it.
+        let text = r#"{"a": 0.9731049537658691, "b": [123456789012345678901234567890, -18446744073709551616],
+            "c": "0.9731049537658691 \\", "d": 1E400, "e": -0, "f": 5e-324, "g": 18446744073709551615}"#;
+        assert_eq!(
+            shown("m.json", text),
+            "a: 0.9731049537658691\nb:\n- 123456789012345678901234567890\n- -18446744073709551616\n\
+             c: 0.9731049537658691 \\\nd: .inf\ne: 0\nf: 5e-324\ng: 18446744073709551615\n"
+        );
+        for wrong in ["1.2.3", "01", "--1", "1e", ".5", "1.", "0x10", "-NaN"] {
+            let text = format!("{{\n\"a\": {wrong}}}");
+            let told = parse("m.json", &text).unwrap_err().to_string();
+            assert!(told.starts_with("m.json:2: this is no JSON"), "{told}");
+        }
+        let long = format!("{{\n\"a\":\n{}}}", "9".repeat(39));
+        let told = parse("m.json", &long).unwrap_err().to_string();
+        assert!(told.starts_with("m.json:3: the number 999"), "{told}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_fraction_in_json_is_read_as_itself(bits: u64) {
+            let number = f64::from_bits(bits);
+            proptest::prop_assume!(number.is_finite());
+            let node = parse("m.json", &format!("[{number:e}]")).unwrap();
+            let Value::List(items) = &node.value else { panic!("no list") };
+            let Value::Float(read) = items[0].value else { panic!("no fraction") };
+            proptest::prop_assert_eq!(read.to_bits(), bits);
+        }
     }
 
     #[test]
