@@ -48,6 +48,8 @@ pub struct RemoteConfig {
     pub url: String,
     /// All other settings, files as absolute paths.
     pub settings: BTreeMap<String, String>,
+    /// Where each setting and the URL stand: file and line.
+    pub places: BTreeMap<String, (PathBuf, usize)>,
 }
 
 impl Config {
@@ -147,6 +149,7 @@ impl Config {
     pub fn remote(&self, name: &str) -> Option<RemoteConfig> {
         let section = format!("remote \"{}\"", name.to_lowercase());
         let mut settings = BTreeMap::new();
+        let mut places = BTreeMap::new();
         for layer in &self.layers {
             for entry in layer
                 .ini
@@ -160,6 +163,7 @@ impl Config {
                     entry.text()
                 };
                 settings.insert(entry.key.clone(), value);
+                places.insert(entry.key.clone(), (layer.path.clone(), entry.line));
             }
         }
         let url = settings.remove("url")?;
@@ -167,6 +171,7 @@ impl Config {
             name: name.to_lowercase(),
             url,
             settings,
+            places,
         })
     }
 
