@@ -196,6 +196,18 @@ fn link_out(path: &Path) -> VersioningError {
     )
 }
 
+/// Whether a path ends as that of an object in a cache does, wherever that is: two hexadecimal digits, and the rest of
+/// the hash below them.
+pub(crate) fn is_object(path: &Path) -> bool {
+    let is_hex = |text: Option<&str>, length: usize| {
+        text.is_some_and(|text| {
+            text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+        })
+    };
+    let mut parts = path.iter().rev().map(std::ffi::OsStr::to_str);
+    is_hex(parts.next().flatten(), 30) && is_hex(parts.next().flatten(), 2)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

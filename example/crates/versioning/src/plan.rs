@@ -162,7 +162,9 @@ impl Repository {
             match left.next_if(|file| file.path == entry.path) {
                 None => plan.create.push((full, id)),
                 Some(same) if same.checksum == entry.checksum => {
-                    if relink && needs_relink(&links, &self.cache().path(&id), &full, same.file) {
+                    let object = self.cache().path(&id);
+                    let is_wrong = relink && needs_relink(&links, &object, &full, same.file);
+                    if is_wrong || (same.file.is_link && leads_elsewhere(&full, &object)) {
                         plan.relink.push((full, id));
                     }
                 }
@@ -261,6 +263,21 @@ fn needs_relink(links: &[Link], object: &Path, path: &Path, file: &ScannedFile) 
         }
     }
     true
+}
+
+/// Whether a link leads to an object of another cache, and ours has the object too: the cache was moved.
+fn leads_elsewhere(link: &Path, object: &Path) -> bool {
+    let Ok(there) = std::fs::read_link(link) else {
+        return false;
+    };
+    if there == object || !path::is_object(&there) {
+        return false;
+    }
+    let file = |path: &Path| std::fs::metadata(path).map(|found| (found.dev(), found.ino()));
+    match (file(link), file(object)) {
+        (Ok(now), Ok(ours)) => now != ours,
+        _ => false,
+    }
 }
 
 /// Refuses a link where a folder of the target is to be: writing would go through it.

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::known_outs;
+use mlops_disk as disk;
+
 use crate::hash::{HashKind, ObjectId};
 use crate::lock::PathLock;
 use crate::manifest::{Manifest, ManifestEntry};
@@ -65,7 +67,12 @@ pub fn checkout(
             targets.push(target(repository, pin, id)?);
         }
     }
-    let planned = repository.plan_many(&targets, options.relink, report)?;
+    let planned = match repository.plan_many(&targets, options.relink, report) {
+        Err(_) if remove_dead_links(&targets)? > 0 => {
+            repository.plan_many(&targets, options.relink, report)?
+        }
+        planned => planned?,
+    };
     for ((pin, (target, _)), plan) in pins.into_iter().zip(targets).zip(planned) {
         if !plan.missing.is_empty() {
             if !pin.is_optional() {
@@ -105,6 +112,30 @@ pub fn checkout(
             place: "the cache".into(),
         })
     }
+}
+
+/// Removes links to objects of a cache that isn't there any more, or lacks them: nothing is lost, and a folder with such
+/// a link in it can't be read. Says how many.
+fn remove_dead_links(targets: &[(Target, Option<Manifest>)]) -> Result<usize, VersioningError> {
+    let mut removed = 0;
+    let mut folders: Vec<PathBuf> = targets.iter().map(|(at, _)| at.path.clone()).collect();
+    folders.retain(|path| path.is_dir() && !path.is_symlink());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(VersioningError::io(&folder))? {
+            let entry = entry.map_err(VersioningError::io(&folder))?;
+            let path = entry.path();
+            let kind = entry.file_type().map_err(VersioningError::io(&path))?;
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_symlink()
+                && !path.exists()
+                && std::fs::read_link(&path).is_ok_and(|there| crate::path::is_object(&there))
+            {
+                removed += usize::from(disk::remove_file(&path)?);
+            }
+        }
+    }
+    Ok(removed)
 }
 
 /// What is to lie where a pin says; of a part of a folder, with its manifest.
