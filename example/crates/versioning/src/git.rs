@@ -205,6 +205,9 @@ impl Git {
         if which.all_tags {
             patterns.push("refs/tags");
         }
+        if which.all_experiments {
+            patterns.push("refs/exps");
+        }
         let mut roots: Vec<String> = Vec::new();
         if !patterns.is_empty() {
             let mut arguments = vec!["for-each-ref", "--format=%(objectname)"];
@@ -302,6 +305,8 @@ pub struct Revisions {
     pub all_tags: bool,
     /// Every commit that can be reached.
     pub all_commits: bool,
+    /// The tips of what DVC keeps experiments as.
+    pub all_experiments: bool,
     /// Single ones.
     pub revisions: Vec<String>,
     /// How many commits back from each tip; one if not given.
@@ -311,7 +316,13 @@ pub struct Revisions {
 impl Revisions {
     /// Whether any commit is asked for.
     pub fn is_empty(&self) -> bool {
-        !self.all_branches && !self.all_tags && !self.all_commits && self.revisions.is_empty()
+        let sets = [
+            self.all_branches,
+            self.all_tags,
+            self.all_commits,
+            self.all_experiments,
+        ];
+        !sets.contains(&true) && self.revisions.is_empty()
     }
 }
 

@@ -27,7 +27,7 @@ pub struct GcOptions {
     pub cloud: bool,
     /// The remote.
     pub transfer: TransferOptions,
-    /// Also keep what the remote doesn't have.
+    /// Of what is kept, keep only what the remote doesn't have.
     pub not_in_remote: bool,
     /// Objects of the remote that nothing here refers to are kept until they are so old: a colleague may have
     /// pushed them, whose commits aren't here yet.
@@ -127,9 +127,19 @@ pub fn gc(
             report,
         )?;
     }
+    if let Some(remote) = remote.as_ref().filter(|_| options.not_in_remote) {
+        // As DVC means it: what the remote has can be fetched again.
+        let ids: Vec<ObjectId> = used.into_iter().collect();
+        let there = remote.sizes(&ids)?.into_iter();
+        used = ids
+            .into_iter()
+            .zip(there)
+            .filter_map(|(id, size)| size.is_none().then_some(id))
+            .collect();
+    }
     let mut collected = Collected::default();
     let cloud = remote.as_ref().filter(|_| options.cloud);
-    find_in_cache(repository, &used, remote.as_ref(), options, &mut collected)?;
+    find_in_cache(repository, &used, &mut collected)?;
     if let Some(remote) = cloud {
         find_in_remote(repository, remote, &used, options, &mut collected)?;
     }
@@ -219,18 +229,12 @@ fn named(pins: &Pins) -> impl Iterator<Item = (ObjectId, String)> {
 fn find_in_cache(
     repository: &Repository,
     used: &HashSet<ObjectId>,
-    remote: Option<&Remote>,
-    options: &GcOptions,
     collected: &mut Collected,
 ) -> Result<(), VersioningError> {
     let cache = repository.cache();
     let mut unused = cache.list(HashKind::Md5)?;
     unused.extend(cache.list(HashKind::Md5Dos2Unix)?);
     unused.retain(|id| !used.contains(id));
-    if let Some(remote) = remote.filter(|_| options.not_in_remote) {
-        let mut there = remote.sizes(&unused)?.into_iter();
-        unused.retain(|_| there.next().flatten().is_some());
-    }
     // Manifests first: one that is there promises that its files are.
     unused.sort_by_key(|id| !id.dir);
     for id in &unused {

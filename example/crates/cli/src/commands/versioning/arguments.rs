@@ -243,12 +243,19 @@ pub(crate) struct GcArguments {
     /// Also of this commit
     #[arg(long, value_name = "COMMIT")]
     pub rev: Option<String>,
-    /// So many commits back from each tip
+    /// So many commits back from each tip, with --rev or --all-branches
     #[arg(short, long, value_name = "NUMBER")]
     pub num: Option<usize>,
-    /// Also keep what the remote doesn't have
+    /// Also of the experiments that DVC keeps in Git
     #[arg(long)]
+    pub all_experiments: bool,
+    /// Of what is kept, keep only what the remote doesn't have
+    #[arg(long, conflicts_with = "cloud")]
     pub not_in_remote: bool,
+    #[arg(long, hide = true)]
+    pub date: Option<String>,
+    #[arg(long, hide = true)]
+    pub skip_failed: bool,
     /// Collect in the remote too
     #[arg(short, long)]
     pub cloud: bool,

@@ -408,13 +408,11 @@ impl Here {
         let revisions = Revisions {
             revisions: arguments.rev.iter().cloned().collect(),
             number: arguments.num,
+            all_experiments: arguments.all_experiments,
             ..arguments.revisions.revisions()
         };
-        if !arguments.workspace && revisions.is_empty() && !arguments.not_in_remote {
-            return Err(crate::Failure::user(anyhow::anyhow!(
-                "say what is kept: -w (only what the workspace needs), -a (branches), -T (tags), \
-                 -A (all commits), --rev or --not-in-remote"
-            )));
+        if let Some(why) = refused(arguments, &revisions) {
+            return Err(crate::Failure::user(anyhow::anyhow!(why)));
         }
         let repository = self.repository()?;
         let options = GcOptions {
@@ -486,6 +484,37 @@ impl Here {
         }
         Ok(ExitCode::from(u8::from(left > 0)))
     }
+}
+
+/// Why options of `gc` don't go together, or aren't here.
+fn refused(arguments: &GcArguments, revisions: &Revisions) -> Option<&'static str> {
+    let tips = arguments.rev.is_some() || arguments.revisions.all_branches;
+    if arguments.date.is_some() {
+        return Some(
+            "--date isn't here: keep commits by their number (--all-branches --num NUMBER), or all (-A)",
+        );
+    }
+    if arguments.skip_failed {
+        return Some(
+            "--skip-failed isn't here, because what a commit that can't be read needs would be removed: name the \
+             commits to keep with --rev, or mend what is told of",
+        );
+    }
+    if !arguments.workspace && revisions.is_empty() {
+        return Some(
+            "say what is kept: -w (only what the workspace needs), -a (branches), -T (tags), -A (all commits), \
+             --rev or --all-experiments",
+        );
+    }
+    if arguments.num.is_some() && !tips {
+        return Some(
+            "--num goes with --rev or --all-branches, from which it counts back: give one of them",
+        );
+    }
+    if arguments.remote.remote.is_some() && !arguments.cloud && !arguments.not_in_remote {
+        return Some("--remote goes with --cloud or --not-in-remote: give one of them");
+    }
+    None
 }
 
 /// Asks on the terminal whether objects are to be removed. Without one, nobody can have agreed.
