@@ -120,10 +120,25 @@ impl<'r> State<'r> {
             }
             Source::Workspace { .. } => {}
         }
-        if let Some(id) = self.locked.get(path).filter(|id| id.dir && self.has(id)) {
+        // An output of its own, or a folder in one.
+        let parts = path.match_indices('/');
+        let above = parts.map(|(at, _)| (&path[..at], &path[at + 1..]));
+        for (folder, part) in std::iter::once((path, "")).chain(above) {
+            let Some(id) = self.locked.get(folder).filter(|id| id.dir && self.has(id)) else {
+                continue;
+            };
             let manifest = self.repository.cache().manifest(id)?;
-            let names = manifest.entries().iter().map(|entry| entry.path.clone());
-            return Ok(inside(names.collect()));
+            let names = manifest.entries().iter().filter_map(|entry| {
+                if part.is_empty() {
+                    return Some(entry.path.clone());
+                }
+                let name = entry.path.strip_prefix(part)?.strip_prefix('/')?;
+                Some(name.to_owned())
+            });
+            let names: Vec<String> = names.collect();
+            if !names.is_empty() {
+                return Ok(inside(names));
+            }
         }
         Ok(vec![path.to_owned()])
     }

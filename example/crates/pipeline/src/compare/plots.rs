@@ -25,6 +25,8 @@ pub enum Shape {
     Bars,
     /// How often each pair of values occurs (`confusion`).
     Confusion,
+    /// The same, of each row as shares of it (`confusion_normalized`).
+    ConfusionShares,
 }
 
 /// The values of one state, and of one column if there are several.

@@ -348,3 +348,95 @@ fn markdown_of_foreign_text_stays_text() {
     | roc_auc        | [1, 2]                          |
     ");
 }
+
+#[test]
+fn a_folder_at_the_top_is_a_plot_for_each_file_as_dvclive_writes_it() {
+    let (folder, repository) = repository();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("live/metrics/acc.tsv", "step\tacc\n0\t1\n1\t2\n");
+    write("live/metrics/train/loss.tsv", "step\tloss\n0\t3\n1\t4\n");
+    write(
+        "live/roc.json",
+        "{\"roc\": [{\"fpr\": 0.0, \"tpr\": 0.5, \"threshold\": 1}]}",
+    );
+    write("live/images/a.svg", "<svg/>");
+    write(
+        "dvc.yaml",
+        "plots:\n- live/metrics: {x: step}\n- live/images\n\
+         - live/roc.json: {template: simple, x: fpr, y: tpr, title: ROC}\n\
+         - c.json: {template: confusion_normalized, x: p, y: a}\n",
+    );
+    crate::source::git(folder.path(), &["add", "."]).unwrap();
+    crate::source::git(folder.path(), &["commit", "-qm", "live"]).unwrap();
+    let revisions = ["workspace".to_owned(), "HEAD".to_owned()];
+    let (drawn, faults) = plots(&repository, &revisions, &[]).unwrap();
+    assert_eq!(faults, []);
+    let told: Vec<_> = drawn
+        .iter()
+        .map(|plot| (&*plot.id, &*plot.x_label, &*plot.y_label, plot.series.len()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("live/metrics/acc.tsv", "step", "", 2),
+            ("live/metrics/train/loss.tsv", "step", "", 2),
+            ("live/roc.json", "fpr", "tpr", 2),
+            ("c.json", "p", "a", 2),
+        ]
+    );
+    assert!(
+        drawn[3].svg().contains("100") || drawn[3].svg().contains(">1<"),
+        "{}",
+        drawn[3].svg()
+    );
+    let (pictures, faults) = images(&repository, &revisions, &[]).unwrap();
+    assert_eq!(faults, []);
+    assert_eq!(pictures.len(), 1);
+    assert_eq!(pictures[0].file, "live/images/a.svg");
+}
+
+#[test]
+fn pictures_in_a_folder_of_an_output_are_those_of_each_revision() {
+    let (folder, repository) = repository();
+    let root = folder.path();
+    let write = |name: &str, text: &str| {
+        let path = root.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let cache = |text: &str, ending: &str| {
+        let id = mlops_versioning::Checksum::of(text.as_bytes()).to_string();
+        write(
+            &format!(".dvc/cache/files/md5/{}/{}{ending}", &id[..2], &id[2..]),
+            text,
+        );
+        id
+    };
+    let picture = cache("<svg>old</svg>", "");
+    let manifest = cache(
+        &format!("[{{\"md5\": \"{picture}\", \"relpath\": \"images/a.svg\"}}]"),
+        ".dir",
+    );
+    write(
+        "dvc.yaml",
+        "stages: {s: {cmd: x, outs: [live]}}\nplots: [live/images]\n",
+    );
+    write(
+        "dvc.lock",
+        &format!(
+            "schema: '2.0'\nstages:\n  s:\n    cmd: x\n    outs:\n    - path: live\n      hash: md5\n      md5: {manifest}.dir\n"
+        ),
+    );
+    crate::source::git(root, &["add", "dvc.yaml", "dvc.lock"]).unwrap();
+    crate::source::git(root, &["commit", "-qm", "live"]).unwrap();
+    write("live/images/a.svg", "<svg>new</svg>");
+    let revisions = ["workspace".to_owned(), "HEAD".to_owned()];
+    let (pictures, faults) = images(&repository, &revisions, &[]).unwrap();
+    assert_eq!(faults, []);
+    assert_eq!(pictures[0].sides[0].1, b"<svg>new</svg>");
+    assert_eq!(pictures[0].sides[1].1, b"<svg>old</svg>");
+}

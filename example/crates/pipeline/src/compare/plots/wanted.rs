@@ -49,7 +49,7 @@ pub(in crate::compare) fn wanted(state: &State<'_>) -> Result<Vec<Wanted>> {
                 for entry in map {
                     let id = table::python_text(&entry.key);
                     let props = entry.node.value.as_map().cloned().unwrap_or_default();
-                    all.push(top(&id, &props, folder));
+                    all.extend(of_top(state, &id, &props, folder)?);
                 }
             }
             name => {
@@ -66,6 +66,20 @@ pub(in crate::compare) fn wanted(state: &State<'_>) -> Result<Vec<Wanted>> {
         }
     }
     Ok(all)
+}
+
+/// What an entry at the top of a file of stages asks for. Where it is a folder, that is a plot for each file in it.
+fn of_top(state: &State<'_>, id: &str, props: &Map, folder: &str) -> Result<Vec<Wanted>> {
+    let has_sources = matches!(props.get("y"), Some(node) if node.value.as_map().is_some());
+    let path = crate::path::join(folder, id);
+    if has_sources {
+        return Ok(vec![top(id, props, folder)]);
+    }
+    let files = state.files(&path)?;
+    if files == [path] {
+        return Ok(vec![top(id, props, folder)]);
+    }
+    Ok(files.iter().map(|file| top(file, props, "")).collect())
 }
 
 /// A plot that stands at the top of a file of stages.
@@ -150,7 +164,8 @@ impl Wanted {
             .iter()
             .any(|(x, _)| crate::compare::number(&parsed(x)).is_none());
         let shape = match self.template.as_deref() {
-            Some("confusion" | "confusion_normalized") => Shape::Confusion,
+            Some("confusion") => Shape::Confusion,
+            Some("confusion_normalized") => Shape::ConfusionShares,
             Some("scatter" | "scatter_jitter") => Shape::Points,
             Some("bar_horizontal" | "bar_horizontal_sorted") => Shape::Bars,
             _ if texts => Shape::Bars,
