@@ -39,6 +39,14 @@ impl Failure {
         }
     }
 
+    /// Whether objects were neither in the cache nor where they were looked for.
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(
+            self.error.downcast_ref(),
+            Some(VersioningError::Missing { .. })
+        )
+    }
+
     pub(crate) fn report(&self) -> ExitCode {
         let message = self.message();
         let style = clap::builder::styling::AnsiColor::Red.on_default().bold();

@@ -205,14 +205,19 @@ fn first_few(items: impl ExactSizeIterator<Item = String>) -> String {
 
 fn unsaved(paths: &[PathBuf]) -> String {
     format!(
-        "these files would be lost, their content is saved nowhere: commit them, or give --force{}",
+        "these files would be lost, their content is saved nowhere: save them with `commit` (new ones with `add`), or \
+         move them away{}",
         first_few(paths.iter().map(|path| path.display().to_string()))
     )
 }
 
 fn missing(objects: &[String], place: &str) -> String {
+    let advice = match place {
+        "the cache" => "run `pull`, or `repro` where a stage makes it",
+        _ => "`push` it from where it is, or make it again",
+    };
     format!(
-        "not in {place}: run `pull`, or `push` where the data is{}",
+        "not in {place}: {advice}{}",
         first_few(objects.iter().cloned())
     )
 }

@@ -38,7 +38,9 @@ mod tracked;
 pub mod yaml;
 
 pub use cache::Cache;
-pub use config::{Config, Ini, Level, RemoteConfig, is_secret, path_to_write};
+pub use config::{
+    Config, Ini, Level, RemoteConfig, is_path, is_secret, path_to_write, remote_name,
+};
 pub use content::Content;
 pub use dvc_file::{DvcFile, OutEntry, Saved};
 pub use error::{VersioningError, screen};

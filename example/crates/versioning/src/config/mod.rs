@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use mlops_disk as disk;
 
 pub use ini::{Entry, Ini, Section};
-pub use schema::is_secret;
+pub use schema::{is_path, is_secret};
 
 use crate::{VersioningError, path};
 

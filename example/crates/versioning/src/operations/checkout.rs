@@ -17,8 +17,10 @@ use crate::{Repository, VersioningError};
 /// How a checkout goes about it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CheckoutOptions {
-    /// Overwrite and remove what is saved nowhere.
+    /// Overwrite and remove data that is saved nowhere; what Git tracks stays.
     pub force: bool,
+    /// The same, and what Git tracks too.
+    pub overwrite_sources: bool,
     /// Also make links of the configured kind out of what is right already.
     pub relink: bool,
     /// Leave out what the cache lacks, without an error.
@@ -36,6 +38,8 @@ pub struct Changes {
     pub deleted: Vec<PathBuf>,
     /// Numbers of files: added, modified, deleted.
     pub files: [usize; 3],
+    /// Tracked paths whose content the cache lacks, with the number of objects.
+    pub missing: Vec<String>,
 }
 
 /// Checks tracked paths out. With `everything`, also removes what an earlier checkout or addition
@@ -77,14 +81,20 @@ pub fn checkout(
         if !plan.missing.is_empty() {
             if !pin.is_optional() {
                 let path = repository.inside(&target.path)?;
-                missing.push(format!("{path} ({} objects)", plan.missing.len()));
+                missing.push(match plan.missing.len() {
+                    1 => path,
+                    objects => format!("{path} ({objects} objects)"),
+                });
             }
             continue;
         }
         unsaved.extend(plan.unsaved.iter().cloned());
         plans.push((target, plan));
     }
-    if !unsaved.is_empty() && !options.force {
+    if !options.overwrite_sources {
+        refuse_sources(repository, &unsaved)?;
+    }
+    if !unsaved.is_empty() && !options.force && !options.overwrite_sources {
         return Err(VersioningError::Unsaved { paths: unsaved });
     }
     if everything {
@@ -105,6 +115,7 @@ pub fn checkout(
     repository.apply_many(&plans, report)?;
     known_outs::change(repository, names, &[])?;
     if missing.is_empty() || options.allow_missing {
+        changes.missing = missing;
         Ok(changes)
     } else {
         Err(VersioningError::Missing {
@@ -136,6 +147,21 @@ fn remove_dead_links(targets: &[(Target, Option<Manifest>)]) -> Result<usize, Ve
         }
     }
     Ok(removed)
+}
+
+/// Refuses to put data in the place of files that Git tracks.
+fn refuse_sources(repository: &Repository, unsaved: &[PathBuf]) -> Result<(), VersioningError> {
+    let Some(git) = repository.git().filter(|_| !unsaved.is_empty()) else {
+        return Ok(());
+    };
+    match git.tracked(unsaved)?.into_iter().next() {
+        None => Ok(()),
+        Some(source) => Err(VersioningError::refused(
+            source,
+            "is a file that Git tracks, and pinned data would take its place: take the pin away that names it (a .dvc \
+             file, or an entry of dvc.lock), or move the file",
+        )),
+    }
 }
 
 /// What is to lie where a pin says; of a part of a folder, with its manifest.

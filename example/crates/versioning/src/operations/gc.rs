@@ -213,7 +213,7 @@ fn collect_used(
     }
     Err(VersioningError::Missing {
         objects: unknown,
-        place: "the cache, so that the files of these folders can't be told from garbage (--force goes on)"
+        place: "the cache, so that the files of these folders can't be told from garbage (`gc --help` says how to go on)"
             .into(),
     })
 }

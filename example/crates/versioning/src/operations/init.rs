@@ -43,7 +43,7 @@ pub fn init(root: &Path, options: InitOptions) -> Result<Repository, VersioningE
         return Err(VersioningError::refused(
             root,
             "is a repository of data already, as .dvc says: there is nothing to do, `add` and `status` work here. \
-             To begin again without what its cache holds, give --force",
+             To begin again, move its .dvc away first",
         ));
     }
     let above = Git::find(root);

@@ -34,6 +34,8 @@ pub(crate) enum VersioningCommand {
     /// Set up remotes: places that data is pushed to
     #[command(subcommand, arg_required_else_help = true)]
     Remote(RemoteCommand),
+    /// Show or change settings: SECTION.KEY, or remote.NAME.KEY
+    Config(ConfigArguments),
     /// Hash all objects again, and repair what has rotted; exit code 1 if something is corrupt
     Verify(VerifyArguments),
 }
@@ -138,9 +140,12 @@ pub(crate) struct CommitArguments {
 pub(crate) struct CheckoutArguments {
     #[command(flatten)]
     pub targets: Targets,
-    /// Overwrite and remove what is saved nowhere
+    /// Overwrite and remove data that is saved nowhere; files that Git tracks stay
     #[arg(short, long)]
     pub force: bool,
+    /// Also overwrite and remove files that Git tracks
+    #[arg(long)]
+    pub overwrite_sources: bool,
     /// Also make links of the configured kind out of what is right already
     #[arg(long)]
     pub relink: bool,
@@ -172,9 +177,12 @@ pub(crate) struct TransferArguments {
 pub(crate) struct PullArguments {
     #[command(flatten)]
     pub transfer: TransferArguments,
-    /// Overwrite and remove what is saved nowhere
+    /// Overwrite and remove data that is saved nowhere; files that Git tracks stay
     #[arg(short, long)]
     pub force: bool,
+    /// Also overwrite and remove files that Git tracks
+    #[arg(long)]
+    pub overwrite_sources: bool,
     /// Leave out what neither cache nor remote has
     #[arg(long)]
     pub allow_missing: bool,
@@ -294,6 +302,26 @@ pub(crate) struct VerifyArguments {
     /// Print nothing
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArguments {
+    /// The setting: cache.type, core.autostage, remote.NAME.url, …
+    pub name: Option<String>,
+    /// Its new value; without, the setting is shown
+    #[arg(allow_hyphen_values = true, conflicts_with = "unset")]
+    pub value: Option<String>,
+    /// Take the setting away
+    #[arg(short, long, requires = "name")]
+    pub unset: bool,
+    /// Show all settings, of all files or of the one asked for
+    #[arg(short, long, conflicts_with_all = ["name", "value", "unset"])]
+    pub list: bool,
+    /// Show the file of each setting too
+    #[arg(long, requires = "list")]
+    pub show_origin: bool,
+    #[command(flatten)]
+    pub level: LevelArguments,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,6 +1,8 @@
 //! `init`, `add`, `push` and so on: what DVC does with data.
 
 mod arguments;
+mod config;
+mod gc;
 mod progress;
 mod remote;
 mod show;
@@ -11,7 +13,6 @@ use std::process::ExitCode;
 use mlops_pipeline::run_cache;
 use mlops_versioning::operations::add::{self, AddOptions};
 use mlops_versioning::operations::checkout::{self, Changes, CheckoutOptions};
-use mlops_versioning::operations::gc::{self, GcOptions};
 use mlops_versioning::operations::init::{self, InitOptions};
 use mlops_versioning::operations::transfer::{self, TransferOptions};
 use mlops_versioning::operations::verify::{self, VerifyOptions};
@@ -20,9 +21,9 @@ use mlops_versioning::{Repository, Revisions, Tracked, VersioningError, path};
 use serde_json::json;
 
 use arguments::{
-    AddArguments, CheckoutArguments, CommitArguments, DiffArguments, GcArguments, InitArguments,
-    ListArguments, PullArguments, RemoteArguments, RemoveArguments, RevisionArguments, Targets,
-    TransferArguments, VerifyArguments,
+    AddArguments, CheckoutArguments, CommitArguments, DiffArguments, InitArguments, ListArguments,
+    PullArguments, RemoteArguments, RemoveArguments, RevisionArguments, Targets, TransferArguments,
+    VerifyArguments,
 };
 pub(crate) use arguments::{StatusArguments, VersioningCommand};
 use progress::Bar;
@@ -45,6 +46,7 @@ pub(crate) fn run(command: VersioningCommand, context: &Context) -> Outcome<Exit
         VersioningCommand::Remove(arguments) => here.remove(&arguments, context)?,
         VersioningCommand::Gc(arguments) => here.gc(&arguments, context)?,
         VersioningCommand::Remote(command) => remote::run(command, context)?,
+        VersioningCommand::Config(arguments) => config::run(&arguments, context)?,
         VersioningCommand::Verify(arguments) => return here.verify(&arguments, context),
     }
     Ok(ExitCode::SUCCESS)
@@ -180,6 +182,7 @@ impl Here {
         let tracked = self.select(&repository, &arguments.targets)?;
         let options = CheckoutOptions {
             force: arguments.force,
+            overwrite_sources: arguments.overwrite_sources,
             relink: arguments.relink,
             allow_missing: arguments.allow_missing,
         };
@@ -205,9 +208,12 @@ impl Here {
             shown.sort();
             shown
         });
-        let text = show::changes(&lists, &changes.files, fetched);
+        let text = show::changes(&lists, changes, fetched);
         let [added, modified, deleted] = lists;
         let mut object = json!({"added": added, "modified": modified, "deleted": deleted});
+        if !changes.missing.is_empty() {
+            object["missing"] = json!(changes.missing);
+        }
         if let Some(fetched) = fetched {
             object["fetched"] = json!(fetched);
         }
@@ -298,6 +304,7 @@ impl Here {
         let tracked = self.select(&repository, targets)?;
         let options = CheckoutOptions {
             force: arguments.force,
+            overwrite_sources: arguments.overwrite_sources,
             relink: false,
             // What couldn't be fetched is told by the fetch; all else is checked out.
             allow_missing: arguments.allow_missing || got.is_err(),
@@ -305,11 +312,19 @@ impl Here {
         let bar = Bar::new(arguments.transfer.quiet);
         let report = |progress| bar.tell(progress);
         let everything = targets.targets.is_empty();
-        let changes = checkout::checkout(&repository, &tracked, everything, options, &report)?;
+        let changes = checkout::checkout(&repository, &tracked, everything, options, &report);
         drop(bar);
+        let changes = changes.map_err(|error| match error {
+            // It has been looked for elsewhere: `pull` is no advice here.
+            VersioningError::Missing { objects, .. } => VersioningError::Missing {
+                objects,
+                place: "the cache and on no remote".into(),
+            },
+            other => other,
+        })?;
         let fetched = match got {
             Ok(fetched) => fetched,
-            Err(_) if arguments.allow_missing => 0,
+            Err(error) if arguments.allow_missing && error.is_missing() => 0,
             Err(error) => return Err(error),
         };
         if arguments.transfer.quiet {
@@ -404,59 +419,6 @@ impl Here {
         Ok(context.output.show(&json!({ "removed": removed }), text)?)
     }
 
-    fn gc(&self, arguments: &GcArguments, context: &Context) -> Outcome<()> {
-        let revisions = Revisions {
-            revisions: arguments.rev.iter().cloned().collect(),
-            number: arguments.num,
-            all_experiments: arguments.all_experiments,
-            ..arguments.revisions.revisions()
-        };
-        if let Some(why) = refused(arguments, &revisions) {
-            return Err(crate::Failure::user(anyhow::anyhow!(why)));
-        }
-        let repository = self.repository()?;
-        let options = GcOptions {
-            revisions,
-            projects: self.full_each(&arguments.projects),
-            cloud: arguments.cloud,
-            transfer: arguments.remote.options(),
-            not_in_remote: arguments.not_in_remote,
-            grace: arguments.grace,
-            dry_run: arguments.dry_run,
-            force: arguments.force,
-        };
-        let bar = Bar::new(arguments.quiet);
-        let agreed = arguments.yes || arguments.force;
-        let ask = |collected: &gc::Collected| bar.hidden_while(|| ask(&repository, collected));
-        let confirm = |collected: &gc::Collected| if agreed { Ok(true) } else { ask(collected) };
-        let collected = gc::gc(&repository, &options, &confirm, &|progress| {
-            bar.tell(progress)
-        })?;
-        drop(bar);
-        let Some(collected) = collected else {
-            return Err(crate::Failure::run(anyhow::anyhow!(
-                "nothing was removed, because the answer wasn't yes"
-            )));
-        };
-        if arguments.quiet {
-            return Ok(());
-        }
-        let ids = |ids: &[mlops_versioning::ObjectId]| -> Vec<String> {
-            ids.iter().map(ToString::to_string).collect()
-        };
-        let object = json!({
-            "dry_run": arguments.dry_run,
-            "cache": ids(&collected.cache),
-            "cache_bytes": collected.cache_bytes,
-            "remote": ids(&collected.remote),
-            "remote_bytes": collected.remote_bytes,
-            "remote_young": collected.young,
-            "temporary": self.shown_each(&collected.temporary),
-        });
-        let text = show::collected(&collected, arguments.dry_run, arguments.cloud);
-        Ok(context.output.show(&object, text)?)
-    }
-
     fn verify(&self, arguments: &VerifyArguments, context: &Context) -> Outcome<ExitCode> {
         let repository = self.repository()?;
         let options = VerifyOptions {
@@ -484,58 +446,6 @@ impl Here {
         }
         Ok(ExitCode::from(u8::from(left > 0)))
     }
-}
-
-/// Why options of `gc` don't go together, or aren't here.
-fn refused(arguments: &GcArguments, revisions: &Revisions) -> Option<&'static str> {
-    let tips = arguments.rev.is_some() || arguments.revisions.all_branches;
-    if arguments.date.is_some() {
-        return Some(
-            "--date isn't here: keep commits by their number (--all-branches --num NUMBER), or all (-A)",
-        );
-    }
-    if arguments.skip_failed {
-        return Some(
-            "--skip-failed isn't here, because what a commit that can't be read needs would be removed: name the \
-             commits to keep with --rev, or mend what is told of",
-        );
-    }
-    if !arguments.workspace && revisions.is_empty() {
-        return Some(
-            "say what is kept: -w (only what the workspace needs), -a (branches), -T (tags), -A (all commits), \
-             --rev or --all-experiments",
-        );
-    }
-    if arguments.num.is_some() && !tips {
-        return Some(
-            "--num goes with --rev or --all-branches, from which it counts back: give one of them",
-        );
-    }
-    if arguments.remote.remote.is_some() && !arguments.cloud && !arguments.not_in_remote {
-        return Some("--remote goes with --cloud or --not-in-remote: give one of them");
-    }
-    None
-}
-
-/// Asks on the terminal whether objects are to be removed. Without one, nobody can have agreed.
-fn ask(repository: &Repository, collected: &gc::Collected) -> Result<bool, VersioningError> {
-    use std::io::{BufRead, IsTerminal, Write};
-
-    let what = show::garbage(collected);
-    if !std::io::stdin().is_terminal() {
-        return Err(VersioningError::Refused {
-            path: repository.root().to_path_buf(),
-            message: format!(
-                "{what}\nThe command can't ask, because standard input is not a terminal: give --yes to remove them, or --dry-run to list them"
-            ),
-        });
-    }
-    let mut error = anstream::stderr().lock();
-    let asked = write!(error, "{what}\nRemove them? [y/N] ").and_then(|()| error.flush());
-    let mut answer = String::new();
-    let read = asked.and_then(|()| std::io::stdin().lock().read_line(&mut answer));
-    let answer = answer.trim().to_lowercase();
-    Ok(read.is_ok() && ["y", "yes"].contains(&answer.as_str()))
 }
 
 /// What the workspace, the `.dvc` files and the cache, or the cache and a remote, differ in.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use mlops_pipeline::compare::markdown_text;
+use mlops_versioning::operations::checkout::Changes;
 use mlops_versioning::operations::diff::Diff;
 use mlops_versioning::operations::gc::Collected;
 use mlops_versioning::operations::status::Status;
@@ -126,7 +127,7 @@ pub(super) fn count(number: usize, done: &str) -> String {
 
 pub(super) fn changes(
     lists: &[Vec<String>; 3],
-    files: &[usize; 3],
+    changes: &Changes,
     fetched: Option<usize>,
 ) -> String {
     let mut text = String::new();
@@ -139,16 +140,37 @@ pub(super) fn changes(
     let words = ["added", "modified", "deleted"];
     let summary: Vec<String> = numbers
         .into_iter()
-        .chain(files.iter().copied().zip(words))
+        .chain(changes.files.iter().copied().zip(words))
         .filter(|(number, _)| *number > 0)
         .map(|(number, word)| count(number, word))
         .collect();
-    if summary.is_empty() {
+    let missing = match fetched {
+        Some(_) => "Neither in the cache nor on a remote: ",
+        None => "Not in the cache: ",
+    };
+    if !changes.missing.is_empty() {
+        let _ = writeln!(text, "{missing}{}", few(&changes.missing));
+    }
+    if !summary.is_empty() {
+        text.push_str(&summary.join(", "));
+    } else if changes.missing.is_empty() {
         text.push_str("Everything is up to date.");
     } else {
-        text.push_str(&summary.join(", "));
+        text.push_str("Nothing was changed.");
     }
     text
+}
+
+/// The first few of many.
+fn few(names: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let more = names.len().saturating_sub(SHOWN);
+    let shown = names[..names.len().min(SHOWN)].join(", ");
+    if more > 0 {
+        format!("{shown} and {more} more")
+    } else {
+        shown
+    }
 }
 
 /// State, path and hash of each line of a diff.
