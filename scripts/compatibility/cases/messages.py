@@ -118,4 +118,4 @@ def a_remote_over_http_is_refused_by_name(c):
     c.begin(make)
     done = run_rain(c, "push")
     c.expect("push ends well", done["rain"].code == 0, False, done["rain"].text)
-    c.expect_message(done, "https://example.invalid/store|web", "http", "S3|folder|supported|can't")
+    c.expect_message(done, "web|https://example.invalid/store", "https?://", "S3|folder|supported|only DVC")

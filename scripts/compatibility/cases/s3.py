@@ -41,7 +41,7 @@ def settings_of_an_s3_remote_are_used_or_refused(c):
                          f"    endpointurl = {endpoint}\n    {setting} = {value}\n")
             done = c.run("push")
             if done["rain"].code:
-                c.expect_message(done, setting)
+                c.expect_message(done, f"{setting}|{value}")
             else:
                 c.found.compare(f"what lies in the bucket with {setting}",
                                 {tool: list_objects(client, f"{tool}/{setting}/") for tool in TOOLS})
