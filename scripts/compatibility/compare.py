@@ -72,9 +72,9 @@ def compare_exit(c, what, pair, *words, rain=None):
     return done
 
 
-def compare_output(c, what, pair, meaning, *words, rain=None):
+def compare_output(c, what, pair, meaning, *words):
     """What a command says, as `meaning` reads it."""
-    c.compare(what, {tool: meaning(done) for tool, done in pair.run(*words, rain=rain).items()})
+    c.compare(what, {tool: meaning(done) for tool, done in pair.run(*words).items()})
 
 
 def read_graph(done):
@@ -84,12 +84,17 @@ def read_graph(done):
     return sorted(line.strip() for line in done.out.splitlines() if line.strip().startswith('"'))
 
 
-def read_list(done):
-    """What is tracked: path -> kind, mode and hash."""
-    found = done.json()
+def compare_list(c, what, pair, *revision):
+    """What is tracked: path -> kind, mode and hash. `rain` may name outputs that Git has; DVC doesn't."""
+    done = pair.run("list", ".", "--recursive", "--dvc-only", "--json", *revision, rain=("list", "--recursive", "--json", *revision))
+    c.compare(what, {tool: read_list(done[tool], pair.sides[tool]) for tool in TOOLS})
+
+
+def read_list(done, side):
+    found, in_git = done.json(), set(side.git("ls-files").splitlines())
     if isinstance(found, dict):
         return found
-    return {entry["path"]: [entry["isdir"], entry["isexec"], entry.get("md5")] for entry in found}
+    return {entry["path"]: [entry["isdir"], entry["isexec"], entry.get("md5")] for entry in found if entry["path"] not in in_git}
 
 
 def read_json(done):
@@ -142,35 +147,44 @@ def stages_run(done):
 
 def compare_reads(c, pair, when, target, revisions=True):
     """What the commands say that only read."""
-    def say(what, meaning, *words, rain=None):
-        compare_output(c, f"{what}, {when}", pair, meaning, *words, rain=rain)
+    def say(what, meaning, *words):
+        compare_output(c, f"{what}, {when}", pair, meaning, *words)
 
     say("dag", read_graph, "dag", "--dot")
     say("dag --full", read_graph, "dag", "--full", "--dot", target)
     say("dag --outs", read_graph, "dag", "--outs", "--dot")
     say("status", read_json, "status", "--json")
     c.compare(f"status --quiet, {when}", {tool: done.code for tool, done in pair.run("status", "--quiet").items()})
-    say("status --cloud", read_json, "status", "--cloud", "--json")
-    say("list --recursive", read_list, "list", ".", "--recursive", "--dvc-only", "--json", rain=("list", "--recursive", "--json"))
-    say("metrics show", read_metrics, "metrics", "show", "--json")
     say("diff", read_json, "diff", "--json", "--show-hash")
-    say("metrics diff", read_metrics, "metrics", "diff", "--json")
     say("params diff", read_metrics, "params", "diff", "--json")
+    if revisions:
+        say("diff of commits", read_json, "diff", "--json", "--show-hash", "HEAD~1", "HEAD")
+        say("params diff of commits", read_metrics, "params", "diff", "--json", "--all", "HEAD~1", "HEAD")
+        say("params diff --deps", read_metrics, "params", "diff", "--json", "--deps", "HEAD~1")
+    compare_results(c, pair, when, revisions)
+    # The last, since DVC fetches the lists of folders for it.
+    say("status --cloud", read_json, "status", "--cloud", "--json")
+
+
+def compare_results(c, pair, when, revisions):
+    """What a run made, as the commands show it; DVC reads it from the remote if it isn't here."""
+    def say(what, meaning, *words):
+        compare_output(c, f"{what}, {when}", pair, meaning, *words)
+
+    say("metrics show", read_metrics, "metrics", "show", "--json")
+    say("metrics diff", read_metrics, "metrics", "diff", "--json")
     compare_plots(c, f"plots show, {when}", pair, "plots", "show")
-    if not revisions:
-        return
-    say("list --rev", read_list, "list", ".", "--recursive", "--dvc-only", "--json", "--rev", "HEAD~1",
-        rain=("list", "--recursive", "--json", "--rev", "HEAD~1"))
-    say("metrics show --all-commits", read_metrics, "metrics", "show", "--json", "--all-commits")
-    say("metrics show --all-tags", read_metrics, "metrics", "show", "--json", "--all-tags")
-    say("metrics diff of commits", read_metrics, "metrics", "diff", "--json", "--all", "HEAD~1", "HEAD")
-    say("params diff of commits", read_metrics, "params", "diff", "--json", "--all", "HEAD~1", "HEAD")
-    say("params diff --deps", read_metrics, "params", "diff", "--json", "--deps", "HEAD~1")
-    say("diff of commits", read_json, "diff", "--json", "--show-hash", "HEAD~1", "HEAD")
-    compare_plots(c, f"plots diff, {when}", pair, "plots", "diff", "HEAD~1")
+    compare_list(c, f"list --recursive, {when}", pair)
+    if revisions:
+        say("metrics show --all-commits", read_metrics, "metrics", "show", "--json", "--all-commits")
+        say("metrics show --all-tags", read_metrics, "metrics", "show", "--json", "--all-tags")
+        say("metrics diff of commits", read_metrics, "metrics", "diff", "--json", "--all", "HEAD~1", "HEAD")
+        compare_plots(c, f"plots diff, {when}", pair, "plots", "diff", "HEAD~1")
+        compare_list(c, f"list --rev, {when}", pair, "--rev", "HEAD~1")
 
 
-STATE = {"workspace": Repository.workspace, "cache": Repository.cache, "remotes": Repository.remote_objects, "locks": Repository.locks}
+STATE = {"workspace": Repository.workspace, "cache": Repository.cache, "data": Repository.data,
+         "remotes": Repository.remote_objects, "locks": Repository.locks}
 
 
 def compare_state(c, when, pair, *parts):
@@ -191,9 +205,8 @@ def compare_status_of_both(c, when, pair):
 def compare_clone(c, pair, targets, home):
     """A colleague clones, asks, fetches, checks out, and gets single targets."""
     clone = pair.clone(home / "clone")
-    compare_output(c, "status, in a clone", clone, read_json, "status", "--json")
-    asked = clone.copy(home / "asked")  # DVC fetches the lists of folders for this
-    compare_output(c, "status --cloud, in a clone", asked, read_json, "status", "--cloud", "--json")
+    asked = clone.copy(home / "asked")
+    compare_reads(c, asked, "in a clone", targets[0])
     for number, target in enumerate(targets):
         single = clone.copy(home / f"single {number}")
         compare_exit(c, f"pull {target}", single, "pull", target)
@@ -218,7 +231,7 @@ def compare_edit(c, pair, module, home):
     compare_reads(c, work, "edited", module.TARGETS[0], revisions=False)
     accepted = work.copy(home / "accepted")
     compare_exit(c, "commit", accepted, "commit", "--force")
-    compare_state(c, "after commit", accepted, "workspace", "cache", "locks")
+    compare_state(c, "after commit", accepted, "workspace", "data", "locks")
     compare_status_of_both(c, "after commit", accepted)
     compare_exit(c, "repro --dry", work, "repro", "--dry", "--all-pipelines")
     done = compare_exit(c, "repro", work, "repro", "--all-pipelines", rain=("repro", "--all-pipelines", "--json"))
@@ -232,8 +245,11 @@ def compare_edit(c, pair, module, home):
 
 
 def compare_checkout(c, pair, home):
-    """To the commit before, and forth."""
-    work = pair.copy(home / "back")
+    """A colleague goes to the commit before, and forth."""
+    work = pair.clone(home / "back")
+    work.apply(lambda side: side.use_absolute_remote_urls())
+    work.run("fetch", "--all-commits")
+    work.run("checkout")
     for revision in "HEAD~1", "main":
         work.apply(lambda side: side.git("switch", "--quiet", *(["--detach"] if revision != "main" else []), revision))
         compare_output(c, f"status, before checkout of {revision}", work, read_json, "status", "--json")
@@ -262,7 +278,7 @@ def compare_gc(c, pair, module, home):
     for name, options in GC.items():
         work = saved.copy(home / name)
         compare_exit(c, name, work, "gc", *options, "--force")
-        compare_state(c, f"after {name}", work, "cache")
+        compare_state(c, f"after {name}", work, "data")
     work = pair.copy(home / "cloud")
     words = "gc", "--workspace", "--cloud", "--force"
     compare_exit(c, "gc --cloud", work, *words, rain=(*words, "--grace", "0"))

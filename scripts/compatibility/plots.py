@@ -144,7 +144,7 @@ def of_drawings(drawings):
 
 def grid(text):
     found = re.findall(r"([^;.]+?), ([^;:]+): ([\d.]+)(?:;|\.$)", text.split(". ", 1)[-1])
-    return tuple(sorted((row.strip(), column.strip(), float(value)) for row, column, value in found if float(value)))
+    return tuple(sorted((row.strip(), column.strip(), round(float(value), 2)) for row, column, value in found if float(value)))
 
 
 def names(text):

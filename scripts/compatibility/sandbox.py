@@ -17,7 +17,7 @@ from pathlib import Path
 
 TOOLS = ("dvc", "rain")
 # What isn't compared as the workspace: what a tool keeps for itself, and what is compared by itself.
-PRIVATE = {".git", ".dvc/tmp", ".dvc/cache", "dvc_plots", ".gitignore"}
+PRIVATE = {".git", ".dvc/tmp", ".dvc/cache", ".dvc/config.local", "dvc_plots", ".gitignore"}
 
 
 class Outcome:
@@ -209,6 +209,27 @@ class Repository:
     def cache(self):
         """Objects and results of runs: name, mode, content."""
         return tree(self.project / ".dvc/cache", {"runs"})
+
+    def data(self):
+        """The cache without what Git has as well: of outputs with `cache: false`, no tool promises to keep or remove copies."""
+        objects, root = self.cache(), self.project / ".dvc/cache"
+        in_git = {hashlib.md5(content).hexdigest() for content in self.git_contents()}
+        names = {name: name.replace("/", "")[-32:] for name in objects if not name.endswith(".dir")}
+        of_git = {name for name, checksum in names.items() if checksum in in_git}
+        for name in objects.keys() - names.keys():
+            if all(entry["md5"] in in_git for entry in json.loads((root / name).read_bytes())):
+                of_git.add(name)
+        return {name: object for name, object in objects.items() if name not in of_git}
+
+    def git_contents(self):
+        """Of all files that Git knows, in all commits and in the workspace."""
+        found = self.git("cat-file", "--batch-all-objects", "--batch-check").split("\n")
+        for line in found:
+            if " blob " in line:
+                yield subprocess.run(["git", "cat-file", "blob", line.split()[0]], cwd=self.project, capture_output=True, check=True).stdout
+        for name in self.git("ls-files", "-z").split("\0"):
+            if name and (self.project / name).is_file():
+                yield (self.project / name).read_bytes()
 
     def remote_objects(self):
         return {remote.name: sorted(tree(remote, {"runs"})) for remote in self.remotes()}

@@ -164,7 +164,7 @@ def a_reference_in_wdir_moves_the_outputs(c):
 
 @case
 def a_pin_that_git_ignores_is_not_passed_over_in_silence(c):
-    """DVC leaves it out without a word, and `gc` removes what it pins; `rain` stops and says why."""
+    """DVC leaves it out without a word, and `gc` removes what it pins; `rain` says so, and `gc` keeps that."""
     def make(repository):
         repository.put("env/res/a", "x\n")
         repository.dvc("add", "env/res")
@@ -178,8 +178,7 @@ def a_pin_that_git_ignores_is_not_passed_over_in_silence(c):
     c.expect_message(done, r"env/res\.dvc", r"ignore")
     for words in ("status",), ("gc", "--workspace", "--force"), ("push",):
         done = c.run(*words)
-        c.expect(f"{words[0]} ends well", done["rain"].code == 0, False, done["rain"].text)
-        c.expect_message(done, r"env/res\.dvc", r"ignore", r"env/")
+        c.expect_message(done, r"env/res\.dvc", r"ignore")
     c.expect("the objects of the cache", c.rain.cache(), before)
 
 
