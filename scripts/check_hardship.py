@@ -36,6 +36,18 @@ COMMANDS = {
 # ones, of the large one.
 ROOM = [0, 4, 24, 150, 1000, 3000]
 DISK = 24 << 20
+# Commands of the model's life, which write a table into a folder, and the file that they write.
+TABLES = {
+    "data generate, CSV": ("w.csv", "data generate --days 300 --stations 9 --out {}"),
+    "data generate, Parquet": ("w.parquet", "data generate --days 300 --stations 9 --out {}"),
+    "data import": ("t.csv", "data import data/weatherAUS.csv --set data.file={}"),
+    "data fault": ("f.parquet", "data fault data/weatherAUS.csv --out {} offset MaxTemp 1"),
+    "data check": ("c.parquet", "data check data/weatherAUS.csv --out {}"),
+    "features build": ("b.parquet", "features build --out {}"),
+    "predict, CSV": ("p.csv", "predict data/weatherAUS.csv --features --out {}"),
+    "predict, JSON lines": ("p.jsonl", "predict data/weatherAUS.csv --out {}"),
+}
+EXAMPLE = Path(__file__).resolve().parent.parent / "example"
 FULL = "the disk is full. Free some space"
 READ_ONLY = "the file system is read-only. Mount it writable, or choose another place"
 DENIED = "permission denied. Check the owner and the mode of the file and of its folder"
@@ -225,6 +237,47 @@ def forbidden(case, home):
     return failed
 
 
+def project(home):
+    """A project with a small model."""
+    place = Scratch(home)
+    place.project.mkdir(parents=True)
+    (home / "own").mkdir()
+    for name in ("contract", "features", "params"):
+        shutil.copy(EXAMPLE / f"{name}.yaml", place.project)
+    (place.project / "params.yaml").write_text(
+        (EXAMPLE / "params.yaml").read_text().replace("2015-07-01", "2009-09-01").replace("trees: 200", "trees: 10"))
+    place.rain(*"data generate --days 400 --stations 9 --out data/weatherAUS.csv".split())
+    place.rain("features", "build")
+    place.rain("train")
+    return place
+
+
+def tables(home):
+    """A table that has no room is no table: the error says so, and nothing is left of it."""
+    global held
+    place, small, failed = project(home / "model"), home / "small", 0
+    for name, (file, command) in TABLES.items():
+        for room in (0, 4, 40):
+            if not (IS_ROOT and mount(small, "-t", "tmpfs", "-o", f"size={room or 4}k", "none")):
+                return None
+            try:
+                if not room:
+                    (small / "filler").write_bytes(bytes(4096))
+                before = sorted(small.iterdir())
+                done = place.ask("rain", *command.format(small / file).split())
+                failed += bool(done.returncode)
+                said = f"rain {name}, {room} KiB left: exit code {done.returncode}: {done.stderr}"
+                if done.returncode != 1 or done.stderr.count(FULL) != 1 or str(small) not in done.stderr:
+                    faults.append(said)
+                elif sorted(small.iterdir()) != before:
+                    faults.append(f"{said}\nleft: {sorted(small.iterdir())}")
+                else:
+                    held += 1
+            finally:
+                subprocess.run(["umount", str(small)], check=True)
+    return failed
+
+
 def check(home):
     """Every command in every hardship."""
     starts = states(home)
@@ -242,6 +295,11 @@ def check(home):
             if (failed == 0) != (name == "gc" and hardship in (full, limited)):
                 faults.append(f"rain {name}: failed {failed} times: {hardship.__doc__}")
         print(f"  rain {name} failed as it should: {', '.join(told)}", flush=True)
+    failed = tables(home)
+    if failed is None:
+        missing.add(tables.__doc__)
+    else:
+        print(f"  tables failed as they should: {failed}", flush=True)
     if faults:
         sys.exit("\n".join(f"FAILED: {fault}" for fault in faults))
     for hardship in sorted(missing):

@@ -32,6 +32,8 @@ import urllib.request
 SIZES = (1_000, 10_000, 100_000)
 S3_FILES = 10_000
 STAGES = 12
+SINGLE_STAGES = 1_000
+WORKS = ("files", "stages", "large", "s3")
 MIB = 1 << 20
 # Longer than the step of a file system's clock, so that a change shows in the times.
 SETTLE = 0.1
@@ -321,6 +323,46 @@ def repro(sides, turns, counted):
     return result
 
 
+def single(sides, count, turns, counted):
+    """Stages of one small output each: what each costs beside its command, and to check all of them out."""
+    # What DVC needs for a run grows with the square of the number: a tenth of the stages must do.
+    counts = {"dvc": count // 10, "rain": count}
+    theirs, ours = sides
+    figures, alone = Figures(), []
+    for _ in range(turns):
+        started = time.perf_counter()
+        with tempfile.TemporaryDirectory(dir=ours.home.parent) as folder:
+            shell = os.environ.get("SHELL") or "/bin/sh"
+            for number in range(count):
+                subprocess.run([shell, "-c", f"echo {number} > o_{number}"], cwd=folder, check=True)
+        alone.append((time.perf_counter() - started) / count)
+        for side in sides:
+            side.begin()
+            keys = ", ".join(map(str, range(counts[side.name])))
+            stage = "{cmd: 'echo ${item} > o_${item}', outs: ['o_${item}']}"
+            (side.root / "dvc.yaml").write_text(f"stages:\n  a:\n    foreach: [{keys}]\n    do: {stage}\n")
+            jobs = ("--jobs", "1") if side is ours else ()
+            figures.note("run", side, side.run("repro", *jobs))
+        for name in ("dvc.yaml", "dvc.lock", ".gitignore"):
+            shutil.copy(ours.root / name, theirs.root / name)
+        shutil.copytree(ours.root / ".dvc" / "cache", theirs.root / ".dvc" / "cache", dirs_exist_ok=True)
+        for side in sides:
+            for number in range(count):
+                (side.root / f"o_{number}").unlink(missing_ok=True)
+            figures.note("checkout", side, side.run("checkout"))
+        same("what was checked out", sides, lambda side: "".join((side.root / f"o_{number}").read_text() for number in range(count)))
+    result = figures.medians(counted)
+    del result["run"]["times_faster"]
+    alone = statistics.median(alone[-counted:])
+    result["stages"], result["command_alone_milliseconds"] = count, round(alone * 1000, 2)
+    for side in sides:
+        run = result["run"][side.name]
+        run["stages"] = counts[side.name]
+        run["own_milliseconds_per_stage"] = round((run["seconds"] / run["stages"] - alone) * 1000, 2)
+        shutil.rmtree(side.home)
+    return result
+
+
 def table(result):
     rows = [("work", "DVC s", "rain s", "times", "DVC MB", "rain MB")]
 
@@ -338,9 +380,16 @@ def table(result):
         for name in ("push", "pull"):
             add(f"{name} of {result['s3']['files']} files, S3 ({result['s3']['server']})", result["s3"][name])
     add(f"repro of {STAGES} stages, nothing to do", result["repro"]["nothing"])
+    if "stages" in result:
+        found = result["stages"]
+        add(f"checkout of {found['stages']} stages of one file", found["checkout"])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) if column == 0 else cell.rjust(width)
                        for column, (cell, width) in enumerate(zip(row, widths))) for row in rows]
+    if "stages" in result:
+        own = {name: found["run"][name]["own_milliseconds_per_stage"] for name in ("dvc", "rain")}
+        lines.append(f"repro of stages of one file: beside its command ({found['command_alone_milliseconds']} ms), each costs "
+                     f"DVC {own['dvc']} ms ({found['run']['dvc']['stages']} stages), rain {own['rain']} ms ({found['stages']})")
     if "large" in result:
         limit = result["large"]["limits"]
         lines.append(f"alone, for the large file: MD5 {limit['md5']} s, a copy {limit['copy']} s, flushed {limit['copy_and_flush']} s")
@@ -360,7 +409,7 @@ def main():
     parser.add_argument("--scratch", type=pathlib.Path, help="a folder on the disk to be measured")
     parser.add_argument("--large", type=float, default=4, help="size of the large file in GiB")
     parser.add_argument("--s3-server", type=pathlib.Path, help="target/release/examples/s3_server: quicker than moto")
-    parser.add_argument("--only", nargs="+", choices=("files", "large", "s3"), default=("files", "large", "s3"))
+    parser.add_argument("--only", nargs="+", choices=WORKS, default=WORKS)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--out", type=pathlib.Path)
     arguments = parser.parse_args()
@@ -383,6 +432,8 @@ def main():
         result["file_systems"] = {**result.get("file_systems", {}), **measured}
         # First, while this process is small: a start of a child takes longer from a large one.
         result["repro"] = repro(sides, turns, counted)
+        if "stages" in arguments.only:
+            result["stages"] = single(sides, 50 if arguments.quick else SINGLE_STAGES, turns, counted)
         if "files" in arguments.only:
             result["files"] = {str(size): files(sides, size, turns, counted) for size in sizes}
         if "large" in arguments.only:

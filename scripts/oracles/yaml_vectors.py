@@ -1,7 +1,7 @@
 """Writes the test vectors of the YAML writer: what DVC's own writer makes of a value.
 
     python -m venv V && V/bin/pip install dvc==3.67.1
-    V/bin/python scripts/oracles/yaml_vectors.py > example/crates/versioning/src/yaml/vectors.json
+    V/bin/python scripts/oracles/yaml_vectors.py > example/crates/repository/src/yaml/vectors.json
 
 Each vector is [the value as JSON, the text that dvc.utils.serialize writes for it, whether it
 reads that text back as the same value]; the values are made here, most of them at random from

@@ -59,7 +59,7 @@ pub fn ablation(shell: &mut Shell) -> Result<Value> {
     Ok(Value::Object(variants))
 }
 
-/// What one would have believed: of rows parted at random, and of tomorrow's morning.
+/// What one would have believed: of rows split at random, and of tomorrow's morning.
 pub fn believed(shell: &mut Shell, random: &str) -> Result<Value> {
     let at_random = built(shell, TABLE, &["--set", random])?;
     let text = std::fs::read_to_string(shell.folder().join(TABLE)).context(TABLE)?;

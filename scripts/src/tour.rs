@@ -218,8 +218,8 @@ pub fn live(shell: &mut Shell, data: Option<&Path>) -> Result<Story> {
 
 /// Runs the pipeline, changes a parameter, and changes it back: what is run again, and what is not.
 fn pipeline(shell: &mut Shell) -> Result<()> {
-    const KNOB: [&str; 2] = ["bootstrap_rounds: 2000", "bootstrap_rounds: 1000"];
-    let [before, after] = KNOB;
+    const PARAMETER: [&str; 2] = ["bootstrap_rounds: 2000", "bootstrap_rounds: 1000"];
+    let [before, after] = PARAMETER;
     shell.step(
         "Run the pipeline: ingest, features, train, evaluate, validate",
         &["repro"],

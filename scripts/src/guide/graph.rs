@@ -95,7 +95,7 @@ fn draw_crates(crates: &[Crate]) -> String {
         .map(|each| (each.name.as_str(), &each.uses))
         .collect();
     let mut lines = Vec::new();
-    let mut told = Vec::new();
+    let mut sentences = Vec::new();
     for each in crates {
         lines.push(format!("{0}[\"{0}<br>{1}\"]", each.name, each.purpose));
         let direct: Vec<&str> = each
@@ -108,10 +108,10 @@ fn draw_crates(crates: &[Crate]) -> String {
             lines.push(format!("{} --> {used}", each.name));
         }
         if !direct.is_empty() {
-            told.push(format!("{} uses {}", each.name, direct.join(", ")));
+            sentences.push(format!("{} uses {}", each.name, direct.join(", ")));
         }
     }
-    mermaid("TB", "The parts of the program", &told, &lines)
+    mermaid("TB", "The parts of the program", &sentences, &lines)
 }
 
 /// Whether `to` is used by something else that `from` uses: then the arrow adds nothing.
@@ -182,7 +182,7 @@ fn names(list: Option<&Value>) -> Vec<String> {
 fn draw_stages(stages: &[Stage]) -> String {
     let maker = |file: &String| stages.iter().find(|stage| stage.outs.contains(file));
     let mut lines = Vec::new();
-    let mut told = Vec::new();
+    let mut sentences = Vec::new();
     for (number, stage) in stages.iter().enumerate() {
         let outside: Vec<&str> = stage
             .deps
@@ -214,15 +214,15 @@ fn draw_stages(stages: &[Stage]) -> String {
                 .map(|maker| format!("{maker} --> {}", stage.name)),
         );
         let from: Vec<&str> = before.into_iter().chain(reads.iter().copied()).collect();
-        told.push(format!("{} reads {}", stage.name, from.join(", ")));
+        sentences.push(format!("{} reads {}", stage.name, from.join(", ")));
     }
-    mermaid("LR", "The stages and what each reads", &told, &lines)
+    mermaid("LR", "The stages and what each reads", &sentences, &lines)
 }
 
-fn mermaid(direction: &str, title: &str, told: &[String], lines: &[String]) -> String {
+fn mermaid(direction: &str, title: &str, sentences: &[String], lines: &[String]) -> String {
     format!(
         "```mermaid\nflowchart {direction}\n    accTitle: {title}\n    accDescr: {}.\n    {}\n```\n",
-        told.join("; ").replace([':', '"'], ""),
+        sentences.join("; ").replace([':', '"'], ""),
         lines.join("\n    ")
     )
 }

@@ -32,7 +32,7 @@ pub fn expand(directive: &Directive, sources: &Sources) -> Result<String, String
     show(value, format).map_err(|message| format!("`{path}` {message}"))
 }
 
-/// Follows keys and positions (from 0), parted by dots.
+/// Follows keys and positions (from 0), separated by dots.
 fn look_up<'a>(json: &'a Value, path: &str) -> Result<&'a Value, String> {
     let mut value = json;
     let mut done = String::new();

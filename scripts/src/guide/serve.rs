@@ -17,7 +17,7 @@ use super::address::decode;
 const LONGEST_HEAD: u64 = 16 * 1024;
 /// Connections served at the same time; a browser opens about six.
 const MOST_CONNECTIONS: usize = 64;
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves a folder on 127.0.0.1 until the process is stopped; `open` shows it in a browser.
 ///
@@ -77,8 +77,8 @@ impl Server {
 }
 
 fn answer(stream: &TcpStream, folder: &Path) -> std::io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
     let mut reader = BufReader::new(stream.take(LONGEST_HEAD));
     let mut request = String::new();
     reader.read_line(&mut request)?;

@@ -134,7 +134,7 @@ pub(crate) struct TableImportArguments {
     /// CSV or Parquet, or a ZIP archive that holds one CSV
     #[arg(value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// Put it in the place of another file that is there
+    /// Replace another file that is there
     #[arg(long)]
     pub replace: bool,
     /// Accept another table than the pinned one, and pin it
@@ -147,7 +147,7 @@ pub(crate) struct FetchArguments {
     /// Where from; without, `data.url` of params.yaml
     #[arg(long)]
     pub url: Option<String>,
-    /// Put it in the place of a file that is there
+    /// Replace the file that is there
     #[arg(long)]
     pub replace: bool,
     /// Accept another table than the pinned one, and pin it
@@ -342,8 +342,8 @@ pub(crate) struct PredictArguments {
     /// Give the features that the model saw and the margin as well
     #[arg(long)]
     pub features: bool,
-    /// Where to (.csv, .parquet or .jsonl); without, JSON lines to standard output. In CSV, an apostrophe stands
-    /// before texts that a spreadsheet would take for formulas
+    /// Write to this file (.csv, .parquet or .jsonl); without it, JSON lines go to standard output. In CSV, texts that a
+    /// spreadsheet would take for formulas begin with an apostrophe
     #[arg(long, value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
 }
@@ -359,8 +359,8 @@ pub(crate) struct ServeArguments {
     /// The online store: a file or redis://HOST:PORT/DATABASE; without, `online.store` of params.yaml
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
-    /// Store the observations that requests bring; without, `serving.store_observations` of params.yaml,
-    /// and if it is null, only if none but this machine can ask
+    /// Store the observations that requests send. Without it, `serving.store_observations` of params.yaml decides; if that
+    /// is null, they are stored only if the service listens on this machine alone
     #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
     pub store_observations: Option<bool>,
     /// Append each answer to this file; without, to predictions/log.jsonl
@@ -376,7 +376,7 @@ pub(crate) struct ExportArguments {
     /// For whom
     #[arg(long, value_enum)]
     pub format: ExportFormat,
-    /// Where to; without, beside the model
+    /// Write to this file; without it, beside the model
     #[arg(long, value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
 }

@@ -8,6 +8,7 @@ use mlops_features::online::OnlineError;
 use mlops_learning::LearningError;
 use mlops_monitoring::MonitoringError;
 use mlops_pipeline::PipelineError;
+use mlops_repository::RepositoryError;
 use mlops_serving::ServingError;
 use mlops_store::StoreError;
 use mlops_versioning::VersioningError;
@@ -49,7 +50,7 @@ impl Failure {
     /// What happened, with its causes, in one line.
     pub(crate) fn message(&self) -> String {
         let mut message = String::new();
-        for cause in self.error.chain().map(ToString::to_string) {
+        for cause in self.error.chain().map(|cause| words(&cause.to_string())) {
             // Errors that already tell their source would say it twice.
             if message.is_empty() {
                 message = cause;
@@ -59,6 +60,17 @@ impl Failure {
         }
         message
     }
+}
+
+/// A message without the system's numbers for what it says, as in `Connection refused (os error 111)`, and without what a
+/// terminal would obey.
+fn words(message: &str) -> String {
+    let mut parts = message.split(" (os error ");
+    let mut words = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        words.push_str(part.split_once(')').map_or("", |(_, rest)| rest));
+    }
+    mlops_disk::printable_lines(&words)
 }
 
 /// A file that isn't there is the user's turn; a disk that fails is not.
@@ -72,11 +84,7 @@ fn code_of(error: &std::io::Error) -> u8 {
 
 impl From<DataError> for Failure {
     fn from(error: DataError) -> Self {
-        let code = if let DataError::Io { source, .. } = &error {
-            code_of(source)
-        } else {
-            2
-        };
+        let code = if error.is_user_error() { 2 } else { 1 };
         Failure {
             code,
             error: error.into(),
@@ -90,6 +98,7 @@ impl From<ServingError> for Failure {
             ServingError::Io { source, .. } | ServingError::Log { source, .. } => code_of(source),
             ServingError::Store(store) if !store.is_user_error() => 1,
             ServingError::Disk(disk) if !disk.is_user_error() => 1,
+            ServingError::Observation(data) if !data.is_user_error() => 1,
             _ => 2,
         };
         Failure {
@@ -147,6 +156,16 @@ impl From<VersioningError> for Failure {
     }
 }
 
+impl From<RepositoryError> for Failure {
+    fn from(error: RepositoryError) -> Self {
+        let code = if error.is_user_error() { 2 } else { 1 };
+        Failure {
+            code,
+            error: error.into(),
+        }
+    }
+}
+
 impl From<DiskError> for Failure {
     fn from(error: DiskError) -> Self {
         let code = if error.is_user_error() { 2 } else { 1 };
@@ -175,12 +194,60 @@ impl From<PipelineError> for Failure {
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        match error.downcast_ref::<std::io::Error>() {
-            Some(io) => Failure {
-                code: code_of(io),
-                error,
+        let code = match error.downcast_ref::<std::io::Error>() {
+            Some(io) => code_of(io),
+            None => match error.downcast_ref::<DiskError>() {
+                Some(disk) if disk.is_user_error() => 2,
+                _ => 1,
             },
-            None => Failure::run(error),
+        };
+        Failure { code, error }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_message_says_each_cause_once_and_in_words() {
+        let refused = io::Error::from_raw_os_error(111);
+        let error = anyhow::Error::from(refused).context("a: no answer");
+        assert_eq!(
+            Failure::run(error).message(),
+            "a: no answer: Connection refused"
+        );
+        let link = io::Error::from_raw_os_error(40);
+        let failure = Failure::from(DiskError::io("write", Path::new("a"), link));
+        let said = failure.message();
+        assert!(
+            said.starts_with("a: could not write: it is a symbolic link"),
+            "{said}"
+        );
+        assert!(
+            !said.contains("os error") && !said.contains("levels"),
+            "{said}"
+        );
+        let odd = anyhow::anyhow!("b (os error 5) and\u{1b}[2J c (os error 6)");
+        assert_eq!(Failure::run(odd).message(), "b and\\u001b[2J c");
+    }
+
+    #[test]
+    fn a_full_disk_is_a_run_that_failed_whatever_was_written() {
+        let full = || DiskError::io("write", Path::new("a"), io::ErrorKind::StorageFull.into());
+        let failures: [Failure; 4] = [
+            full().into(),
+            DataError::from(full()).into(),
+            ServingError::from(DataError::from(full())).into(),
+            anyhow::Error::from(full()).into(),
+        ];
+        for failure in failures {
+            assert_eq!(failure.code, 1);
+            let said = failure.message();
+            assert_eq!(said.matches("disk is full").count(), 1, "{said}");
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod commands;
+mod dvc_commands;
 mod failure;
 mod output;
 mod params;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 
 use arguments::Arguments;
-pub use commands::{OutputLock, write_file, write_folder};
+pub use commands::{OutputLock, check_not_input, write_file, write_folder};
 pub use failure::{Failure, Outcome};
 pub use output::Output;
 pub use params::Params;
@@ -40,6 +41,11 @@ pub fn run<P: Project>(project: &P, arguments: impl IntoIterator<Item = OsString
     let matches = match command.try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         Err(error) => {
+            let is_command = error.kind() == clap::error::ErrorKind::InvalidSubcommand;
+            let refusal = dvc_commands::refusal(project.name(), &arguments);
+            if let Some(refusal) = refusal.filter(|_| is_command) {
+                return Failure::user(anyhow::anyhow!(refusal)).report();
+            }
             let code = if error.use_stderr() { 2 } else { 0 };
             // Nothing is left to tell if the terminal is gone.
             let _ = error.print();

@@ -1,6 +1,8 @@
 use std::io::Write;
+use std::path::Path;
 
 use anstream::{AutoStream, ColorChoice};
+use mlops_disk::{DiskError, printable_lines};
 use serde::Serialize;
 
 use crate::verdicts::coloured;
@@ -34,25 +36,31 @@ impl Output {
             print(&format!("{}\n", serde_json::to_string_pretty(result)?))
         } else {
             let text = format!("{}\n", text.to_string().trim_end());
+            let text = printable_lines(&text);
             if AutoStream::choice(&std::io::stdout()) == ColorChoice::Never {
-                print(&text)
+                write(&text)
             } else {
-                print(&coloured(&text))
+                write(&coloured(&text))
             }
         }
     }
 }
 
-/// Prints a text as it is. A reader that has seen enough, such as `head`, is no failure: what else the
+/// Prints a text, with what a terminal would obey as JSON escapes it: names in it may be anybody's. A reader that has seen enough, such as `head`, is no failure: what else the
 /// command does, and its exit code, stay the same.
 ///
 /// # Errors
 /// If standard output can't be written.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    write(&printable_lines(text))
+}
+
+fn write(text: &str) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        written => Ok(written?),
+        Err(error) => Err(DiskError::io("write", Path::new("standard output"), error).into()),
+        Ok(()) => Ok(()),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{Failure, Outcome};
 pub(crate) use settings::{Settings, may_be_searched};
 pub use tune::{Folds, TuneParams};
 
-/// Every knob of a project, as its params.yaml holds them.
+/// Every parameter of a project, as its params.yaml holds them.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
@@ -37,7 +37,7 @@ pub struct Params {
     /// What requests to the service may do.
     #[serde(default)]
     pub serving: ServingSettings,
-    /// How rows are parted into training and test.
+    /// How rows are split into training and test.
     pub split: Split,
     /// The model.
     pub model: ModelParams,
@@ -89,7 +89,7 @@ fn eight() -> usize {
     8
 }
 
-/// How rows are parted into training and test.
+/// How rows are split into training and test.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, tag = "by", rename_all = "lowercase")]
 pub enum Split {

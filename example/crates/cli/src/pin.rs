@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::Context as _;
-use mlops_versioning::{DvcFile, HashKind, ObjectId, OutEntry, Repository, Saved, hash_file};
+use mlops_repository::{DvcFile, HashKind, ObjectId, OutEntry, Saved, hash_file};
+use mlops_versioning::Repository;
 
 use crate::{Failure, Outcome};
 
@@ -30,7 +31,7 @@ impl Pin {
         }
         let here = std::env::current_dir().context("the current folder")?;
         let file = DvcFile::read(&here.join(beside), &here)?;
-        let whole = mlops_versioning::path::normal(&here.join(table));
+        let whole = mlops_repository::path::normal(&here.join(table));
         let Some(at) = file.outs.iter().position(|out| out.full == whole) else {
             return Ok(None);
         };

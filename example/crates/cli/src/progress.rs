@@ -20,6 +20,8 @@ pub enum Unit {
     Bytes,
     /// Rows, trials, or whatever the bar's text names.
     Items,
+    /// Steps of any length: how many are done says nothing of the time that is left.
+    Steps,
     /// Work of which only the share that is done says something.
     Share,
     /// Nothing that can be counted: only the time that has passed is shown.
@@ -57,6 +59,7 @@ impl Unit {
         match self {
             Unit::Bytes => "{msg} {wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
             Unit::Items => "{msg} {wide_bar} {pos} of {len}, {eta} left",
+            Unit::Steps => "{msg} {wide_bar} {pos} of {len}, {elapsed} so far",
             Unit::Share => "{msg} {wide_bar} {percent} %, {eta} left",
             Unit::Time => "{spinner} {msg}, {elapsed} so far",
         }
@@ -84,6 +87,20 @@ impl Progress {
     /// Says that one more is done; from any thread.
     pub fn one_more(&self) {
         self.bar.inc(1);
+    }
+
+    /// Says, of a number that another thread is told, what is going on.
+    pub fn teller<F>(&self, say: F) -> impl Fn(usize) + Send + Sync + use<F>
+    where
+        F: Fn(usize) -> String + Send + Sync,
+    {
+        let bar = self.bar.clone();
+        move |number| bar.set_message(say(number))
+    }
+
+    /// Draws nothing while something else is printed.
+    pub fn hidden_while<T>(&self, act: impl FnOnce() -> T) -> T {
+        self.bar.suspend(act)
     }
 
     /// Says what else is to be told.
@@ -159,6 +176,7 @@ mod tests {
         for (unit, words) in [
             (Unit::Items, ["rows", "40 of 100", "left"]),
             (Unit::Bytes, ["rows", "40 B of 100 B", "left"]),
+            (Unit::Steps, ["rows", "40 of 100", "so far"]),
             (Unit::Share, ["rows", "40 %", "left"]),
             (Unit::Time, ["rows", "0s", "so far"]),
         ] {

@@ -88,7 +88,7 @@ pub(crate) fn learner<P: Project>(project: &P, params: &ModelParams) -> Outcome<
 pub struct Context {
     /// Where results go.
     pub output: Output,
-    /// Knobs of params.yaml set for this run, as `key.of.it=value`.
+    /// Parameters of params.yaml set for this run, as `key.of.it=value`.
     pub set: Vec<String>,
 }
 
@@ -153,12 +153,20 @@ fn without_set(command: Command, above: &[&str]) -> Command {
         let name = below.get_name().to_owned();
         let names = [above, &[name.as_str()]].concat();
         if below.has_subcommands() {
-            without_set(below, &names)
+            let below = without_set(below, &names);
+            let reads = below
+                .get_subcommands()
+                .any(|leaf| reads_params(&[&names[..], &[leaf.get_name()]].concat()));
+            if reads { below } else { hide_set(below) }
         } else if reads_params(&names) {
             below
         } else {
-            let set = Arg::new("set").long("set").value_name("KEY=VALUE");
-            below.arg(set.action(ArgAction::Append).hide(true))
+            hide_set(below)
         }
     })
+}
+
+fn hide_set(command: Command) -> Command {
+    let set = Arg::new("set").long("set").value_name("KEY=VALUE");
+    command.arg(set.action(ArgAction::Append).hide(true))
 }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use mlops_repository::path::check_inside;
 use mlops_versioning::operations::init::{self, InitOptions};
-use mlops_versioning::path::check_inside;
 
 use crate::commands::write_file;
 use crate::{Context, Failure, Outcome};

@@ -80,7 +80,7 @@ pub fn explain(text: &str, notation: &str) -> String {
     match iso(text).or_else(|| slashed(text).and_then(elsewhere)) {
         Some(day) if !ALLOWED.contains(&day) => not_allowed(&format!("{text:?}")),
         None if has_clock(text) => {
-            format!("{text:?} has a time of day, where a date written {notation} is wanted")
+            format!("{text:?} has a time of day: write only the date, as {notation}")
         }
         _ => format!("{text:?} is not a date written {notation}"),
     }
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(parse_month_first("12/31/2016"), parse_iso("2016-12-31"));
         assert_eq!(
             explain("2015-02-03 00:00:00", "yyyy-mm-dd"),
-            "\"2015-02-03 00:00:00\" has a time of day, where a date written yyyy-mm-dd is wanted"
+            "\"2015-02-03 00:00:00\" has a time of day: write only the date, as yyyy-mm-dd"
         );
         assert_eq!(
             explain("2015-02-30", "yyyy-mm-dd"),

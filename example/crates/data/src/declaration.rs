@@ -18,12 +18,12 @@ pub fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
 pub fn plainly(said: &str) -> String {
     let line = said.lines().next().unwrap_or(said);
     let line = line.strip_prefix("error: ").unwrap_or(line);
-    let (place, what) = parted(line);
+    let (place, what) = split_place(line);
     format!("{place}{}", reworded(what))
 }
 
 /// `line 2 column 1: ` and what follows.
-fn parted(line: &str) -> (&str, &str) {
+fn split_place(line: &str) -> (&str, &str) {
     let after = line.strip_prefix("line ").and_then(|_| line.find(": "));
     match after {
         Some(at) => line.split_at(at + 2),
@@ -36,7 +36,7 @@ fn reworded(what: &str) -> String {
         .strip_prefix("duplicate mapping key: ")
         .and_then(|rest| rest.split(", set DuplicateKeyPolicy").next())
     {
-        return format!("{name} stands twice: keep one");
+        return format!("{name} is there twice: keep one");
     }
     if let Some((name, known)) = unknown(what, "unknown field ") {
         return format!("unknown field `{name}`{}", instead(name, &known));
@@ -150,7 +150,7 @@ mod tests {
         insta::assert_snapshot!(all.join("\n"), @r"
         the text is empty or ends too early (unexpected end of input at line 1, column 1)
         line 1 column 1: keys with values are expected here, as in `key: value`
-        line 2 column 1: table stands twice: keep one
+        line 2 column 1: table is there twice: keep one
         line 1 column 1: unknown field `tablex`; did you mean `table`?
         line 1 column 1: unknown field `weather`, expected one of table, key, share, kind
         line 2 column 6: a list is expected here, as in `[a, b]`

@@ -6,15 +6,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// The operating system refused a file.
-    #[error("{path}: {source}", path = path.display())]
-    Io {
-        /// The file in question.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// A file can't be written.
+    /// A file can't be read or written.
     #[error(transparent)]
     Disk(#[from] mlops_disk::DiskError),
     /// The contract cannot be read or contradicts itself.
@@ -145,11 +137,25 @@ fn list(path: &Path, unit: &str, problems: &[Problem], count: usize, advice: &st
 /// A result whose error is a [`DataError`].
 pub type Result<T, E = DataError> = std::result::Result<T, E>;
 
-/// What the operating system said of a file.
-#[cfg(feature = "tables")]
-pub(crate) fn io(path: &Path, source: std::io::Error) -> DataError {
-    DataError::Io {
-        path: path.into(),
-        source,
+impl DataError {
+    /// Whether the user must change something before the same call can succeed (else the run itself failed: a full
+    /// disk, a disk that breaks).
+    pub fn is_user_error(&self) -> bool {
+        match self {
+            DataError::Disk(disk) => disk.is_user_error(),
+            _ => true,
+        }
     }
+}
+
+/// What the system said when a file was read.
+#[cfg(feature = "tables")]
+pub(crate) fn unreadable(path: &Path, system: std::io::Error) -> DataError {
+    mlops_disk::DiskError::io("read", path, system).into()
+}
+
+/// What the system said when a file was written.
+#[cfg(feature = "tables")]
+pub(crate) fn unwritable(path: &Path, system: std::io::Error) -> DataError {
+    mlops_disk::DiskError::io("write", path, system).into()
 }

@@ -1,6 +1,7 @@
 //! A table downloaded over HTTP: resumed where it stopped, checked, and put in
 //! its place whole or not at all.
 
+mod attempts;
 mod failure;
 mod partial_download;
 
@@ -16,9 +17,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DataError, Imported, Result,
-    error::io as io_error,
+    error::unreadable,
     import::{Arrival, check_md5},
 };
+use attempts::Attempts;
+pub use attempts::OnAttempt;
 use mlops_disk::redact;
 use partial_download::{Identity, PartialDownload};
 
@@ -33,6 +36,10 @@ pub struct FetchOptions {
     pub retries: usize,
     /// Greatest length in bytes of the download, and of what it unpacks to.
     pub at_most: u64,
+    /// How long to wait for an answer, and for more of it.
+    pub timeout: Duration,
+    /// What is told of each request.
+    pub on_attempt: OnAttempt,
 }
 
 impl Default for FetchOptions {
@@ -40,8 +47,10 @@ impl Default for FetchOptions {
         FetchOptions {
             expected_md5: None,
             allow_http: false,
-            retries: 4,
+            retries: 2,
             at_most: 4 << 30,
+            timeout: Duration::from_secs(10),
+            on_attempt: OnAttempt::default(),
         }
     }
 }
@@ -71,7 +80,21 @@ pub fn fetch(
     url: &str,
     destination: &Path,
     options: &FetchOptions,
+    progress: impl FnMut(u64, Option<u64>),
+) -> Result<Fetched> {
+    fetch_if(url, destination, options, progress, |_| Ok(()))
+}
+
+/// As [`fetch`], if `check` finds nothing wrong with the table, which has another name while it is checked.
+///
+/// # Errors
+/// As [`fetch`], and those of the check.
+pub fn fetch_if(
+    url: &str,
+    destination: &Path,
+    options: &FetchOptions,
     mut progress: impl FnMut(u64, Option<u64>),
+    check_table: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<Fetched> {
     // A blank doesn't end an address here.
     let shown = redact(&url.replace(char::is_whitespace, "%20"));
@@ -81,7 +104,8 @@ pub fn fetch(
         message: redact(&message),
     };
     check(url, options).map_err(complain)?;
-    let store = store(url, options).map_err(|error| {
+    let attempts = Attempts::new(options.on_attempt.clone());
+    let store = store(url, options, &attempts).map_err(|error| {
         let why = failure::root(&error);
         complain(format!(
             "is no web address ({why}): give one that begins with https://"
@@ -94,6 +118,7 @@ pub fn fetch(
         .map_err(|error| complain(format!("cannot start a download: {error}")))?;
     let download = Download {
         store: &store,
+        attempts: &attempts,
         address: &shown,
         destination,
         options,
@@ -105,13 +130,14 @@ pub fn fetch(
     let arrived = Arrival {
         from: &shown,
         complain: &complain,
-        unreadable: &|error| io_error(part.path(), error),
+        unreadable: &|error| unreadable(part.path(), error),
         unpacked_at_most: options.at_most,
     }
     .receive(&mut part.reader()?, destination, expected);
     // All of it is here: if it is wrong, going on later wouldn't make it right.
     part.discard();
     let arrived = arrived?;
+    check_table(arrived.staged.path())?;
     arrived.staged.finish(destination)?;
     Ok(Fetched {
         table: arrived.imported,
@@ -136,16 +162,19 @@ fn check(url: &str, options: &FetchOptions) -> Result<(), String> {
 }
 
 /// A "store" of the one file at `url`.
-fn store(url: &str, options: &FetchOptions) -> object_store::Result<HttpStore> {
+fn store(
+    url: &str,
+    options: &FetchOptions,
+    attempts: &Attempts,
+) -> object_store::Result<HttpStore> {
     // An error means that a provider is installed already, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let patience = Duration::from_secs(20);
     let client = ClientOptions::new()
         .with_allow_http(options.allow_http)
         // The whole may take long, as long as something comes.
         .with_timeout_disabled()
-        .with_read_timeout(patience)
-        .with_connect_timeout(patience);
+        .with_read_timeout(options.timeout)
+        .with_connect_timeout(options.timeout);
     let backoff = BackoffConfig {
         init_backoff: Duration::from_millis(100),
         max_backoff: Duration::from_secs(5),
@@ -154,6 +183,7 @@ fn store(url: &str, options: &FetchOptions) -> object_store::Result<HttpStore> {
     HttpBuilder::new()
         .with_url(url)
         .with_client_options(client)
+        .with_http_connector(attempts.clone())
         .with_retry(RetryConfig {
             backoff,
             max_retries: options.retries,
@@ -165,6 +195,7 @@ fn store(url: &str, options: &FetchOptions) -> object_store::Result<HttpStore> {
 /// What a download is made with.
 struct Download<'a, C: Fn(String) -> DataError> {
     store: &'a HttpStore,
+    attempts: &'a Attempts,
     /// The URL without what is secret in it.
     address: &'a str,
     destination: &'a Path,
@@ -227,7 +258,12 @@ impl<C: Fn(String) -> DataError> Download<'_, C> {
     async fn whole(&self) -> Result<GetResult> {
         get(self.store, GetOptions::new())
             .await
-            .map_err(|error| (self.complain)(failure::explain(&error)))
+            .map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &object_store::Error) -> DataError {
+        let waited = self.options.timeout.as_secs_f64();
+        (self.complain)(failure::explain(error, waited, self.attempts.count()))
     }
 
     /// What is still missing, if the server gives it of the same version.
@@ -237,9 +273,7 @@ impl<C: Fn(String) -> DataError> Download<'_, C> {
             .with_if_match(version.strong_tag());
         match get(self.store, rest).await {
             Ok(rest) if Identity::of(&rest.meta) == *version => Ok(Some(rest)),
-            Err(error) if failure::of_connection(&error) => {
-                Err((self.complain)(failure::explain(&error)))
-            }
+            Err(error) if failure::of_connection(&error) => Err(self.failed(&error)),
             // Another file by now, or a server without ranges.
             Ok(_) | Err(_) => Ok(None),
         }

@@ -9,9 +9,9 @@ use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 use zip::ZipArchive;
 
-use mlops_disk::Staged;
+use mlops_disk::{Staged, same_file};
 
-use crate::error::io as io_error;
+use crate::error::{self, unwritable};
 use crate::tables::hexadecimal;
 use crate::{DataError, Result};
 
@@ -39,11 +39,24 @@ const UNPACKED_AT_MOST: u64 = 4 << 30;
 /// page or an archive without exactly one CSV; [`DataError::OtherContent`] if it isn't the expected
 /// one. Then the destination is as it was.
 pub fn import(file: &Path, destination: &Path, expected_md5: Option<&str>) -> Result<Imported> {
+    import_if(file, destination, expected_md5, |_| Ok(()))
+}
+
+/// As [`import`], if `check` finds nothing wrong with the table, which has another name while it is checked.
+///
+/// # Errors
+/// As [`import`], and those of the check.
+pub fn import_if(
+    file: &Path,
+    destination: &Path,
+    expected_md5: Option<&str>,
+    check: impl FnOnce(&Path) -> Result<()>,
+) -> Result<Imported> {
     let complain = |message: String| DataError::Import {
         path: file.into(),
         message,
     };
-    let unreadable = |error| io_error(file, error);
+    let unreadable = |error| error::unreadable(file, error);
     let mut source = File::open(file).map_err(unreadable)?;
     let metadata = source.metadata().map_err(unreadable)?;
     if metadata.is_dir() {
@@ -62,32 +75,9 @@ pub fn import(file: &Path, destination: &Path, expected_md5: Option<&str>) -> Re
         unpacked_at_most: UNPACKED_AT_MOST,
     }
     .receive(&mut source, destination, expected_md5)?;
+    check(arrived.staged.path())?;
     arrived.staged.finish(destination)?;
     Ok(arrived.imported)
-}
-
-/// Whether both paths lead to one file, through links as well.
-fn same_file(a: &Path, b: &Path) -> bool {
-    match (a.canonicalize(), b.canonicalize()) {
-        (Ok(real_a), Ok(real_b)) if real_a == real_b => true,
-        (Ok(_), Ok(_)) => same_inode(a, b),
-        _ => false,
-    }
-}
-
-#[cfg(unix)]
-fn same_inode(a: &Path, b: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-
-    match (a.metadata(), b.metadata()) {
-        (Ok(a), Ok(b)) => a.dev() == b.dev() && a.ino() == b.ino(),
-        _ => false,
-    }
-}
-
-#[cfg(not(unix))]
-fn same_inode(_: &Path, _: &Path) -> bool {
-    false
 }
 
 /// A file on its way in, wherever it comes from.
@@ -238,7 +228,7 @@ impl Arrival<'_> {
             hash.update(&buffer[..read]);
             target
                 .write_all(&buffer[..read])
-                .map_err(|error| io_error(destination, error))?;
+                .map_err(|error| unwritable(destination, error))?;
         }
         Ok((bytes, hexadecimal(&hash.finalize())))
     }

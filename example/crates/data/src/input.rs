@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use crate::error::io;
+use crate::error::unreadable;
 use crate::{DataError, Result};
 
 /// The most bytes of what is no file on a disk (a pipe, a device) and may never end.
@@ -12,7 +12,7 @@ const MAX_STREAM: u64 = 1 << 30;
 
 /// All bytes of a file, or of what comes out of a pipe.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
-    let system = |source| io(path, source);
+    let system = |source| unreadable(path, source);
     let file = File::open(path).map_err(system)?;
     if file.metadata().map_err(system)?.is_file() {
         return std::fs::read(path).map_err(system);

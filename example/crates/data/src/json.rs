@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 use serde_json::{Map, Number, Value};
 
@@ -66,7 +68,58 @@ pub fn read_json_lines(path: &Path, contract: &Contract) -> Result<Table> {
     })
 }
 
+/// A JSON object, and whether it names a field more than once: then nobody can say which value is meant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Object {
+    /// The fields; of one that is named again, the last value.
+    pub fields: Map<String, Value>,
+    /// The first field that is named again.
+    pub repeated: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Object;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+        let mut object = Object {
+            fields: Map::new(),
+            repeated: None,
+        };
+        while let Some((name, value)) = map.next_entry::<String, Value>()? {
+            if object.fields.contains_key(&name) {
+                object.repeated.get_or_insert_with(|| name.clone());
+            }
+            object.fields.insert(name, value);
+        }
+        Ok(object)
+    }
+}
+
 fn object(line: &[u8]) -> Result<Map<String, Value>, String> {
+    match serde_json::from_slice(line) {
+        Ok(Object {
+            fields,
+            repeated: None,
+        }) => return Ok(fields),
+        Ok(Object {
+            repeated: Some(field),
+            ..
+        }) => return Err(format!("the field {field:?} is there more than once")),
+        // Parsed once more, for a message that says what it is.
+        Err(_) => {}
+    }
     let value = serde_json::from_slice(line).map_err(|error: serde_json::Error| {
         let place = error.column();
         match error.classify() {

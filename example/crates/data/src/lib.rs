@@ -32,7 +32,7 @@ pub use contract::Contract;
 pub use error::{DataError, Problem, Result};
 pub use fault::{Change, Fault};
 #[cfg(feature = "fetch")]
-pub use fetch::{FetchOptions, Fetched, fetch};
+pub use fetch::{FetchOptions, Fetched, OnAttempt, fetch, fetch_if};
 #[cfg(feature = "tables")]
-pub use import::{Imported, import};
+pub use import::{Imported, import, import_if};
 pub use table::{Cell, Column, Table, Values};

@@ -48,6 +48,17 @@ pub fn near_words(values: &Values) -> Vec<Near> {
     near.into_iter().map(named).collect()
 }
 
+/// The known word that differs from this one only in blanks, case or Unicode form; `None` for a word that is known
+/// itself, or like none.
+pub fn same_but_for_form<'a>(
+    word: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+) -> Option<&'a str> {
+    let (is_known, own) = (known.clone().any(|other| other == word), form(word));
+    let like = || known.into_iter().find(|other| form(other) == own);
+    (!is_known).then(like).flatten()
+}
+
 /// A word that is none of those known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unknown {
@@ -153,6 +164,17 @@ mod tests {
         "#);
         assert_eq!(near_words(&category(&["a", "b"])), []);
         assert_eq!(near_words(&Values::Number(vec![1.0])), []);
+    }
+
+    #[test]
+    fn a_word_is_known_by_another_form_of_it() {
+        let known = ["Cairns", "Caf\u{e9}"];
+        let like = |word| same_but_for_form(word, known.into_iter());
+        assert_eq!(like("cairns "), Some("Cairns"));
+        assert_eq!(like("Cafe\u{301}"), Some("Caf\u{e9}"));
+        for word in ["Cairns", "Cairn", "Oslo", ""] {
+            assert_eq!(like(word), None, "{word:?}");
+        }
     }
 
     #[test]

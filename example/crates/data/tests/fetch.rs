@@ -6,8 +6,10 @@ mod server;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use mlops_data::{FetchOptions, Fetched, Result, fetch};
+use mlops_data::{DataError, FetchOptions, Fetched, OnAttempt, Result, fetch, fetch_if};
 use server::{Server, Site};
 
 struct Target(tempfile::TempDir);
@@ -483,4 +485,57 @@ fn https_speaks_tls_and_tells_if_the_server_does_not() {
         .to_string();
     assert!(error.contains("cannot be reached"), "{error}");
     assert_eq!(target.files(), 0);
+}
+
+#[test]
+fn a_server_that_says_nothing_is_given_up_soon_and_each_request_is_told() {
+    let (target, server) = (Target::new(), Server::new(site(table(3))));
+    server.change(|site| site.silent = true);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let teller = told.clone();
+    let options = FetchOptions {
+        retries: 2,
+        timeout: Duration::from_millis(200),
+        on_attempt: OnAttempt::new(move |attempt| teller.lock().unwrap().push(attempt)),
+        ..options()
+    };
+    let start = Instant::now();
+    insta::assert_snapshot!(
+        message(&server, &target, &options),
+        @"URL: did not answer within 0.2 s, asked 3 times: try again later, or download the file in a browser and import it"
+    );
+    assert!(start.elapsed() < Duration::from_secs(20));
+    assert_eq!(*told.lock().unwrap(), [1, 2, 3]);
+    assert_eq!(target.files(), 0);
+    let by_default = FetchOptions::default();
+    let longest = by_default.timeout * (by_default.retries as u32 + 1);
+    assert!(longest <= Duration::from_secs(30), "{longest:?}");
+}
+
+#[test]
+fn a_part_of_the_file_that_nobody_asked_for_is_not_taken_for_the_file() {
+    let (target, server) = (Target::new(), Server::new(site(table(3))));
+    server.change(|site| site.part = Some(20));
+    insta::assert_snapshot!(
+        message(&server, &target, &options()),
+        @"URL: failed: the server sends only a part of the file (206), though all of it was asked for. Download the file in a browser and import it"
+    );
+    assert_eq!(target.files(), 0);
+}
+
+#[test]
+fn a_table_that_fails_the_check_replaces_nothing() {
+    let (target, server) = (Target::new(), Server::new(site(table(3))));
+    std::fs::write(target.path(), "mine").unwrap();
+    let refused = |staged: &Path| {
+        assert_eq!(std::fs::read(staged).unwrap(), table(3));
+        Err(DataError::Import {
+            path: "it".into(),
+            message: "is wrong".into(),
+        })
+    };
+    let error = fetch_if(&server.url, &target.path(), &options(), |_, _| {}, refused);
+    assert_eq!(error.unwrap_err().to_string(), "it: is wrong");
+    assert_eq!(std::fs::read_to_string(target.path()).unwrap(), "mine");
+    assert_eq!(target.files(), 1);
 }

@@ -212,7 +212,7 @@ fn a_wrong_header_is_explained() {
     Rename or add the file's columns, or change the contract.
     ---
     shop.csv: the header doesn't fit contract.yaml:
-      column "Price" stands twice
+      column "Price" is there twice
     Rename or add the file's columns, or change the contract.
     ---
     shop.csv: the header doesn't fit contract.yaml:
@@ -284,7 +284,7 @@ fn a_file_that_is_no_table_is_refused() {
         &contract(),
         ReadOptions::default(),
     );
-    insta::assert_snapshot!(missing.unwrap_err(), @"no/shop.csv: No such file or directory (os error 2)");
+    insta::assert_snapshot!(missing.unwrap_err(), @"no/shop.csv: could not read: it doesn't exist");
 }
 
 #[test]
@@ -571,7 +571,7 @@ fn what_other_programs_leave_in_a_file_is_named() {
         error(",Day,Shop,Price,Door,More\n0,2020-01-01,a,1,open,Yes\n"),
     ];
     insta::assert_snapshot!(errors.join("\n"), @r#"
-    shop.csv, line 2, column Day: "2020-01-01 00:00:00" has a time of day, where a date written yyyy-mm-dd is wanted
+    shop.csv, line 2, column Day: "2020-01-01 00:00:00" has a time of day: write only the date, as yyyy-mm-dd
     Write each date as yyyy-mm-dd, without a time of day.
     shop.csv, line 2, column Price: "1.5 " has a blank behind the number; remove it
     Correct the values; a word that stands for "missing" belongs under `missing` in contract.yaml.

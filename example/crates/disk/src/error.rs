@@ -8,7 +8,7 @@ pub type DiskResult<T> = Result<T, DiskError>;
 
 /// Why a file or folder could not be read or written. The message names the place and says what to do.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: could not {doing}: {}", path.display(), kind.advice(source))]
+#[error("{}: could not {doing}: {}", path.display(), self.why())]
 pub struct DiskError {
     /// What sort of failure it is.
     pub kind: DiskErrorKind,
@@ -16,8 +16,9 @@ pub struct DiskError {
     pub doing: &'static str,
     /// Where.
     pub path: PathBuf,
-    /// The system's own words.
-    pub source: io::Error,
+    /// What the system said. The message says it, in plain words: whoever prints a chain of causes must not find it
+    /// there once more.
+    pub system: io::Error,
 }
 
 /// Sorts of failure: each needs something else of the user.
@@ -50,7 +51,7 @@ pub enum DiskErrorKind {
 }
 
 impl DiskErrorKind {
-    fn advice(self, source: &io::Error) -> String {
+    fn advice(self, system: &io::Error) -> String {
         let fixed = match self {
             Self::Full => {
                 "the disk is full. Free some space (`gc` removes objects that nothing refers to) and run the same command again"
@@ -75,15 +76,17 @@ impl DiskErrorKind {
             }
             Self::TooLarge => {
                 return format!(
-                    "{source}, which is too large for a file of this kind. Is it the right file?"
+                    "{}, which is too large for a file of this kind. Is it the right file?",
+                    words(system)
                 );
             }
             Self::Unsupported => {
                 return format!(
-                    "this file system can't do that here ({source}). Choose another link type (reflink, hardlink, symlink, copy)"
+                    "this file system can't do that here ({}). Choose another link type (reflink, hardlink, symlink, copy)",
+                    words(system)
                 );
             }
-            Self::Other => return source.to_string(),
+            Self::Other => return words(system),
         };
         fixed.to_owned()
     }
@@ -91,9 +94,9 @@ impl DiskErrorKind {
 
 impl DiskError {
     /// Names the place and the action of a failure of the file system.
-    pub fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
+    pub fn io(doing: &'static str, path: &Path, system: io::Error) -> Self {
         use io::ErrorKind as K;
-        let kind = match source.kind() {
+        let kind = match system.kind() {
             K::StorageFull | K::QuotaExceeded | K::FileTooLarge => DiskErrorKind::Full,
             K::ReadOnlyFilesystem => DiskErrorKind::ReadOnly,
             K::PermissionDenied => DiskErrorKind::Denied,
@@ -102,26 +105,31 @@ impl DiskError {
             K::NotADirectory | K::IsADirectory => DiskErrorKind::WrongType,
             K::Unsupported | K::CrossesDevices | K::TooManyLinks => DiskErrorKind::Unsupported,
             // What opening with "follow no link" says on a link.
-            _ if source.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+            _ if system.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
                 DiskErrorKind::SymbolicLink
             }
             _ => DiskErrorKind::Other,
         };
-        Self::of(kind, doing, path, source)
+        Self::of(kind, doing, path, system)
     }
 
     pub(crate) fn of(
         kind: DiskErrorKind,
         doing: &'static str,
         path: &Path,
-        source: io::Error,
+        system: io::Error,
     ) -> Self {
         Self {
             kind,
             doing,
             path: path.to_path_buf(),
-            source,
+            system,
         }
+    }
+
+    /// Why it failed and what to do, without the place.
+    pub fn why(&self) -> String {
+        self.kind.advice(&self.system)
     }
 
     /// The same failure, told of another path.
@@ -142,5 +150,37 @@ impl DiskError {
     /// Whether what was asked for isn't there.
     pub fn is_missing(&self) -> bool {
         self.kind == DiskErrorKind::Missing
+    }
+}
+
+/// What the system says, without its number for it.
+fn words(system: &io::Error) -> String {
+    let text = system.to_string();
+    match text.split_once(" (os error ") {
+        Some((words, _)) => words.to_owned(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_the_system_are_said_once_and_without_their_number() {
+        let errno = |errno: rustix::io::Errno| {
+            let error = DiskError::io("read", Path::new("a"), errno.into());
+            assert!(std::error::Error::source(&error).is_none());
+            error.to_string()
+        };
+        assert_eq!(
+            errno(rustix::io::Errno::IO),
+            "a: could not read: Input/output error"
+        );
+        assert!(!errno(rustix::io::Errno::LOOP).contains("os error"));
+        assert_eq!(
+            errno(rustix::io::Errno::XDEV),
+            "a: could not read: this file system can't do that here (Invalid cross-device link). Choose another link type (reflink, hardlink, symlink, copy)"
+        );
     }
 }

@@ -4,9 +4,12 @@
 //!
 //! - [`write_whole`], [`create_new`], [`Staged`]: one file, whole or not at all. [`Batch`] gives the same for many small
 //!   files at the cost of a few flushes in all.
+//! - [`write_unflushed`], [`Staged::finish_unflushed`], [`rename_unflushed`]: whole for other processes, but not made durable;
+//!   for what can be made again (tables of known hashes, locks that end with their process).
 //! - [`open_append`], [`open_read_write`]: files that stay open (a log, a database). No symbolic link is followed.
 //! - [`inside`]: whether a path that a cloned project names lies in that project, links resolved.
 //! - [`read_small`]: a file of somebody else's, up to a size, and never a device.
+//! - [`same_file`], [`is_at`]: whether two names, or an open file and a name, are one file.
 //! - [`try_lock`]: of two processes one has the lock. [`crash`]: where a test may kill the process.
 //!
 //! A clippy lint (`disallowed-methods`) forbids other ways to write in the rest of the workspace.
@@ -39,8 +42,10 @@ mod error;
 mod in_place;
 mod inside;
 mod link;
+mod printable;
 mod read;
 mod redact;
+mod same;
 mod staged;
 mod step;
 mod temp;
@@ -53,8 +58,10 @@ pub use error::{DiskError, DiskErrorKind, DiskResult};
 pub use in_place::{open_append, open_read_write, try_lock};
 pub use inside::inside;
 pub use link::{Link, copy, hard_link, link, link_first, reflink, symlink};
+pub use printable::{printable, printable_lines};
 pub use read::{MAX_SMALL, read_small, read_small_text};
 pub use redact::redact;
+pub use same::{is_at, same_file};
 pub use staged::{Partial, Staged};
 pub use temp::{is_temp, sweep_temps, sweep_temps_in};
 
@@ -87,6 +94,17 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> DiskResult<()> {
 }
 // ANCHOR_END: write_whole
 
+/// Writes a whole file as [`write_whole`] does, without a flush: other processes see the old content or the new one, but
+/// after a power cut it may be either, or empty. For what can be made again; whoever reads it must bear its loss.
+///
+/// # Errors
+/// As [`DiskError::io`] names them; the old file is then as it was.
+pub fn write_unflushed(path: &Path, bytes: &[u8]) -> DiskResult<()> {
+    let mut staged = Staged::beside(path)?;
+    staged.write_bytes(bytes)?;
+    staged.finish_unflushed(path)
+}
+
 /// Writes a file that must not exist yet: of many who try at once exactly one gets [`Created::Yes`].
 ///
 /// # Errors
@@ -112,6 +130,14 @@ pub fn rename(from: &Path, to: &Path) -> DiskResult<()> {
         sync_folder(source)?;
     }
     Ok(())
+}
+
+/// Renames as [`rename`] does, without a flush: after a power cut the file or folder may have either name.
+///
+/// # Errors
+/// As [`rename`].
+pub fn rename_unflushed(from: &Path, to: &Path) -> DiskResult<()> {
+    step::rename(from, to)
 }
 
 /// Removes a file or a symbolic link; `false` if there was none.

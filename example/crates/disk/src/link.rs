@@ -139,7 +139,7 @@ pub(super) fn name_beside(kind: Link, from: &Path, to: &Path) -> DiskResult<Temp
 /// Linux says "not permitted" (EPERM) where a file system has no hard links, or protects other people's
 /// files from them: another kind of link will do there.
 pub(super) fn refused_links(error: DiskError) -> DiskError {
-    if error.source.raw_os_error() == Some(rustix::io::Errno::PERM.raw_os_error()) {
+    if error.system.raw_os_error() == Some(rustix::io::Errno::PERM.raw_os_error()) {
         return DiskError {
             kind: DiskErrorKind::Unsupported,
             ..error

@@ -7,8 +7,8 @@ use std::path::Path;
 use super::step::{self, between_points, parent, step};
 use super::sync_folder;
 use super::temp::{self, Temp};
-use crate::in_place;
 use crate::{Created, DiskError, DiskErrorKind, DiskResult};
+use crate::{in_place, is_at};
 
 /// A temporary file in the folder of its destination. Dropped before it is finished, it is removed.
 ///
@@ -75,7 +75,7 @@ impl Staged {
         let mut file = file.map_err(|error| named(error, dest))?;
         // The second look is for one who finished between our opening and our locking: his file has
         // another name now, and writing to it would change what is whole.
-        if file.try_lock().is_err() || !same_file(&file, &path) {
+        if file.try_lock().is_err() || !is_at(&file, &path) {
             return Ok(Partial {
                 staged: Self::beside(dest)?,
                 bytes: 0,
@@ -158,6 +158,16 @@ impl Staged {
         sync_folder(parent(dest))
     }
 
+    /// Moves the file to `dest` without a flush: see [`crate::write_unflushed`].
+    ///
+    /// # Errors
+    /// As [`DiskError::io`] names them; `dest` is then as it was.
+    pub fn finish_unflushed(mut self, dest: &Path) -> DiskResult<()> {
+        step::rename(&self.temp.path, dest)?;
+        self.temp.release();
+        Ok(())
+    }
+
     /// Flushes the file and moves it to `dest` unless something is there; flushes the folder.
     ///
     /// # Errors
@@ -198,14 +208,6 @@ impl Write for Staged {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
-    }
-}
-
-fn same_file(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    match (file.metadata(), fs::symlink_metadata(path)) {
-        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
-        _ => false,
     }
 }
 

@@ -292,7 +292,7 @@ mod tests {
                 for part in &parts {
                     for row in 0..rows {
                         let mates = (0..rows).filter(|other| group[*other] == group[row]);
-                        prop_assert!(mates.into_iter().all(|other| part.test[other] == part.test[row]), "a group is parted");
+                        prop_assert!(mates.into_iter().all(|other| part.test[other] == part.test[row]), "a group is split");
                     }
                 }
             }
@@ -316,7 +316,7 @@ mod tests {
             if let Ok(test) = group_hold_out(&groups, share, seed) {
                 let one = |group: usize| -> Vec<bool> { test.iter().skip(group).step_by(9).copied().collect() };
                 let whole = |rows: Vec<bool>| rows.windows(2).all(|pair| pair[0] == pair[1]);
-                prop_assert!((0..9).all(|group| whole(one(group))), "a group is parted");
+                prop_assert!((0..9).all(|group| whole(one(group))), "a group is split");
                 prop_assert!(test.contains(&true) && test.contains(&false));
             }
         }

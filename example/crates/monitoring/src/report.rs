@@ -211,7 +211,11 @@ impl Display for DriftReport {
             "column", "test", "p", "PSI", "missing"
         )?;
         for column in self.by_urgency() {
-            let findings: Vec<String> = column.findings.iter().map(|f| told(*f, column)).collect();
+            let findings: Vec<String> = column
+                .findings
+                .iter()
+                .map(|f| describe(*f, column))
+                .collect();
             let line = format!(
                 "{:width$}  {}  {}  {}",
                 column.column,
@@ -254,7 +258,7 @@ impl DriftReport {
 }
 
 /// A finding with its numbers, where the table has no column for them.
-fn told(finding: Finding, column: &ColumnDrift) -> String {
+fn describe(finding: Finding, column: &ColumnDrift) -> String {
     match (finding, column.unseen) {
         (Finding::Unseen, Some(unseen)) => format!(
             "new words ({} in {} of the rows, expected {})",

@@ -1,8 +1,9 @@
 use std::path::PathBuf;
 
 use mlops_disk::DiskError;
+use mlops_repository::{RepositoryError, screen};
 use mlops_store::StoreError;
-use mlops_versioning::{VersioningError, screen};
+use mlops_versioning::VersioningError;
 
 /// What can go wrong with a pipeline.
 ///
@@ -10,21 +11,12 @@ use mlops_versioning::{VersioningError, screen};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PipelineError {
-    /// Versioned data: cache, remote, locks, `.dvc` files.
+    /// Versioned data: cache, remote, locks.
     #[error(transparent)]
     Versioning(#[from] VersioningError),
-    /// `dvc.yaml`, `dvc.lock` or a file of parameters doesn't say what it must.
-    #[error("{}", screen(&format!("{file}:{line}: {}{message}", prefix(key))))]
-    File {
-        /// The file, from the repository's root.
-        file: String,
-        /// Its line, from 1.
-        line: usize,
-        /// The key in it, `stages.train.outs`; empty for the file as a whole.
-        key: String,
-        /// What is wrong with it and what to do.
-        message: String,
-    },
+    /// A file of the repository doesn't say what it must, or the disk or Git refused.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
     /// The stages don't make a pipeline.
     #[error("{}", screen(.0))]
     Graph(String),
@@ -73,14 +65,6 @@ pub enum PipelineError {
         done: usize,
         /// Stages that were to run.
         planned: usize,
-    },
-    /// Git said no.
-    #[error("`git {command}` failed: {message}")]
-    Git {
-        /// Its arguments.
-        command: String,
-        /// What it printed.
-        message: String,
     },
     /// A metrics or plots file can't be shown.
     #[error("{}", screen(&format!("{file}: {message}")))]
@@ -139,25 +123,12 @@ impl PipelineError {
         move |source| DiskError::io(doing, &path, source).into()
     }
 
-    pub(crate) fn file(
-        file: &str,
-        line: usize,
-        key: impl Into<String>,
-        message: impl Into<String>,
-    ) -> Self {
-        Self::File {
-            file: file.to_owned(),
-            line: line.max(1),
-            key: key.into(),
-            message: message.into(),
-        }
-    }
-
     /// Whether the user must change something (else the run itself failed).
     #[must_use]
     pub fn is_user_error(&self) -> bool {
         match self {
             Self::Versioning(error) => error.is_user_error(),
+            Self::Repository(error) => error.is_user_error(),
             Self::Failed(_) | Self::SeveralFailed { .. } | Self::Interrupted { .. } => false,
             _ => true,
         }
@@ -166,21 +137,13 @@ impl PipelineError {
 
 impl From<DiskError> for PipelineError {
     fn from(error: DiskError) -> Self {
-        Self::Versioning(error.into())
+        Self::Repository(error.into())
     }
 }
 
 impl From<StoreError> for PipelineError {
     fn from(error: StoreError) -> Self {
         Self::Versioning(error.into())
-    }
-}
-
-fn prefix(key: &str) -> String {
-    if key.is_empty() {
-        String::new()
-    } else {
-        format!("{key}: ")
     }
 }
 

@@ -1,31 +1,30 @@
 //! The pipeline of a workspace: stages, tracked data, and who needs whom.
 
-use std::collections::BTreeMap;
+use std::ops::Deref;
 
-use mlops_versioning::{DvcFile, Repository};
+use mlops_repository::{Declarations, DvcFile, Stage, posix_path};
+use mlops_versioning::Repository;
 
-use crate::catalog::{self, Catalog};
-use crate::definition::Stage;
 use crate::error::{PipelineError, Result};
 use crate::graph::{Graph, Vertex};
-use crate::lockfile::{Lock, LockedStage, lock_path};
-use crate::path;
-use crate::source::Source;
 
 /// The pipeline of a workspace.
 #[derive(Debug)]
 pub struct Project<'r> {
     /// The repository it lies in.
     pub repository: &'r Repository,
-    /// Its files.
-    pub source: Source,
-    /// Its stages.
-    pub catalog: Catalog,
-    /// Data that `.dvc` files track.
-    pub data: Vec<DvcFile>,
+    /// Its stages, data and locks.
+    pub declared: Declarations,
     /// Who needs whom: the stages by their numbers, then the data.
     pub graph: Graph,
-    pub(crate) locks: BTreeMap<String, Lock>,
+}
+
+impl Deref for Project<'_> {
+    type Target = Declarations;
+
+    fn deref(&self) -> &Declarations {
+        &self.declared
+    }
 }
 
 /// What a vertex of the graph is.
@@ -43,30 +42,16 @@ impl<'r> Project<'r> {
     /// # Errors
     /// If a file of stages, a lock or a `.dvc` file can't be used, or the stages make no pipeline.
     pub fn open(repository: &'r Repository) -> Result<Self> {
-        let source = Source::workspace(repository.root());
-        let found = catalog::find(repository)?;
-        let catalog = Catalog::read(&source, found.stages, catalog::style(repository))?;
-        let data = found
-            .data
-            .iter()
-            .map(|path| DvcFile::read(path, repository.root()))
-            .collect::<Result<Vec<_>, _>>()?;
-        let mut vertices: Vec<Vertex> = catalog.stages.iter().map(vertex).collect();
-        for file in &data {
+        let declared = repository.declarations()?;
+        let mut vertices: Vec<Vertex> = declared.catalog.stages.iter().map(vertex).collect();
+        for file in &declared.data {
             vertices.push(data_vertex(repository, file)?);
         }
         let graph = Graph::build(&vertices)?;
-        let mut locks = BTreeMap::new();
-        for file in &catalog.files {
-            locks.insert(file.clone(), Lock::read(&source, &lock_path(file))?);
-        }
         Ok(Self {
             repository,
-            source,
-            catalog,
-            data,
+            declared,
             graph,
-            locks,
         })
     }
 
@@ -97,24 +82,13 @@ impl<'r> Project<'r> {
             };
             let first = vertices.len();
             vertices.extend(whole.outs.iter().map(|out| Vertex {
-                name: path::relative(out, folder),
+                name: posix_path::relative(out, folder),
                 outs: vec![out.clone()],
                 ..whole.clone()
             }));
             outputs_of.push((first..vertices.len()).collect());
         }
         Ok((Graph::build(&vertices)?, outputs_of))
-    }
-
-    /// What the lock says of a stage.
-    ///
-    /// # Errors
-    /// If its entry can't be used.
-    pub fn locked(&self, stage: &Stage) -> Result<Option<LockedStage>> {
-        match self.locks.get(&stage.file) {
-            Some(lock) => lock.stage(&stage.name),
-            None => Ok(None),
-        }
     }
 
     /// The vertices that a target names: a stage, a group of stages, `path/dvc.yaml`,
@@ -124,10 +98,13 @@ impl<'r> Project<'r> {
     /// # Errors
     /// If it names nothing.
     pub fn select(&self, target: &str, folder: &str) -> Result<Vec<usize>> {
-        let own = path::join(folder, catalog::FILE);
+        let own = posix_path::join(folder, mlops_repository::FILE);
         let (file, name) = match target.split_once(".yaml:") {
-            Some((file, name)) => (path::join(folder, &format!("{file}.yaml")), Some(name)),
-            None if target.ends_with(".yaml") => (path::join(folder, target), None),
+            Some((file, name)) => (
+                posix_path::join(folder, &format!("{file}.yaml")),
+                Some(name),
+            ),
+            None if target.ends_with(".yaml") => (posix_path::join(folder, target), None),
             None => (own, Some(target.trim_start_matches(':'))),
         };
         let mut chosen: Vec<usize> = (0..self.catalog.stages.len())
@@ -142,7 +119,7 @@ impl<'r> Project<'r> {
             return Ok(chosen);
         }
         if chosen.is_empty() {
-            let path = path::join(folder, target);
+            let path = posix_path::join(folder, target);
             chosen = (0..self.graph.len())
                 .filter(|&at| match self.work(at) {
                     Work::Stage(stage) => stage.outs.iter().any(|out| out.at.path == path),

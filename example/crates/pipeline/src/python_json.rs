@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use mlops_versioning::yaml::{Map, Value, float_text};
+use mlops_repository::yaml::{Map, Value, float_text};
 
 /// The text of a value, keys in their order.
 #[must_use]
@@ -102,7 +102,7 @@ fn push_text(text: &str, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use mlops_versioning::yaml;
+    use mlops_repository::yaml;
 
     use super::dumps_sorted;
 

@@ -5,13 +5,13 @@ mod transfer;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use mlops_disk as disk;
-use mlops_versioning::yaml::{self, Map, Node, Value};
+use mlops_disk::{self as disk, Batch, Existing};
+use mlops_repository::Stage;
+use mlops_repository::lockfile::LockedStage;
+use mlops_repository::yaml::{self, Map, Node, Value};
 use sha2::{Digest, Sha256};
 
-use crate::definition::Stage;
 use crate::error::{PipelineError, Result};
-use crate::lockfile::LockedStage;
 use crate::python_json;
 
 pub use transfer::{Moved, fetch, push};
@@ -83,19 +83,24 @@ impl RunCache {
         read(&self.key_folder(&key(stage)).join(value(stage))).is_some()
     }
 
-    /// Keeps the result of a run.
+    /// Keeps the results of runs, and says in which folders.
     ///
     /// # Errors
     /// If the system refuses.
-    pub fn keep(&self, stage: &LockedStage) -> Result<()> {
-        if self.has(stage) {
-            return Ok(());
+    pub fn keep<'a>(
+        &self,
+        stages: impl IntoIterator<Item = &'a LockedStage>,
+    ) -> Result<Vec<PathBuf>> {
+        let mut folders = Vec::new();
+        let batch = Batch::new();
+        for stage in stages.into_iter().filter(|stage| !self.has(stage)) {
+            let path = self.key_folder(&key(stage)).join(value(stage));
+            let text = yaml::write(&Value::Map(stage.to_map()));
+            batch.stage(&path, text.as_bytes(), None, Existing::Replace)?;
+            folders.extend(path.parent().map(Path::to_path_buf));
         }
-        let folder = self.key_folder(&key(stage));
-        let path = folder.join(value(stage));
-        disk::create_dir_all(&folder)?;
-        let text = yaml::write(&Value::Map(stage.to_map()));
-        Ok(disk::write_whole(&path, text.as_bytes())?)
+        batch.commit()?;
+        Ok(folders)
     }
 }
 
@@ -190,14 +195,14 @@ mod tests {
         };
         let (old, new) = (made(&"a".repeat(32)), made(&"b".repeat(32)));
         assert_eq!(cache.find(&old).unwrap(), None);
-        cache.keep(&old).unwrap();
+        cache.keep([&old]).unwrap();
         std::thread::sleep(std::time::Duration::from_millis(20));
-        cache.keep(&new).unwrap();
+        cache.keep([&new]).unwrap();
         assert_eq!(cache.find(&old).unwrap(), Some(new.clone()));
         let path = cache.key_folder(&key(&new)).join(value(&new));
         std::fs::write(&path, "cmd: [").unwrap();
         assert_eq!(cache.find(&old).unwrap(), None, "torn");
-        cache.keep(&new).unwrap();
+        cache.keep([&new]).unwrap();
         assert_eq!(cache.find(&old).unwrap(), Some(new), "mended");
     }
 }

@@ -1,14 +1,13 @@
 //! What changed since a stage last ran.
 
-use mlops_versioning::yaml::Map;
-use mlops_versioning::{HashKind, Saved};
+use mlops_repository::lockfile::{LockedPath, LockedStage};
+use mlops_repository::yaml::Map;
+use mlops_repository::{HashKind, Location, Output, ParameterFile, Saved, Stage};
 
-use crate::definition::{Location, Output, ParameterFile, Stage};
 use crate::error::{PipelineError, Result};
-use crate::lockfile::{LockedPath, LockedStage};
-use crate::params;
 use crate::project::{Project, Work};
 use crate::workspace::Workspace;
+use mlops_repository::params;
 
 /// How something differs from what the lock says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +48,8 @@ pub struct StageStatus {
     pub command: bool,
     /// It runs each time.
     pub always: bool,
+    /// Why it can't be looked at here; DVC can.
+    pub unsupported: Option<String>,
 }
 
 impl StageStatus {
@@ -64,6 +65,7 @@ impl StageStatus {
         let gone = |change: &Change| matches!(change, Change::Deleted | Change::NotInCache);
         !self.command
             && !self.always
+            && self.unsupported.is_none()
             && self.params.is_empty()
             && self.param_files.is_empty()
             && self
@@ -78,7 +80,7 @@ impl StageStatus {
     pub fn json(&self, folder: &str) -> serde_json::Value {
         use serde_json::{Map, Value, json};
 
-        let shown = |path: &str| crate::path::relative(path, folder);
+        let shown = |path: &str| mlops_repository::posix_path::relative(path, folder);
         let states = |changes: &[(String, Change)]| -> Map<String, Value> {
             changes
                 .iter()
@@ -99,6 +101,9 @@ impl StageStatus {
         }
         if !self.outs.is_empty() {
             parts.push(json!({ "changed outs": states(&self.outs) }));
+        }
+        if let Some(why) = &self.unsupported {
+            parts.push(json!(format!("not supported: {why}")));
         }
         if self.always {
             parts.push(json!("always changed"));
@@ -199,6 +204,12 @@ pub(crate) fn status(
     stage: &Stage,
     locked: Option<&LockedStage>,
 ) -> Result<StageStatus> {
+    if let Err(error) = stage.check_supported() {
+        return Ok(StageStatus {
+            unsupported: Some(error.to_string()),
+            ..StageStatus::default()
+        });
+    }
     let mut status = StageStatus {
         command: locked.is_some_and(|locked| locked.command != stage.command.value()),
         always: stage.always_changed || stage.is_callback(),

@@ -5,16 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use mlops_versioning::yaml::Node;
-use mlops_versioning::{
-    Cache, HashKind, ObjectId, Repository, Saved, Signature, Target, VersioningError, hash_file,
-    silent,
+use mlops_repository::yaml::Node;
+use mlops_repository::{
+    HashKind, Location, ObjectId, ParameterFile, RepositoryError, Saved, Source, hash_file, params,
 };
+use mlops_versioning::{Cache, Repository, Signature, VersioningError, silent};
 
-use crate::definition::{Location, ParameterFile};
 use crate::error::{PipelineError, Result};
-use crate::params;
-use crate::source::Source;
 
 /// A file that changed longer ago than this shows any later change in its times, whatever the step
 /// in which its file system counts them.
@@ -53,7 +50,7 @@ impl<'r> Workspace<'r> {
         if at.is_inside() {
             path
         } else {
-            mlops_versioning::path::normal(&path)
+            mlops_repository::path::normal(&path)
         }
     }
 
@@ -89,7 +86,7 @@ impl<'r> Workspace<'r> {
         }
     }
 
-    /// What lies at a path; `None` if nothing does, or it is ignored.
+    /// What lies at a path; `None` if nothing does.
     pub fn content(&self, at: &Location, kind: HashKind) -> Result<Option<Saved>> {
         let path = self.full(at);
         let Ok(metadata) = std::fs::metadata(&path) else {
@@ -97,9 +94,6 @@ impl<'r> Workspace<'r> {
         };
         if !at.is_inside() {
             return outside(&path, kind);
-        }
-        if self.repository.ignore().ignores(&path, metadata.is_dir())? {
-            return Ok(None);
         }
         let signature = Signature::of(&metadata);
         let key = (path, kind);
@@ -158,32 +152,13 @@ impl<'r> Workspace<'r> {
             .collect();
         Ok(cache.has_each(&ids).into_iter().all(|there| there))
     }
-
-    /// Puts an object of the cache at a path, in place of what lies there.
-    pub fn check_out(&self, at: &Location, id: ObjectId, is_exec: bool) -> Result<()> {
-        let target = Target {
-            path: self.full(at),
-            id,
-            is_exec,
-        };
-        let plan = self.repository.plan(&target, false, &silent)?;
-        if let Some(missing) = plan.missing.first() {
-            return Err(PipelineError::Versioning(VersioningError::Missing {
-                objects: vec![format!("{} ({missing})", at.path)],
-                place: "the cache".into(),
-            }));
-        }
-        Ok(self.repository.apply(&target, plan, &silent)?)
-    }
 }
 
 /// A file that lies outside of the repository, which nothing is noted of.
 fn outside(path: &Path, kind: HashKind) -> Result<Option<Saved>> {
     if path.is_dir() {
-        return Err(PipelineError::Versioning(VersioningError::Refused {
-            path: path.to_owned(),
-            message: "a folder outside of the repository can't be followed: name its files".into(),
-        }));
+        let message = "a folder outside of the repository can't be followed: name its files";
+        return Err(RepositoryError::refused(path, message).into());
     }
     let (checksum, size) = hash_file(kind, path).map_err(PipelineError::io(path))?;
     Ok(Some(Saved {

@@ -156,12 +156,12 @@ impl Bars {
 
     fn description(&self) -> String {
         self.description.clone().unwrap_or_else(|| {
-            let told: Vec<String> = self
+            let values: Vec<String> = self
                 .bars
                 .iter()
                 .map(|bar| format!("{} {}", bar.name, short_number(bar.value - bar.start)))
                 .collect();
-            format!("{}: {}.", self.label, told.join(", "))
+            format!("{}: {}.", self.label, values.join(", "))
         })
     }
 

@@ -218,12 +218,12 @@ impl HeatGrid {
         if let Some(text) = &self.description {
             return text.clone();
         }
-        let mut told = Vec::new();
+        let mut values = Vec::new();
         for (i, row) in self.rows.iter().enumerate() {
             for (j, column) in self.columns.iter().enumerate() {
                 // Enough of a large grid to know what it holds.
-                if let Some(value) = self.value(i, j).filter(|_| told.len() < 40) {
-                    told.push(format!("{row}, {column}: {}", self.text(i, j, value)));
+                if let Some(value) = self.value(i, j).filter(|_| values.len() < 40) {
+                    values.push(format!("{row}, {column}: {}", self.text(i, j, value)));
                 }
             }
         }
@@ -233,6 +233,6 @@ impl HeatGrid {
         } else {
             format!("{rows} by {columns}. ")
         };
-        format!("{axes}{}.", told.join("; "))
+        format!("{axes}{}.", values.join("; "))
     }
 }

@@ -136,7 +136,7 @@ impl Reliability {
         }
         let mut text = String::from("Observed share by predicted probability.");
         for (name, bins) in &self.series {
-            let told: Vec<String> = bins
+            let values: Vec<String> = bins
                 .iter()
                 .map(|b| {
                     format!(
@@ -145,7 +145,7 @@ impl Reliability {
                     )
                 })
                 .collect();
-            text.push_str(&format!(" {name}: {}.", told.join("; ")));
+            text.push_str(&format!(" {name}: {}.", values.join("; ")));
         }
         text
     }

@@ -134,14 +134,14 @@ impl Swarm {
 
     fn description(&self) -> String {
         self.description.clone().unwrap_or_else(|| {
-            let told: Vec<String> = self.rows.iter().map(Row::told).collect();
-            format!("{}, by row: {}.", self.label, told.join(", "))
+            let description: Vec<String> = self.rows.iter().map(Row::description).collect();
+            format!("{}, by row: {}.", self.label, description.join(", "))
         })
     }
 }
 
 impl Row {
-    fn told(&self) -> String {
+    fn description(&self) -> String {
         match span(self.dots.iter().map(|dot| dot.0)) {
             Some((low, high)) => {
                 let (low, high) = (short_number(low), short_number(high));

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Command, FromArgMatches, Subcommand, ValueHint};
 use mlops_cli::{
-    Context, Failure, Outcome, OutputLock, Pin, Project, Unit, copy_project, write_file,
-    write_folder,
+    Context, Failure, Outcome, OutputLock, Pin, Project, Unit, check_not_input, copy_project,
+    write_file, write_folder,
 };
 use mlops_data::calendar;
 use mlops_data::tables::{self, LabelNeed, ReadOptions};
@@ -42,7 +42,7 @@ enum WeatherCommand {
         /// Climate to use; without, the one fitted to the real file
         #[arg(long, value_hint = ValueHint::FilePath)]
         climate: Option<PathBuf>,
-        /// Where to (.csv or .parquet)
+        /// Write to this file (.csv or .parquet)
         #[arg(long, value_hint = ValueHint::FilePath, required_unless_present = "into")]
         out: Option<PathBuf>,
         /// Make this new folder a project of its own for the weather, with the YAML files of this one: what
@@ -147,7 +147,11 @@ impl Project for Rain {
                 generated,
                 plots,
             } => {
-                let comparison = compare(&read(&real, context)?, &read(&generated, context)?);
+                let progress = context.output.progress("reading both tables", Unit::Time);
+                let (real, generated) = (read(&real, context)?, read(&generated, context)?);
+                progress.say("comparing their statistics".into());
+                let comparison = compare(&real, &generated);
+                drop(progress);
                 let comparison = comparison.map_err(Failure::user)?;
                 for (name, svg) in comparison.plots() {
                     if let Some(folder) = &plots {
@@ -168,16 +172,16 @@ enum Place {
 }
 
 fn generate(
-    climate: Option<&Path>,
+    climate_file: Option<&Path>,
     options: Options,
     place: &Place,
     context: &Context,
 ) -> Outcome<()> {
     let own;
-    let climate = match climate {
+    let climate = match climate_file {
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Failure::user(anyhow::anyhow!("{}: {error}", path.display())))?;
+            let text =
+                mlops_disk::read_small_text(path, mlops_disk::MAX_SMALL).map_err(Failure::user)?;
             own = Climate::from_csv(&text, &path.display().to_string()).map_err(Failure::user)?;
             &own
         }
@@ -191,6 +195,9 @@ fn generate(
         }
         Place::Project(folder) => copy_project(folder, context)?,
     };
+    if let Some(file) = climate_file {
+        check_not_input(&[file], &[&out])?;
+    }
     let _lock = OutputLock::acquire([out.as_path()])?;
     let progress = context.output.progress("generating rows", Unit::Items);
     let rows = generator::file(climate, options, &out, &|done, total| {
@@ -220,8 +227,13 @@ fn generate(
 }
 
 fn fit_climate(file: &Path, out: &Path, context: &Context) -> Outcome<()> {
+    check_not_input(&[file], &[out])?;
     let _lock = OutputLock::acquire([out])?;
-    let climate = climate::fit(&read(file, context)?).map_err(Failure::user)?;
+    let progress = context.output.progress("reading the table", Unit::Time);
+    let table = read(file, context)?;
+    progress.say("fitting the climate".into());
+    let climate = climate::fit(&table).map_err(Failure::user)?;
+    drop(progress);
     let text = climate.to_csv();
     write_file(out, text.as_bytes())?;
     let stations = climate.places().len();
@@ -247,9 +259,6 @@ fn failure(error: GeneratorError) -> Failure {
     match error {
         GeneratorError::Data(error) => error.into(),
         GeneratorError::Disk(error) => error.into(),
-        GeneratorError::Io { path, source } => {
-            Failure::from(anyhow::Error::from(source).context(path.display().to_string()))
-        }
         other => Failure::user(other),
     }
 }

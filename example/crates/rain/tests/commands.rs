@@ -207,7 +207,7 @@ fn mistakes_are_told_with_file_and_what_to_do() {
     let path = folder.path();
     std::fs::write(path.join("model.bin"), "a poem").unwrap();
     std::fs::write(path.join("short.csv"), "Date,Location\n2010-01-01,Sydney\n").unwrap();
-    insta::assert_snapshot!(refused(path, &["data", "check", "none.csv"]), @"error: none.csv: No such file or directory (os error 2)");
+    insta::assert_snapshot!(refused(path, &["data", "check", "none.csv"]), @"error: none.csv: could not read: it doesn't exist");
     insta::assert_snapshot!(refused(path, &["train", "--set", "model.kind=magic"]));
     insta::assert_snapshot!(refused(path, &["train", "--set", "model.forest.trees=0"]));
     insta::assert_snapshot!(refused(

@@ -267,6 +267,12 @@ fn add_survives_a_power_cut() {
 fn commit_survives_a_power_cut() {
     let start = Repository::new();
     start.write("second");
+    // What a stage made, too.
+    let root = start.root();
+    let stages =
+        "stages:\n  count: {cmd: wc table.csv > lines, deps: [table.csv], outs: [lines]}\n";
+    fs::write(root.join("dvc.yaml"), stages).unwrap();
+    fs::write(root.join("lines"), "1\n").unwrap();
     pull_the_plug(&start, &["commit", "--force"], Objects::AllStay);
 }
 

@@ -191,7 +191,7 @@ fn mistakes_are_told_with_what_to_do() {
     2 error: --features load:pek: there is no such feature in this view; there are mean, peak
     2 error: the result would have two columns called "mean" ("mean" of view "load" and "mean" of view "load"): ask for full feature names, or for one of them only
     2 error: asked.csv has no column "when", which says as of when values are wanted; it has machine, event_timestamp, fails
-    2 error: none.csv: No such file or directory (os error 2)
+    2 error: none.csv: could not read: it doesn't exist
     2 error: values.txt: the name must end in .csv or .parquet, to say how to write it
     2 error: view "load" has no bucket: give it `bucket:` in features.yaml
     2 error: asked.csv: this is no Parquet file; write one, with the ending .parquet

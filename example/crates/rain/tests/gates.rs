@@ -344,7 +344,7 @@ fn mistakes_in_gates_yaml_are_told_with_file_line_and_key() {
     error: gates.yaml: line 2: gate "slices a": wet: in the rule `RainToday = "Yes"`, character 11: write == to compare
     error: gates.yaml: line 2: gate "direction Location": column "Location" is a category, a number is needed
     error: gates.yaml: it declares no gate: a model would always pass
-    error: doors.yaml: a project's gates stand there; name another file with --gates: No such file or directory (os error 2)
+    error: doors.yaml: a project's gates stand there; name another file with --gates: No such file or directory
     "#);
     std::fs::write(path.join("gates.yaml"), GATES).unwrap();
     run(

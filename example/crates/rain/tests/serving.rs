@@ -51,7 +51,7 @@ fn serve(folder: &Path, options: &[&str]) -> (Process, String, String) {
 
 fn exchange(address: &str, head: &str, body: &str) -> (u16, Value) {
     let mut stream = TcpStream::connect(address).unwrap();
-    let request = format!("{head}Host: rain\r\nConnection: close\r\n\r\n{body}");
+    let request = format!("{head}Host: localhost\r\nConnection: close\r\n\r\n{body}");
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -321,7 +321,7 @@ fn with_redis_gone_it_gives_no_answer_and_with_redis_back_the_same_as_predict() 
     server.kill();
     let (status, answer) = post(&address, &reports[0].observation);
     assert_eq!(status, 503, "{answer}");
-    insta::assert_snapshot!(answer["error"].as_str().unwrap(), @"no answer is given now: the online store can't be used, which knows the days before and around. Try again later");
+    insta::assert_snapshot!(answer["error"].as_str().unwrap(), @"no answer is given now: the online store, which holds the days before, can't be used. Try again later");
     assert_eq!(ready(&address).0, 503);
     let _server = redis(path, port);
     assert_eq!(ready(&address), (200, json!({"ready": true})));

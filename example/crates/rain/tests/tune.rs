@@ -360,7 +360,7 @@ fn a_split_by_group_holds_out_whole_stations_and_what_they_taught() {
         .success();
     let said = String::from_utf8(output.get_output().stderr.clone()).unwrap();
     assert!(
-        said.contains("parted at random: the scores flatter"),
+        said.contains("split at random: the scores flatter"),
         "{said}"
     );
     // A search over held-out stations' rows is none either.

@@ -6,7 +6,7 @@ use mlops_data::expression::{Expression, Outcome};
 use mlops_data::neighbours::Neighbours;
 use mlops_data::{Cell, Column, Contract, Table, Values};
 use mlops_features::{FeatureError, History, Observation, end_of};
-use mlops_learning::explain::counterfactual::{Answer, Effort, Knob, search};
+use mlops_learning::explain::counterfactual::{Answer, Effort, Input, search};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -63,8 +63,8 @@ impl<O: Observation> Inference<O> {
     ) -> Result<Option<Otherwise>> {
         let contract = self.contract();
         let controllable = contract.columns.iter().filter(|column| column.controllable);
-        let (rules, knobs): (Vec<&ColumnRule>, Vec<Knob>) = controllable
-            .filter_map(|column| Some((column, knob(column, table, contract, row)?)))
+        let (rules, inputs): (Vec<&ColumnRule>, Vec<Input>) = controllable
+            .filter_map(|column| Some((column, input(column, table, contract, row)?)))
             .unzip();
         if !contract.columns.iter().any(|column| column.controllable) {
             return Err(ServingError::Uncontrollable {
@@ -83,7 +83,7 @@ impl<O: Observation> Inference<O> {
             let model = self.model();
             Ok(model.probability_of(model.predictor.margin(&features)))
         };
-        let now = probability(&knobs.iter().map(|knob| knob.value).collect::<Vec<_>>())?;
+        let now = probability(&inputs.iter().map(|input| input.value).collect::<Vec<_>>())?;
         let wanted = !self.model().decide(now);
         let answer = |asked: &[Vec<f64>]| -> Result<Vec<Answer>> {
             let possible = limits.possible(&names, asked);
@@ -101,18 +101,18 @@ impl<O: Observation> Inference<O> {
             });
             each.collect()
         };
-        let Some(found) = search(&knobs, effort, answer)? else {
+        let Some(found) = search(&inputs, effort, answer)? else {
             return Ok(None);
         };
-        let mut values: Vec<f64> = knobs.iter().map(|knob| knob.value).collect();
-        for (knob, value) in &found.changes {
-            values[*knob] = *value;
+        let mut values: Vec<f64> = inputs.iter().map(|input| input.value).collect();
+        for (input, value) in &found.changes {
+            values[*input] = *value;
         }
         let probability = probability(&values)?;
         let changes = found.changes.iter().map(|(at, to)| Change {
             column: rules[*at].name.clone(),
             unit: rules[*at].unit.clone(),
-            from: knobs[*at].value,
+            from: inputs[*at].value,
             to: *to,
         });
         Ok(Some(Otherwise {
@@ -125,7 +125,7 @@ impl<O: Observation> Inference<O> {
 }
 
 /// A column that may be changed; none if the row doesn't know it, or it never differs.
-fn knob(rule: &ColumnRule, table: &Table, contract: &Contract, row: usize) -> Option<Knob> {
+fn input(rule: &ColumnRule, table: &Table, contract: &Contract, row: usize) -> Option<Input> {
     let Some(Values::Number(values)) = table.get(&rule.name) else {
         return None;
     };
@@ -162,7 +162,7 @@ fn knob(rule: &ColumnRule, table: &Table, contract: &Contract, row: usize) -> Op
         .filter(|choice| (least..=greatest).contains(choice))
         .collect();
     choices.dedup();
-    (spread > 0.0).then_some(Knob {
+    (spread > 0.0).then_some(Input {
         value,
         choices,
         spread,

@@ -60,7 +60,7 @@ pub enum ServingError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// A file that stays open can't be opened.
+    /// A file can't be read or opened.
     #[error(transparent)]
     Disk(#[from] mlops_disk::DiskError),
     /// It is asked what would change an answer, but nothing may be changed.
@@ -72,10 +72,10 @@ pub enum ServingError {
         /// The contract.
         path: PathBuf,
     },
-    /// A file or the network refused.
+    /// The network refused.
     #[error("{what}: {source}")]
     Io {
-        /// The file or address in question.
+        /// The address in question.
         what: String,
         /// What the system said.
         source: std::io::Error,

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use mlops_data::{Contract, Table};
+use mlops_disk::DiskError;
 use mlops_features::online::Coverage;
 use mlops_features::{
     Feature, FeatureService, FeatureState, FeatureType, History, Observation, Registry, observe,
@@ -43,10 +44,8 @@ impl<O: Observation> Inference<O> {
     /// # Errors
     /// As [`Inference::open`], but for other bits.
     pub fn unproven(path: &Path, registry: &Registry<O>, contract: Contract) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|source| ServingError::Io {
-            what: path.display().to_string(),
-            source,
-        })?;
+        let bytes = std::fs::read(path)
+            .map_err(|error| ServingError::from(DiskError::io("read", path, error)))?;
         let wrong = |source| ServingError::Model {
             path: path.into(),
             source,

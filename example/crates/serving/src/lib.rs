@@ -9,6 +9,7 @@ mod golden;
 mod inference;
 mod log;
 mod logged;
+mod loopback;
 mod online;
 mod scene;
 mod server;

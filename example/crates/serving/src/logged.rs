@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use mlops_data::json::table_from_json;
 use mlops_data::{Contract, Table};
+use mlops_disk::DiskError;
 use mlops_learning::{Model, model_file};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -60,10 +61,7 @@ impl LoggedAnswer {
 /// # Errors
 /// If the file can't be read.
 pub fn read_log(path: &Path) -> Result<Option<Vec<LoggedAnswer>>> {
-    let io = |source| ServingError::Io {
-        what: path.display().to_string(),
-        source,
-    };
+    let io = |error| ServingError::from(DiskError::io("read", path, error));
     let mut answers = Vec::new();
     let mut torn = Vec::new();
     for (at, line) in BufReader::new(File::open(path).map_err(io)?)

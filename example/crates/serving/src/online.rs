@@ -2,8 +2,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use mlops_data::DataError;
 use mlops_data::calendar::{self, Day, format_iso};
 use mlops_data::json::table_from_json;
+use mlops_data::near::same_but_for_form;
 use mlops_features::online::{OnlineStore, OnlineWindows, TableSource, last_end};
 use mlops_features::{DAY_MICROS, Observation};
 use serde_json::{Map, Value};
@@ -64,6 +66,25 @@ impl<O: Observation> Online<O> {
             _ => Err(ServingError::Future { day }),
         }
     }
+
+    /// Refuses a name that is another way to write one that the model knows: to a program it would be an entity of its
+    /// own, without a past.
+    fn check_name(&self, entity: &str) -> Result<()> {
+        let (known, contract) = (
+            &self.inference.feature_state().reference.entities,
+            self.inference.contract(),
+        );
+        if known.contains_key(entity) {
+            return Ok(());
+        }
+        match same_but_for_form(entity, known.keys().map(String::as_str)) {
+            None => Ok(()),
+            Some(like) => Err(ServingError::Observation(DataError::Field {
+                column: contract.entity.clone(),
+                message: format!("{entity:?} is not known, but {like:?} is: write it like this"),
+            })),
+        }
+    }
 }
 
 impl<O: Observation + 'static> Score for Online<O> {
@@ -76,6 +97,7 @@ impl<O: Observation + 'static> Score for Online<O> {
         // One record makes a table of one row.
         let today = &source.observations()[0];
         self.check_day(today.day(), now)?;
+        self.check_name(today.entity())?;
         let (service, state) = (inference.service(), inference.feature_state());
         let windows = OnlineWindows::new(store, view, &state.reference, service.extent())
             .by(service.clocks());

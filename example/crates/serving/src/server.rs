@@ -1,6 +1,7 @@
 //! The HTTP of the service: what can be asked, and what is said when there is no answer.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -10,14 +11,15 @@ use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Json, Router, middleware};
+use mlops_data::json::Object;
 use mlops_features::online::Coverage;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
 use crate::clock::{Clock, WallClock};
-use crate::{Limits, PredictionLog, Result, ServingError, connections};
+use crate::{Limits, PredictionLog, Result, ServingError, connections, loopback};
 
 /// An observation is a few hundred bytes; this leaves room and bounds memory.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -107,11 +109,22 @@ pub async fn serve(listener: TcpListener, service: Service, stop: impl Future<Ou
         answers: AtomicU32::new(0),
     };
     let router = Router::new()
-        .route("/v2/health/ready", get(ready))
-        .route("/v1/predict", post(predict))
+        .route(
+            "/v2/health/ready",
+            get(ready).fallback(|| not_allowed("GET,HEAD")),
+        )
+        .route(
+            "/v1/predict",
+            post(predict).fallback(|| not_allowed("POST")),
+        )
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(Arc::new(running));
+    let is_loopback = |at: SocketAddr| at.ip().is_loopback();
+    let router = match listener.local_addr().is_ok_and(is_loopback) {
+        true => router.layer(middleware::from_fn(loopback::only_own)),
+        false => router,
+    };
     let overloaded = Router::new().fallback(overloaded);
     connections::serve(listener, router, overloaded, limits, stop).await;
 }
@@ -128,6 +141,12 @@ async fn unknown() -> Response {
         StatusCode::NOT_FOUND,
         "there is GET /v2/health/ready and POST /v1/predict".into(),
     )
+}
+
+async fn not_allowed(methods: &'static str) -> Response {
+    let message = format!("this address takes no other method than {methods}");
+    let refused = refuse(StatusCode::METHOD_NOT_ALLOWED, message);
+    ([(header::ALLOW, methods)], refused).into_response()
 }
 
 async fn overloaded() -> Response {
@@ -226,10 +245,8 @@ async fn observation(
     request: Request,
     within: Duration,
 ) -> Result<Map<String, Value>, (StatusCode, String)> {
-    if !is_json(request.headers()) {
-        let message =
-            "send the observation as JSON, with the header `Content-Type: application/json`";
-        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, message.into()));
+    if let Some(message) = other_media_type(request.headers()) {
+        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     }
     let body = tokio::time::timeout(within, Bytes::from_request(request, &())).await;
     let body = match body {
@@ -246,8 +263,15 @@ async fn observation(
         }
     };
     let message = match serde_json::from_slice(&body) {
-        Ok(Value::Object(observation)) => return Ok(observation),
-        Ok(_) => "the body is no JSON object".into(),
+        Ok(Object {
+            fields,
+            repeated: None,
+        }) => return Ok(fields),
+        Ok(Object {
+            repeated: Some(field),
+            ..
+        }) => format!("the field {field:?} is there more than once"),
+        Err(error) if error.is_data() => "the body is no JSON object".into(),
         Err(error) => format!(
             "the body is no JSON (line {}, character {})",
             error.line(),
@@ -260,13 +284,28 @@ async fn observation(
     Err((StatusCode::BAD_REQUEST, message))
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// What to send instead, if the body isn't declared as JSON in UTF-8.
+fn other_media_type(headers: &HeaderMap) -> Option<String> {
     let given = headers.get(header::CONTENT_TYPE);
     let given = given
         .and_then(|given| given.to_str().ok())
         .unwrap_or_default();
-    let kind = given.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("application/json")
+    let mut parts = given.split(';').map(str::trim);
+    let kind = parts.next().unwrap_or_default();
+    if !kind.eq_ignore_ascii_case("application/json") {
+        return Some(
+            "send the observation as JSON, with the header `Content-Type: application/json`".into(),
+        );
+    }
+    let charset = parts.find_map(|part| {
+        let (name, value) = part.split_once('=')?;
+        let is_charset = name.trim().eq_ignore_ascii_case("charset");
+        is_charset.then(|| value.trim().trim_matches('"'))
+    })?;
+    let is_utf8 = ["utf-8", "utf8", "us-ascii"]
+        .iter()
+        .any(|known| charset.eq_ignore_ascii_case(known));
+    (!is_utf8).then(|| format!("the charset of the body is {charset:?}: send JSON in UTF-8"))
 }
 
 /// Does what may wait for a disk or a network on a thread that may wait.
@@ -280,7 +319,7 @@ async fn apart<T: Send + 'static>(act: impl FnOnce() -> Result<T> + Send + 'stat
     })
 }
 
-/// The caller's mistake is told in full; what went wrong in here is for the service's
+/// The caller's mistake is described in full; what went wrong in here is for the service's
 /// own log.
 fn refuse_for(error: &ServingError) -> Response {
     let lacking = match error {
@@ -290,9 +329,7 @@ fn refuse_for(error: &ServingError) -> Response {
         | ServingError::Future { .. } => {
             return refuse(StatusCode::BAD_REQUEST, error.to_string());
         }
-        ServingError::Store(_) => {
-            "the online store can't be used, which knows the days before and around"
-        }
+        ServingError::Store(_) => "the online store, which holds the days before, can't be used",
         ServingError::Log { .. } => "the prediction log can't be written",
         ServingError::Clock { .. } => "the clock of the service is wrong",
         _ => {
@@ -309,7 +346,7 @@ fn refuse_for(error: &ServingError) -> Response {
 }
 
 /// What is logged is escaped: a message may quote what a caller sent, and a line of it would look like one of ours.
-fn refuse(status: StatusCode, message: String) -> Response {
+pub(crate) fn refuse(status: StatusCode, message: String) -> Response {
     tracing::info!(%status, reason = ?message, "refused");
     (status, Json(json!({ "error": message }))).into_response()
 }

@@ -23,4 +23,4 @@ pub use error::{StoreError, StoreResult};
 pub use mlops_disk::Created;
 pub use retry::Retry;
 pub use runtime::{DEFAULT_JOBS, Runtime, for_each_bounded};
-pub use settings::Settings;
+pub use settings::{Certificates, Encryption, Settings};

@@ -22,7 +22,7 @@ pub struct Retry {
     /// The upper bound of every wait.
     pub longest_wait: Duration,
     /// How long one call may take without an answer. An upload may take longer by its size.
-    pub patience: Duration,
+    pub timeout: Duration,
 }
 
 impl Default for Retry {
@@ -31,7 +31,7 @@ impl Default for Retry {
             tries: 8,
             first_wait: Duration::from_millis(100),
             longest_wait: Duration::from_secs(10),
-            patience: Duration::from_secs(60),
+            timeout: Duration::from_secs(60),
         }
     }
 }
@@ -46,7 +46,7 @@ pub(crate) struct Failed {
 impl Retry {
     /// Makes a call until it succeeds, fails for good, or has been tried often enough. `call` is told
     /// which try it is, from 1.
-    pub(crate) async fn run<T, F, Fut>(&self, patience: Duration, mut call: F) -> Result<T, Failed>
+    pub(crate) async fn run<T, F, Fut>(&self, timeout: Duration, mut call: F) -> Result<T, Failed>
     where
         F: FnMut(u32) -> Fut,
         Fut: Future<Output = Result<T, Error>>,
@@ -54,12 +54,12 @@ impl Retry {
         let mut tries = 1;
         loop {
             crash::point("call the bucket");
-            let answer = tokio::time::timeout(patience, call(tries)).await;
+            let answer = tokio::time::timeout(timeout, call(tries)).await;
             crash::point("call the bucket");
             let error = match answer {
                 Ok(Ok(done)) => return Ok(done),
                 Ok(Err(error)) => error,
-                Err(_) => timed_out(patience),
+                Err(_) => timed_out(timeout),
             };
             if tries >= self.tries || !is_transient(&error) {
                 return Err(Failed { error, tries });
@@ -81,12 +81,12 @@ impl Retry {
     }
 }
 
-pub(crate) fn timed_out(patience: Duration) -> Error {
+pub(crate) fn timed_out(timeout: Duration) -> Error {
     Error::Generic {
         store: "network",
         source: std::io::Error::new(
             std::io::ErrorKind::TimedOut,
-            format!("no answer within {} s", patience.as_secs_f32()),
+            format!("no answer within {} s", timeout.as_secs_f32()),
         )
         .into(),
     }

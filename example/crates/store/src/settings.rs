@@ -1,6 +1,7 @@
 //! How to reach a bucket: what a config file or a command line says about it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::Retry;
 
@@ -32,8 +33,52 @@ pub struct Settings {
     pub allow_http: bool,
     /// Whether to go without credentials: for buckets that everybody may read.
     pub anonymous: bool,
+    /// How the server is to encrypt what is written; without it, as the bucket says.
+    pub encryption: Option<Encryption>,
+    /// Whom a server's certificate must be from.
+    pub certificates: Certificates,
+    /// How long nothing may come before a call is given up; else `retry` says.
+    pub read_timeout: Option<Duration>,
+    /// How long a connection may take; else ten seconds at most.
+    pub connect_timeout: Option<Duration>,
     /// Whether, and how patiently, what failed is tried again.
     pub retry: Retry,
+}
+
+/// How an S3 server encrypts objects.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Encryption {
+    /// With keys of its own: `AES256`, `aws:kms` or `aws:kms:dsse`; for the latter two the key's name, if it isn't the
+    /// account's own.
+    Server {
+        /// The method.
+        method: String,
+        /// The key's name in the key service.
+        key: Option<String>,
+    },
+    /// With a key that is sent with every call, 32 bytes in Base64.
+    Customer(String),
+}
+
+/// Which certificates of a server are believed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Certificates {
+    /// Those that this machine knows.
+    #[default]
+    System,
+    /// Also those that the authorities in this file signed (PEM).
+    File(PathBuf),
+    /// Any: whoever stands in between can read and change everything.
+    Unchecked,
+}
+
+impl std::fmt::Debug for Encryption {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Server { method, .. } => write!(f, "Server({method})"),
+            Self::Customer(_) => f.write_str("Customer(set)"),
+        }
+    }
 }
 
 /// Shows which are set; never a key, a secret or a token.
@@ -54,6 +99,10 @@ impl std::fmt::Debug for Settings {
             .field("config_file", &self.config_file)
             .field("allow_http", &self.allow_http)
             .field("anonymous", &self.anonymous)
+            .field("encryption", &self.encryption)
+            .field("certificates", &self.certificates)
+            .field("read_timeout", &self.read_timeout)
+            .field("connect_timeout", &self.connect_timeout)
             .field("retry", &self.retry)
             .finish()
     }

@@ -352,3 +352,35 @@ macro_rules! suite {
 }
 
 suite!(local memory s3 other_s3);
+
+/// What is asked for is seen in `failures.rs`; here, that a server takes it and gives back what it was given.
+#[test]
+#[cfg(feature = "s3")]
+fn other_s3_takes_and_gives_encrypted_objects() {
+    use mlops_store::{Encryption, Settings};
+
+    let Ok(endpoint) = std::env::var("MLOPS_S3_ENDPOINT") else {
+        eprintln!("SKIPPED: MLOPS_S3_ENDPOINT names no S3 server (scripts/check_s3.sh starts one)");
+        return;
+    };
+    let server = |method: &str, key: Option<&str>| Encryption::Server {
+        method: method.into(),
+        key: key.map(Into::into),
+    };
+    let runtime = Runtime::new().unwrap();
+    for encryption in [
+        server("AES256", None),
+        server("aws:kms", Some("k1")),
+        // 32 bytes `k` in Base64.
+        Encryption::Customer("a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=".into()),
+    ] {
+        let settings = Settings {
+            endpoint: Some(endpoint.clone()),
+            encryption: Some(encryption),
+            ..Settings::default()
+        };
+        let bucket = Bucket::open("s3://bucket/encrypted", &settings).unwrap();
+        runtime.block_on(bucket.put("key", "secret")).unwrap();
+        assert_eq!(runtime.block_on(bucket.get("key")).unwrap(), "secret");
+    }
+}

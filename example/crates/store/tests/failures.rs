@@ -9,7 +9,9 @@ use std::fs;
 use std::time::Duration;
 
 use common::server::Server;
-use mlops_store::{Bucket, Created, Retry, Runtime, Settings, StoreError};
+use mlops_store::{
+    Bucket, Certificates, Created, Encryption, Retry, Runtime, Settings, StoreError,
+};
 
 struct Setup {
     server: Server,
@@ -239,6 +241,113 @@ fn a_server_that_is_not_there_is_named() {
     );
 }
 
+/// What a server is asked for first by a bucket with these settings.
+fn first_request(settings: Settings) -> String {
+    use std::io::{Read, Write};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let asked = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut text = Vec::new();
+        let mut part = [0; 4096];
+        while !text.windows(4).any(|end| end == b"\r\n\r\n") {
+            let read = stream.read(&mut part).unwrap();
+            text.extend_from_slice(&part[..read]);
+        }
+        let answer =
+            "HTTP/1.1 200 OK\r\nETag: \"e\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        stream.write_all(answer.as_bytes()).unwrap();
+        String::from_utf8_lossy(&text).to_lowercase()
+    });
+    let settings = Settings {
+        endpoint: Some(endpoint),
+        access_key_id: Some("id".into()),
+        secret_access_key: Some("secret".into()),
+        ..settings
+    };
+    let bucket = open("s3://bucket", &settings);
+    let put = Runtime::new().unwrap().block_on(bucket.put("key", "x"));
+    put.unwrap();
+    asked.join().unwrap()
+}
+
+#[test]
+fn encryption_is_asked_for_with_each_object_and_signed() {
+    let asked = |encryption| {
+        first_request(Settings {
+            encryption: Some(encryption),
+            ..Settings::default()
+        })
+    };
+    let server = |method: &str, key: Option<&str>| Encryption::Server {
+        method: method.into(),
+        key: key.map(Into::into),
+    };
+    let plain = first_request(Settings::default());
+    assert!(!plain.contains("x-amz-server-side-encryption"), "{plain}");
+    let s3 = asked(server("AES256", None));
+    assert!(s3.contains("x-amz-server-side-encryption: aes256"), "{s3}");
+    let kms = asked(server("aws:kms", Some("k1")));
+    assert!(
+        kms.contains("x-amz-server-side-encryption: aws:kms\r"),
+        "{kms}"
+    );
+    assert!(
+        kms.contains("x-amz-server-side-encryption-aws-kms-key-id: k1"),
+        "{kms}"
+    );
+    // 32 bytes `k` in Base64.
+    let own = asked(Encryption::Customer(
+        "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=".into(),
+    ));
+    assert!(
+        own.contains("x-amz-server-side-encryption-customer-algorithm: aes256"),
+        "{own}"
+    );
+    assert!(
+        own.contains("x-amz-server-side-encryption-customer-key: a2tra2tr"),
+        "{own}"
+    );
+    for request in [s3, kms, own] {
+        let signed = request
+            .lines()
+            .find(|line| line.starts_with("authorization:"));
+        assert!(
+            signed.unwrap().contains("x-amz-server-side-encryption"),
+            "{request}"
+        );
+    }
+}
+
+#[test]
+fn a_file_of_certificates_that_is_none_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ca.pem");
+    let opened = || {
+        let settings = Settings {
+            endpoint: Some("https://127.0.0.1:9".into()),
+            access_key_id: Some("id".into()),
+            secret_access_key: Some("secret".into()),
+            certificates: Certificates::File(path.clone()),
+            ..Settings::default()
+        };
+        Bucket::open("s3://bucket", &settings).unwrap_err()
+    };
+    for content in [None, Some("no certificate")] {
+        if let Some(content) = content {
+            fs::write(&path, content).unwrap();
+        }
+        let error = opened();
+        assert!(error.is_user_error());
+        let error = error.to_string();
+        assert!(
+            error.contains("ca.pem") && error.contains("in PEM format"),
+            "{error}"
+        );
+    }
+}
+
 #[test]
 fn a_server_that_does_not_answer_is_waited_for_so_long_and_no_longer() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -247,7 +356,7 @@ fn a_server_that_does_not_answer_is_waited_for_so_long_and_no_longer() {
         endpoint: Some(format!("http://{}", silent.local_addr().unwrap())),
         retry: Retry {
             tries: 2,
-            patience: Duration::from_millis(200),
+            timeout: Duration::from_millis(200),
             ..common::quick()
         },
         ..server.settings()

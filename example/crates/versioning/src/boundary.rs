@@ -6,7 +6,8 @@ use std::path::Path;
 use mlops_disk as disk;
 
 use crate::scan::scan;
-use crate::{Repository, VersioningError, path};
+use crate::{Repository, VersioningError};
+use mlops_repository::path;
 
 impl Repository {
     /// Whether a command may remove and replace what lies at a path. What lies outside of the repository, because
@@ -27,7 +28,7 @@ impl Repository {
         if let Ok(inside) = path.strip_prefix(self.root()) {
             return match path::check_names(inside) {
                 Err(why) => refuse(why),
-                Ok(()) => path::check_no_link_out(self.root(), folder),
+                Ok(()) => Ok(path::check_no_link_out(self.root(), folder)?),
             };
         }
         let real = folder.canonicalize().unwrap_or_else(|_| folder.into());
@@ -135,7 +136,8 @@ impl Repository {
             })
     }
 
-    /// Makes files of their own out of links into the cache, so that they may be changed.
+    /// Makes files of their own out of links into the cache, this one or another in which it was before, so that they
+    /// may be changed.
     ///
     /// # Errors
     /// If the system refuses.
@@ -149,15 +151,23 @@ impl Repository {
             }
             return Ok(());
         }
-        if metadata.is_symlink() && !self.leads_into_cache(path) {
-            return Ok(());
+        if metadata.is_symlink() {
+            let is_object = std::fs::read_link(path).is_ok_and(|there| path::is_object(&there));
+            if !is_object && !self.leads_into_cache(path) {
+                return Ok(());
+            }
         }
         if metadata.is_symlink() || metadata.nlink() > 1 {
-            let real = path.canonicalize().map_err(VersioningError::io(path))?;
+            let Ok(real) = path.canonicalize() else {
+                return Ok(()); // a link to an object that is gone
+            };
             disk::copy(&real, path)?;
+            return Ok(());
         }
-        let mode = std::fs::metadata(path).map_err(VersioningError::io(path))?;
-        disk::set_mode(path, mode.mode() & 0o777 | 0o200)?;
+        let mode = metadata.mode() & 0o777;
+        if mode & 0o200 == 0 {
+            disk::set_mode(path, mode | 0o200)?;
+        }
         Ok(())
     }
 }

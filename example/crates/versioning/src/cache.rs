@@ -9,14 +9,15 @@ use mlops_disk::{self as disk, Batch, Existing, Link, Staged};
 use rayon::prelude::*;
 
 use crate::VersioningError;
-use crate::config::Config;
-use crate::hash::{self, Checksum, HashKind, ObjectId};
 use crate::manifest::Manifest;
 use crate::presence::Presence;
 use crate::state;
+use mlops_repository::{Checksum, Config, HashKind, ObjectId, hash};
 
 /// Objects that are whole and verified have this mode; DVC trusts it, and so do we.
 pub const PROTECTED: u32 = 0o444;
+/// Folders of a shared cache have this mode: the group may write, and what is made in them belongs to it.
+const SHARED: u32 = 0o2775;
 /// 2⁶⁴ divided by the golden ratio: spreads what it is multiplied with over all bits.
 const MIXER: u64 = 0x9e37_79b9_7f4a_7c15;
 /// More names than this are looked up by listing folders.
@@ -27,6 +28,8 @@ const LIST_FROM: usize = 256;
 pub struct Cache {
     root: PathBuf,
     links: Vec<Link>,
+    /// Whether the members of its group share it (`cache.shared = group`).
+    is_shared: bool,
 }
 
 impl Cache {
@@ -46,7 +49,49 @@ impl Cache {
         Cache {
             root: config.cache_dir().unwrap_or_else(|| dvc.join("cache")),
             links,
+            is_shared: config.get("cache", "shared").is_some(),
         }
+    }
+
+    /// Opens the folders of a shared cache to its group, as DVC does: others put objects into them, and new folders
+    /// belong to the same group. Those of other people are theirs to open.
+    ///
+    /// # Errors
+    /// If the system refuses for another reason than that.
+    pub fn share(&self) -> Result<(), VersioningError> {
+        let runs = self.root.join("runs");
+        let mut folders = vec![
+            self.root.clone(),
+            self.root.join("files"),
+            self.folder(HashKind::Md5),
+            runs.clone(),
+        ];
+        if self.is_shared {
+            for above in [self.folder(HashKind::Md5), self.root.clone(), runs] {
+                let hashes = (0..=u8::MAX).map(|prefix| above.join(format!("{prefix:02x}")));
+                folders.extend(hashes);
+            }
+        }
+        self.share_folders(&folders)
+    }
+
+    /// The same of these folders only.
+    ///
+    /// # Errors
+    /// As [`share`](Cache::share).
+    pub fn share_folders(&self, folders: &[PathBuf]) -> Result<(), VersioningError> {
+        for folder in folders.iter().filter(|_| self.is_shared) {
+            let mode = std::fs::metadata(folder).map(|metadata| metadata.mode() & 0o7777);
+            if mode.is_ok_and(|mode| mode != SHARED) {
+                match disk::set_mode(folder, SHARED) {
+                    Err(error) if error.kind != disk::DiskErrorKind::Denied => {
+                        return Err(error.into());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The folder, of which 2.x objects and the run cache lie directly in it.
@@ -189,6 +234,7 @@ impl Cache {
                 return Err(VersioningError::Missing {
                     objects: vec![id.to_string()],
                     place: "the cache".into(),
+                    advice: crate::PULL,
                 });
             }
             Err(error) => return Err(VersioningError::io(path)(error)),
@@ -276,6 +322,7 @@ mod tests {
         let cache = Cache {
             root: folder.path().to_path_buf(),
             links: vec![Link::Copy],
+            is_shared: false,
         };
         (folder, cache)
     }
@@ -290,6 +337,30 @@ mod tests {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
         id
+    }
+
+    #[test]
+    fn folders_of_a_shared_cache_are_opened_to_the_group() {
+        let (_folder, mut cache) = cache();
+        let id = put(&cache, HashKind::Md5, b"foo", b"foo", false);
+        let run = cache.root().join("runs/ab").join("a".repeat(64));
+        std::fs::create_dir_all(&run).unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o7777;
+        let before = mode(&run);
+        cache.share().unwrap();
+        assert_eq!(mode(&run), before, "nobody asked for it");
+        cache.is_shared = true;
+        cache.share().unwrap();
+        cache.share_folders(std::slice::from_ref(&run)).unwrap();
+        let object = cache.path(&id);
+        for folder in [
+            cache.root(),
+            object.parent().unwrap(),
+            run.parent().unwrap(),
+            &run,
+        ] {
+            assert_eq!(mode(folder), SHARED, "{}", folder.display());
+        }
     }
 
     #[test]

@@ -8,7 +8,6 @@ use mlops_disk::{self as disk, Batch, Existing, Link};
 use rayon::prelude::*;
 
 use crate::content::{Content, SINGLE};
-use crate::hash::{Checksum, HashKind, ObjectId};
 use crate::manifest::Manifest;
 use crate::plan::{Plan, Target};
 use crate::presence::Presence;
@@ -16,6 +15,7 @@ use crate::progress::{Progress, Report};
 use crate::scan::{ScannedFile, scan};
 use crate::state::{self, StateTable};
 use crate::{Repository, VersioningError};
+use mlops_repository::{Checksum, HashKind, ObjectId};
 
 /// So many files become durable together.
 const BATCH_FILES: usize = 100_000;
@@ -31,19 +31,24 @@ impl Repository {
         plan: Plan,
         report: Report<'_>,
     ) -> Result<(), VersioningError> {
-        if !target.id.dir {
-            // A folder that a file takes the place of goes with all in it.
-            self.check_holds_no_repository(&target.path)?;
-        }
-        remove_files(&target.path, &plan.remove, target.id.dir)?;
-        let objects: Vec<&(PathBuf, ObjectId)> = plan.objects().collect();
-        // A new folder of nothing but files comes with them, as a whole.
-        let comes_whole = || {
-            let mut folders = objects.iter().map(|(path, _)| path.parent());
-            !objects.is_empty() && folders.all(|folder| folder == Some(&target.path))
-        };
-        if target.id.dir && !target.path.is_dir() && !comes_whole() {
-            disk::create_dir_all(&target.path)?;
+        self.apply_many(&[(target.clone(), plan)], report)
+    }
+
+    /// Does what many plans say: what they write becomes durable together.
+    ///
+    /// # Errors
+    /// As [`apply`](Repository::apply).
+    pub fn apply_many(
+        &self,
+        plans: &[(Target, Plan)],
+        report: Report<'_>,
+    ) -> Result<(), VersioningError> {
+        let mut objects: Vec<(&PathBuf, &ObjectId, usize)> = Vec::new();
+        let mut kinds = Vec::with_capacity(plans.len());
+        for (at, (target, plan)) in plans.iter().enumerate() {
+            self.make_room(target, plan)?;
+            kinds.push(self.possible_links(target));
+            objects.extend(plan.objects().map(|(path, id)| (path, id, at)));
         }
         if !objects.is_empty() {
             report(Progress::Begin {
@@ -52,36 +57,60 @@ impl Repository {
                 bytes: 0,
             });
         }
-        let links = self.possible_links(target);
-        let presence = self.cache().presence(target.id.kind);
-        let written = objects.len();
+        let presence = |kind| self.cache().presence(kind);
+        let presence = [HashKind::Md5, HashKind::Md5Dos2Unix].map(|kind| {
+            let is_used = plans
+                .iter()
+                .any(|(target, _)| target.id.dir && target.id.kind == kind);
+            (
+                kind,
+                if is_used {
+                    presence(kind)
+                } else {
+                    Presence::default()
+                },
+            )
+        });
         for chunk in objects.chunks(BATCH_FILES) {
             let batch = Batch::new();
             chunk
                 .par_iter()
                 .with_max_len(64)
-                .try_for_each(|(path, id)| {
-                    self.link(&batch, id, path, &links)?;
+                .try_for_each(|(path, id, at)| {
+                    self.link(&batch, id, path, &kinds[*at])?;
                     report(Progress::Done { files: 1, bytes: 0 });
                     Ok::<_, VersioningError>(())
                 })?;
             batch.commit()?;
         }
-        if plan.set_exec {
+        for (target, _) in plans.iter().filter(|(_, plan)| plan.set_exec) {
             let metadata =
                 std::fs::metadata(&target.path).map_err(VersioningError::io(&target.path))?;
             disk::set_mode(&target.path, metadata.permissions().mode() & 0o7777 | 0o100)?;
         }
-        if plan.is_done() && plan.relink.is_empty() && !plan.set_exec {
-            return Ok(());
+        let changed: Vec<&(Target, Plan)> = plans
+            .iter()
+            .filter(|(_, plan)| !plan.is_done() || !plan.relink.is_empty() || plan.set_exec)
+            .collect();
+        self.remember_targets(&changed, &presence)
+    }
+
+    /// Removes what a plan wants gone, and makes the folder for what comes.
+    fn make_room(&self, target: &Target, plan: &Plan) -> Result<(), VersioningError> {
+        if !target.id.dir {
+            // A folder that a file takes the place of goes with all in it.
+            self.check_holds_no_repository(&target.path)?;
         }
-        let is_whole = |manifest: &Manifest| manifest.entries().len() == written;
-        // Of what was there already, nobody knows whether the cache has it too.
-        let presence = match &plan.manifest {
-            Some(manifest) if is_whole(manifest) => presence,
-            _ => Presence::default(),
+        remove_files(&target.path, &plan.remove, target.id.dir)?;
+        // A new folder of nothing but files comes with them, as a whole.
+        let comes_whole = || {
+            let mut folders = plan.objects().map(|(path, _)| path.parent());
+            plan.objects().next().is_some() && folders.all(|folder| folder == Some(&target.path))
         };
-        self.remember_target(target, plan.manifest.as_ref(), presence)
+        if target.id.dir && !target.path.is_dir() && !comes_whole() {
+            disk::create_dir_all(&target.path)?;
+        }
+        Ok(())
     }
 
     /// Puts an object at a path, in the batch.
@@ -110,23 +139,53 @@ impl Repository {
     }
 
     /// Notes the hashes of what was just written, so that they needn't be computed.
-    fn remember_target(
+    fn remember_targets(
         &self,
-        target: &Target,
-        manifest: Option<&Manifest>,
-        presence: Presence,
+        written: &[&(Target, Plan)],
+        presence: &[(HashKind, Presence)],
     ) -> Result<(), VersioningError> {
+        if written.is_empty() {
+            return Ok(());
+        }
         // Else a change within the same step of the clock would go unseen.
         std::thread::sleep(state::SETTLE);
         let seen = state::now();
-        let kind = target.id.kind;
-        let Some(manifest) = manifest else {
-            let path = &target.path;
-            let metadata = std::fs::metadata(path).map_err(VersioningError::io(path))?;
-            let file = ScannedFile::of(self.inside(path)?, path, &metadata, false)?;
-            let table = StateTable::load(&self.state_folder(), SINGLE, kind);
-            return self.remember_single(kind, seen, &table, &[file], &[target.id.checksum]);
-        };
+        for (kind, presence) in presence {
+            let of_kind = written.iter().filter(|(target, _)| target.id.kind == *kind);
+            let mut single = Vec::new();
+            for (target, plan) in of_kind {
+                let Some(manifest) = &plan.manifest else {
+                    let path = &target.path;
+                    let metadata = std::fs::metadata(path).map_err(VersioningError::io(path))?;
+                    let file = ScannedFile::of(self.inside(path)?, path, &metadata, false)?;
+                    single.push((file, target.id.checksum));
+                    continue;
+                };
+                // Of what was there already, nobody knows whether the cache has it too.
+                let is_whole = manifest.entries().len() == plan.objects().count();
+                let presence = if is_whole {
+                    presence.clone()
+                } else {
+                    Presence::default()
+                };
+                self.remember_target(target, manifest, presence, seen)?;
+            }
+            if !single.is_empty() {
+                let table = StateTable::load(&self.state_folder(), SINGLE, *kind);
+                let (files, checksums): (Vec<_>, Vec<_>) = single.into_iter().unzip();
+                self.remember_single(*kind, seen, &table, &files, &checksums)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remember_target(
+        &self,
+        target: &Target,
+        manifest: &Manifest,
+        presence: Presence,
+        seen: i64,
+    ) -> Result<(), VersioningError> {
         let mut files = scan(&target.path, self.ignore())?;
         let before = files.len();
         files.retain(|file| manifest.get(&file.path).is_some());
@@ -136,7 +195,7 @@ impl Repository {
             .collect();
         let is_whole = before == files.len() && before == manifest.entries().len();
         let content = Content {
-            saved: crate::Saved {
+            saved: mlops_repository::Saved {
                 // Without all of its files, the table is none of that manifest.
                 id: ObjectId {
                     dir: is_whole,
@@ -170,40 +229,38 @@ impl Repository {
             return Ok(None);
         };
         if relink {
-            self.relink(path, &content, report)?;
+            self.relink_many(&[(path, &content)], report)?;
         }
         Ok(Some(content))
     }
 
-    /// Links a content that was just stored as the configuration says.
+    /// Links contents that were just stored as the configuration says.
     ///
     /// # Errors
     /// If the system refuses.
-    pub fn relink(
+    pub fn relink_many(
         &self,
-        path: &Path,
-        content: &Content,
+        contents: &[(&Path, &Content)],
         report: Report<'_>,
     ) -> Result<(), VersioningError> {
-        // Files of their own are what reflinks and copies are.
-        let is_linked = content
-            .files
-            .iter()
-            .all(|file| !file.is_link && !file.is_shared)
-            && matches!(
-                self.cache().links().first(),
-                Some(Link::Reflink | Link::Copy)
-            );
-        if is_linked {
-            return Ok(());
+        let first = self.cache().links().first();
+        let mut plans = Vec::new();
+        for (path, content) in contents {
+            // Files of their own are what reflinks and copies are.
+            let mut files = content.files.iter();
+            let is_own = files.all(|file| !file.is_link && !file.is_shared);
+            if is_own && matches!(first, Some(Link::Reflink | Link::Copy)) {
+                continue;
+            }
+            let target = Target {
+                path: path.to_path_buf(),
+                id: content.saved.id,
+                is_exec: content.saved.is_exec,
+            };
+            let plan = self.plan_against(&target, content.manifest(), Some(content), true)?;
+            plans.push((target, plan));
         }
-        let target = Target {
-            path: path.to_path_buf(),
-            id: content.saved.id,
-            is_exec: content.saved.is_exec,
-        };
-        let plan = self.plan_against(&target, content.manifest(), Some(content), true)?;
-        self.apply(&target, plan, report)
+        self.apply_many(&plans, report)
     }
 }
 

@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use mlops_disk::Batch;
 use rayon::prelude::*;
 
-use crate::hash::{Checksum, HashKind, ObjectId};
 use crate::hashing::{Job, Purpose, to_store};
 use crate::manifest::{self, Manifest, ManifestEntry};
 use crate::presence::Presence;
 use crate::progress::Report;
 use crate::scan::{ScannedFile, scan};
 use crate::state::{self, Draft, Facts, Known, StateTable};
-use crate::{Repository, Saved, VersioningError, path};
+use crate::{Repository, VersioningError};
+use mlops_repository::{Checksum, HashKind, ObjectId, Saved, path};
 
 /// The scope of files that are tracked one by one.
 pub(crate) const SINGLE: &str = "";
@@ -179,7 +179,9 @@ impl Repository {
             let files: Vec<ScannedFile> = same.iter().map(|(_, _, file, _)| file.clone()).collect();
             let table = StateTable::load(&self.state_folder(), SINGLE, kind);
             let hashed = self.checksums(self.root(), &table, &files, kind, purpose, report)?;
-            if !hashed.fresh.is_empty() {
+            // A file changed just now isn't noted, so that there may be nothing new.
+            let mut fresh = hashed.fresh.iter().map(|at| &files[*at].signature);
+            if fresh.any(|signature| signature.is_settled(now)) {
                 self.remember_single(kind, now, &table, &files, &hashed.checksums)?;
             }
             for ((at, _, file, is_exec), checksum) in same.iter().zip(hashed.checksums) {
@@ -287,6 +289,7 @@ impl Repository {
         let id = manifest::encode_named(files, kind, |part| staged.write_bytes(part))?;
         cache.adopt(&batch, staged, &id)?;
         batch.commit()?;
+        cache.share()?;
         Ok(id)
     }
 

@@ -11,10 +11,10 @@ use rayon::prelude::*;
 
 use crate::VersioningError;
 use crate::cache::{Cache, PROTECTED};
-use crate::hash::{self, Checksum, HashKind, Hasher, ObjectId};
 use crate::progress::{Progress, Report};
 use crate::scan::ScannedFile;
 use crate::state::{self, Signature};
+use mlops_repository::{Checksum, HashKind, Hasher, ObjectId, hash};
 
 /// Files up to this size are read whole.
 const SMALL: u64 = 1 << 20;
@@ -179,6 +179,9 @@ impl<'a> Job<'a> {
             if !batch.is_empty() {
                 batch.commit()?;
             }
+        }
+        if let Purpose::Store(cache) = self.purpose {
+            cache.share()?;
         }
         Ok(hashed)
     }

@@ -182,8 +182,8 @@ fn edit(
     let path = tmp.join("rwlock");
     let _guard = take(&tmp.join("rwlock.lock"))?;
     let mut table: Table = match disk::read_small(&path, disk::MAX_SMALL) {
-        // DVC writes it in place: after a power cut it may be empty.
-        Ok(bytes) if bytes.iter().all(u8::is_ascii_whitespace) => Table::default(),
+        // After a power cut it may be empty, or of zeros: DVC writes it in place, and nobody flushes it.
+        Ok(bytes) if bytes.iter().all(is_blank) => Table::default(),
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
             VersioningError::file(
                 &path,
@@ -197,10 +197,18 @@ fn edit(
     change(&mut table)?;
     let bytes = serde_json::to_vec(&table)
         .map_err(|error| VersioningError::file(&path, None, error.to_string()))?;
-    Ok(disk::write_whole(&path, &bytes)?)
+    // Whoever stands in it is dead after a power cut.
+    Ok(disk::write_unflushed(&path, &bytes)?)
+}
+
+fn is_blank(byte: &u8) -> bool {
+    *byte == 0 || byte.is_ascii_whitespace()
 }
 
 fn drop_dead(table: &mut Table) {
+    // One process may hold thousands of paths.
+    let mut known: BTreeMap<u32, bool> = BTreeMap::new();
+    let mut is_alive = |pid| *known.entry(pid).or_insert_with(|| is_alive(pid));
     table.write.retain(|_, holder| is_alive(holder.pid));
     for holders in table.read.values_mut() {
         holders.retain(|holder| is_alive(holder.pid));

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::hash::{Checksum, HashKind, Hasher, ObjectId};
-use crate::{VersioningError, path};
+use crate::VersioningError;
+use mlops_repository::{Checksum, HashKind, Hasher, ObjectId, path};
 
 /// So many bytes are handed over at once.
 const PART: usize = 256 << 10;

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use mlops_disk::Link;
 
 use crate::content::Content;
-use crate::hash::{Checksum, ObjectId};
 use crate::manifest::{Manifest, ManifestEntry};
 use crate::progress::Report;
 use crate::scan::ScannedFile;
-use crate::{Repository, VersioningError, path};
+use crate::{Repository, VersioningError};
+use mlops_repository::{Checksum, ObjectId, path};
 
 /// What is to lie at a path.
 #[derive(Debug, Clone)]
@@ -70,37 +70,57 @@ impl Repository {
         relink: bool,
         report: Report<'_>,
     ) -> Result<Plan, VersioningError> {
-        let manifest = match target.id.dir.then(|| self.cache().manifest(&target.id)) {
-            None => None,
-            Some(Ok(manifest)) => Some(manifest),
-            Some(Err(VersioningError::Missing { .. })) => {
-                return Ok(Plan {
-                    missing: vec![target.id],
-                    ..Plan::default()
-                });
-            }
-            Some(Err(error)) => return Err(error),
-        };
-        self.plan_with(target, manifest, relink, report)
+        let plans = self.plan_many(&[(target.clone(), None)], relink, report)?;
+        Ok(plans.into_iter().next().unwrap_or_default())
     }
 
-    /// The same for a target whose manifest is at hand.
+    /// The same for many targets, in their order, each with its manifest if that is at hand. Many single files cost no
+    /// more than a folder of them.
     ///
     /// # Errors
     /// As [`plan`](Repository::plan).
-    pub fn plan_with(
+    pub fn plan_many(
         &self,
-        target: &Target,
-        manifest: Option<Manifest>,
+        targets: &[(Target, Option<Manifest>)],
         relink: bool,
         report: Report<'_>,
-    ) -> Result<Plan, VersioningError> {
-        path::check_no_link_out(self.root(), target.path.parent().unwrap_or(self.root()))?;
-        if target.path.is_symlink() && target.path.is_dir() {
-            return Err(link_in_the_way(&target.path));
+    ) -> Result<Vec<Plan>, VersioningError> {
+        let mut manifests = Vec::with_capacity(targets.len());
+        let mut looked_at = Vec::with_capacity(targets.len());
+        for (target, manifest) in targets {
+            let manifest = match (manifest, target.id.dir) {
+                (Some(manifest), _) => Some(manifest.clone()),
+                (None, false) => None,
+                (None, true) => match self.cache().manifest(&target.id) {
+                    Err(VersioningError::Missing { .. }) => {
+                        manifests.push(Err(target.id));
+                        continue;
+                    }
+                    other => Some(other?),
+                },
+            };
+            path::check_no_link_out(self.root(), target.path.parent().unwrap_or(self.root()))?;
+            if target.path.is_symlink() && target.path.is_dir() {
+                return Err(link_in_the_way(&target.path));
+            }
+            manifests.push(Ok(manifest));
+            looked_at.push((target.path.clone(), target.id.kind));
         }
-        let now = self.hash(&target.path, target.id.kind, report)?;
-        self.plan_against(target, manifest, now.as_ref(), relink)
+        let mut contents = self.hash_many(&looked_at, report)?.into_iter();
+        let mut plans = Vec::with_capacity(targets.len());
+        for ((target, _), manifest) in targets.iter().zip(manifests) {
+            plans.push(match manifest {
+                Err(missing) => Plan {
+                    missing: vec![missing],
+                    ..Plan::default()
+                },
+                Ok(manifest) => {
+                    let now = contents.next().flatten();
+                    self.plan_against(target, manifest, now.as_ref(), relink)?
+                }
+            });
+        }
+        Ok(plans)
     }
 
     pub(crate) fn plan_against(
@@ -122,7 +142,11 @@ impl Repository {
             checksum: target.id.checksum,
         }];
         let wanted = manifest.as_ref().map_or(&single[..], Manifest::entries);
-        let links = self.possible_links(target);
+        let links = if relink {
+            self.possible_links(target)
+        } else {
+            Vec::new()
+        };
         let mut replaced: Vec<(PathBuf, ObjectId)> = Vec::new();
         let mut left = there.into_iter().peekable();
         for entry in wanted {
@@ -138,7 +162,9 @@ impl Repository {
             match left.next_if(|file| file.path == entry.path) {
                 None => plan.create.push((full, id)),
                 Some(same) if same.checksum == entry.checksum => {
-                    if relink && needs_relink(&links, &self.cache().path(&id), &full, same.file) {
+                    let object = self.cache().path(&id);
+                    let is_wrong = relink && needs_relink(&links, &object, &full, same.file);
+                    if is_wrong || (same.file.is_link && leads_elsewhere(&full, &object)) {
                         plan.relink.push((full, id));
                     }
                 }
@@ -237,6 +263,21 @@ fn needs_relink(links: &[Link], object: &Path, path: &Path, file: &ScannedFile) 
         }
     }
     true
+}
+
+/// Whether a link leads to an object of another cache, and ours has the object too: the cache was moved.
+fn leads_elsewhere(link: &Path, object: &Path) -> bool {
+    let Ok(there) = std::fs::read_link(link) else {
+        return false;
+    };
+    if there == object || !path::is_object(&there) {
+        return false;
+    }
+    let file = |path: &Path| std::fs::metadata(path).map(|found| (found.dev(), found.ino()));
+    match (file(link), file(object)) {
+        (Ok(now), Ok(ours)) => now != ours,
+        _ => false,
+    }
 }
 
 /// Refuses a link where a folder of the target is to be: writing would go through it.

@@ -1,6 +1,6 @@
 //! Whether the folders of a cache look as they did, so that not every object has to be looked for.
 
-use crate::hash::Checksum;
+use mlops_repository::Checksum;
 
 /// Folders of a cache: one for each first byte of a name.
 pub(crate) const FOLDERS: usize = 256;

@@ -1,13 +1,14 @@
 //! A place that objects are pushed to and fetched from, laid out as DVC lays it out.
 
+mod settings;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use mlops_store::{Bucket, DEFAULT_JOBS, Meta, Runtime, Settings, for_each_bounded};
+use mlops_store::{Bucket, DEFAULT_JOBS, Meta, Runtime, for_each_bounded};
 
 use crate::VersioningError;
-use crate::config::RemoteConfig;
-use crate::hash::{HashKind, ObjectId};
+use mlops_repository::{HashKind, ObjectId, RemoteConfig};
 
 /// Fewer names than this are looked up one by one.
 const LIST_FROM: usize = 256;
@@ -31,8 +32,9 @@ impl Remote {
     /// Opens the remote that a configuration describes; `jobs` goes before the configured number.
     ///
     /// # Errors
-    /// If its URL or a setting is of a kind that isn't known.
+    /// If its URL or a setting is of a kind that isn't known, or one that only DVC can heed.
     pub fn open(config: &RemoteConfig, jobs: Option<usize>) -> Result<Remote, VersioningError> {
+        settings::check_scheme(config)?;
         for key in ["worktree", "version_aware"] {
             if config
                 .settings
@@ -55,7 +57,7 @@ impl Remote {
             .and_then(|jobs| jobs.parse().ok());
         Ok(Remote {
             name: config.name.clone(),
-            bucket: Bucket::open(&config.url, &settings(config))?,
+            bucket: Bucket::open(&config.url, &settings::of(config)?)?,
             runtime: Runtime::new()?,
             jobs: jobs.or(configured).unwrap_or(DEFAULT_JOBS).max(1),
         })
@@ -198,24 +200,5 @@ fn folder(kind: HashKind) -> &'static str {
     match kind {
         HashKind::Md5 => "files/md5/",
         HashKind::Md5Dos2Unix => "",
-    }
-}
-
-fn settings(config: &RemoteConfig) -> Settings {
-    let text = |key: &str| config.settings.get(key).cloned();
-    let is =
-        |key: &str, value: &str| text(key).is_some_and(|found| found.eq_ignore_ascii_case(value));
-    Settings {
-        endpoint: text("endpointurl"),
-        region: text("region"),
-        access_key_id: text("access_key_id"),
-        secret_access_key: text("secret_access_key"),
-        session_token: text("session_token"),
-        profile: text("profile"),
-        credentials_file: text("credentialpath").map(PathBuf::from),
-        config_file: text("configpath").map(PathBuf::from),
-        allow_http: is("use_ssl", "false"),
-        anonymous: is("allow_anonymous_login", "true"),
-        ..Settings::default()
     }
 }

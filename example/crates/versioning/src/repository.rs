@@ -1,40 +1,28 @@
-//! A repository of data: a folder with `.dvc` in it, beside Git's.
+//! A repository of data: its files, its cache, its locks.
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use mlops_disk as disk;
+use mlops_repository::{Level, WorkTree};
 
+use crate::VersioningError;
 use crate::cache::Cache;
-use crate::config::Config;
-use crate::git::Git;
-use crate::ignore::DvcIgnore;
 use crate::lock::RepositoryLock;
-use crate::{VersioningError, path};
 
-/// The folder of DVC's files.
-pub const DVC: &str = ".dvc";
-/// Folders of [`DVC`] that commands write to.
-const OWN_FOLDERS: [&str; 8] = [
-    "tmp",
-    "tmp/aside",
-    "tmp/hashes",
-    "tmp/repro",
-    "cache",
-    "cache/files",
-    "cache/files/md5",
-    "cache/runs",
-];
-
-/// An open repository.
+/// An open repository: a [`WorkTree`] with the objects that its files name.
 #[derive(Debug)]
 pub struct Repository {
-    root: PathBuf,
-    config: Config,
+    tree: WorkTree,
     cache: Cache,
-    ignore: DvcIgnore,
-    git: Option<Git>,
-    git_ignore: OnceLock<DvcIgnore>,
+}
+
+impl Deref for Repository {
+    type Target = WorkTree;
+
+    fn deref(&self) -> &WorkTree {
+        &self.tree
+    }
 }
 
 impl Repository {
@@ -43,20 +31,7 @@ impl Repository {
     /// # Errors
     /// If there is none, or its configuration is unsound.
     pub fn find(start: &Path) -> Result<Repository, VersioningError> {
-        let start = std::path::absolute(start).map_err(VersioningError::io(start))?;
-        let start = path::normal(&start);
-        for root in start.ancestors() {
-            let dvc = root.join(DVC);
-            match std::fs::metadata(&dvc) {
-                Ok(metadata) if metadata.is_dir() => return Repository::open(root),
-                // Another one above must not be taken for it.
-                Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                    return Err(VersioningError::io(dvc)(error));
-                }
-                _ => {}
-            }
-        }
-        Err(VersioningError::NotARepository { start })
+        Ok(WorkTree::find(start)?.into())
     }
 
     /// The repository whose folder this is, absolute.
@@ -64,98 +39,17 @@ impl Repository {
     /// # Errors
     /// If its configuration is unsound.
     pub fn open(root: &Path) -> Result<Repository, VersioningError> {
-        let dvc = root.join(DVC);
-        // A clone may bring it along: cache, locks and configuration would be written to somewhere else.
-        if dvc.is_symlink() && disk::inside(root, Path::new(".dvc/config")).is_err() {
-            return Err(VersioningError::refused(
-                dvc,
-                "is a symbolic link that leads out of the repository: replace it by a folder \
-                 (`cache.dir` in its config names a cache elsewhere)",
-            ));
-        }
-        let links: Vec<PathBuf> = OWN_FOLDERS
-            .iter()
-            .map(|name| dvc.join(name))
-            .filter(|path| path.is_symlink())
-            .collect();
-        if let Some(link) = links
-            .iter()
-            .find(|link| !link.starts_with(dvc.join("cache")))
-        {
-            return Err(VersioningError::refused(
-                link,
-                "is a symbolic link, and locks and temporary files would be written to where it leads: \
-                 remove the link, the folder is made again",
-            ));
-        }
-        let config = Config::load(&dvc)?;
-        let git = if config.is_on("core", "no_scm") {
-            None
-        } else {
-            Git::find(root)
-        };
-        // A user may lay the own cache elsewhere by a link; one that Git brings is a stranger's.
-        if let (Some(git), false) = (&git, links.is_empty())
-            && let Some(link) = git.tracked(&links)?.first()
-        {
-            return Err(VersioningError::refused(
-                link,
-                "is a symbolic link that Git tracks, and objects would be written and deleted where it leads: \
-                 remove the link (`cache.dir` in .dvc/config.local names a cache elsewhere)",
-            ));
-        }
-        Ok(Repository {
-            cache: Cache::of(&config, &dvc),
-            ignore: DvcIgnore::new(root),
-            root: root.to_path_buf(),
-            config,
-            git,
-            git_ignore: OnceLock::new(),
-        })
-    }
-
-    /// Its folder, absolute.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
-    /// What is configured.
-    pub fn config(&self) -> &Config {
-        &self.config
+        Ok(WorkTree::open(root)?.into())
     }
 
     /// What is configured, to be changed.
-    pub fn config_mut(&mut self) -> &mut Config {
-        &mut self.config
+    pub fn config_mut(&mut self) -> &mut mlops_repository::Config {
+        self.tree.config_mut()
     }
 
     /// Its objects.
     pub fn cache(&self) -> &Cache {
         &self.cache
-    }
-
-    /// What `.dvcignore` says.
-    pub fn ignore(&self) -> &DvcIgnore {
-        &self.ignore
-    }
-
-    /// The working copy of Git it lies in, unless it goes without.
-    pub fn git(&self) -> Option<&Git> {
-        self.git.as_ref()
-    }
-
-    /// What `.gitignore` says.
-    pub(crate) fn git_ignore(&self) -> Option<&DvcIgnore> {
-        let git = self.git.as_ref()?;
-        Some(
-            self.git_ignore
-                .get_or_init(|| DvcIgnore::of_git(git.root())),
-        )
-    }
-
-    /// `.dvc/tmp`, which may not be there yet.
-    pub fn tmp(&self) -> PathBuf {
-        self.root.join(DVC).join("tmp")
     }
 
     /// Where the tables of known hashes are.
@@ -168,9 +62,9 @@ impl Repository {
     /// # Errors
     /// If another process keeps it for more than 3 s.
     pub fn lock(&self) -> Result<RepositoryLock, VersioningError> {
-        if self.config.is_on("core", "hardlink_lock") {
+        if self.config().is_on("core", "hardlink_lock") {
             return Err(VersioningError::refused(
-                self.config.path_of(crate::Level::Repository),
+                self.config().path_of(Level::Repository),
                 "core.hardlink_lock is on, which locks in a way only DVC knows: switch it off",
             ));
         }
@@ -178,18 +72,11 @@ impl Repository {
         disk::create_dir_all(&tmp)?;
         RepositoryLock::acquire(&tmp)
     }
+}
 
-    /// A path as seen from the repository's folder, with forward slashes.
-    ///
-    /// # Errors
-    /// If it lies outside, or is no UTF-8.
-    pub fn inside(&self, path: &Path) -> Result<String, VersioningError> {
-        if !path.starts_with(&self.root) {
-            return Err(VersioningError::refused(
-                path,
-                format!("lies outside of the repository {}", self.root.display()),
-            ));
-        }
-        path::relative(path, &self.root)
+impl From<WorkTree> for Repository {
+    fn from(tree: WorkTree) -> Repository {
+        let cache = Cache::of(tree.config(), &tree.root().join(mlops_repository::DVC));
+        Repository { tree, cache }
     }
 }

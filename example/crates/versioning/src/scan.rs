@@ -9,9 +9,9 @@ use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 
 use crate::VersioningError;
-use crate::ignore::{self, DvcIgnore, Rules};
-use crate::path::name_text;
 use crate::state::Signature;
+use mlops_repository::path::name_text;
+use mlops_repository::{DvcIgnore, IGNORE_FILE, Rules};
 
 /// So many files make it worth to hand some to another thread.
 const AT_ONCE: usize = 512;
@@ -95,7 +95,7 @@ fn scan_folder(
             if !folder.join(name).join(".dvc").is_dir() {
                 folders.push(format!("{prefix}{name}"));
             }
-        } else if name == ignore::FILE {
+        } else if name == IGNORE_FILE {
             return Err(VersioningError::refused(
                 folder.join(name),
                 "a .dvcignore can't lie in data that is tracked as a whole: move it to a folder above",

@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use mlops_disk::{self as disk, Staged};
 
 use crate::VersioningError;
-use crate::hash::{Checksum, HashKind};
 use crate::presence::{FOLDERS, Presence};
+use mlops_repository::{Checksum, HashKind};
 
 const MAGIC: &[u8; 8] = b"hashes 4";
 /// Magic, number of files.
@@ -244,7 +244,10 @@ impl Draft {
             memory,
         );
         let to = file(folder, scope, kind);
-        disk::create_dir_all(folder)?;
+        if !folder.is_dir() {
+            disk::create_dir_all(folder)?;
+        }
+        // Not flushed: a table that a power cut tore isn't believed, and files are hashed again.
         let mut staged = Staged::beside(&to)?;
         staged.write_bytes(&bytes)?;
         let sum = sum(0, &bytes);
@@ -264,7 +267,7 @@ impl Draft {
         let sum = sum(self.sum, &trailer);
         trailer.extend_from_slice(&sum.to_le_bytes());
         self.staged.write_bytes(&trailer)?;
-        Ok(self.staged.finish(&self.to)?)
+        Ok(self.staged.finish_unflushed(&self.to)?)
     }
 }
 

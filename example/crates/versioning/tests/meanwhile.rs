@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use mlops_repository::HashKind;
 use mlops_versioning::operations::add::{self, AddOptions, Added};
 use mlops_versioning::operations::gc::{self, GcOptions};
 use mlops_versioning::operations::init::{self, InitOptions};
 use mlops_versioning::operations::verify::{self, VerifyOptions};
-use mlops_versioning::{HashKind, Progress, Repository, VersioningError, silent};
+use mlops_versioning::{Progress, Repository, VersioningError, silent};
 
 /// Longer than the step in which a file system counts its times.
 const TICK: Duration = Duration::from_millis(30);

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{fetch, parse_day, read_table, write_json, write_table};
 use crate::arguments::{ChangeCommand, DataCommand, FaultArguments};
 use crate::output::thousands;
-use crate::{Context, Outcome, Pin};
+use crate::{Context, Outcome, Pin, Unit};
 
 pub(super) fn run(command: DataCommand, context: Context) -> Outcome<ExitCode> {
     match command {
@@ -22,10 +22,13 @@ pub(super) fn run(command: DataCommand, context: Context) -> Outcome<ExitCode> {
         } => {
             let started = Instant::now();
             let contract = context.contract()?;
+            let progress = context.output.progress("reading the table", Unit::Time);
             let table = read_table(&file, &contract, tables::LabelNeed::Required)?;
             let read = started.elapsed().as_secs_f64();
+            progress.say("checking the table".into());
             let report = check::check(&table, &contract);
             let checked = started.elapsed().as_secs_f64();
+            drop(progress);
             tracing::info!("read in {read:.4} s, read and checked in {checked:.4} s");
             if let Some(copy) = copy {
                 write_json(&copy, &report)?;

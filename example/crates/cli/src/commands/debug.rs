@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 use mlops_data::{Contract, json};
+use mlops_disk::printable;
 use mlops_features::{Definitions, Origin};
 use mlops_learning::explain::Computation;
 use mlops_serving::Scene;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::opened::{ModelArguments, Opened, RowName, told};
+use super::opened::{ModelArguments, Opened, RowName, key_text};
 use crate::{Context, Outcome, Project};
 
 #[derive(Debug, Args)]
@@ -115,7 +116,11 @@ pub(super) fn run<P: Project>(
         computation: Computation::new(inference.model(), &features, paths),
         units: units(contract),
     };
-    let text = format!("row {}: {}\n{debugged}", row + 1, told(&opened.key(row)));
+    let text = format!(
+        "row {}: {}\n{debugged}",
+        row + 1,
+        key_text(&opened.key(row))
+    );
     Ok(context.output.show(&debugged, text)?)
 }
 
@@ -190,7 +195,7 @@ impl fmt::Display for Debugged {
             let unit = unit.map(|(_, unit)| unit.as_str()).unwrap_or_default();
             let value = match value {
                 Value::Null => "missing".into(),
-                Value::String(text) => text.clone(),
+                Value::String(text) => printable(text),
                 other => format!("{other} {unit}"),
             };
             writeln!(f, "{name:wide$}  {}", value.trim_end())?;
@@ -199,7 +204,10 @@ impl fmt::Display for Debugged {
         writeln!(f, "days before: {}", days(&self.window.days_before))?;
         let near = self.window.neighbours.iter();
         let near: Vec<String> = near
-            .map(|near| format!("{} ({})", near.entity, days(&near.days_before)))
+            .map(|near| {
+                let days = days(&near.days_before);
+                format!("{} ({days})", printable(&near.entity))
+            })
             .collect();
         let near = if near.is_empty() {
             "none".into()
@@ -236,7 +244,7 @@ impl Given {
         }
         match self.neighbours.as_slice() {
             [] => {}
-            [one] => parts.push(format!("of {}", one.entity)),
+            [one] => parts.push(format!("of {}", printable(&one.entity))),
             many => parts.push(format!("of {} neighbours", many.len())),
         }
         if self.learned {
@@ -249,17 +257,17 @@ impl Given {
 /// Numbers in order, with runs joined: `1–3, 7`.
 fn days(numbers: &[u16]) -> String {
     let runs = numbers.chunk_by(|a, b| a.checked_add(1) == Some(*b));
-    let told: Vec<String> = runs
+    let shown: Vec<String> = runs
         .map(|run| match run {
             [one] => one.to_string(),
             [first, .., last] => format!("{first}–{last}"),
             [] => String::new(),
         })
         .collect();
-    if told.is_empty() {
+    if shown.is_empty() {
         "none".into()
     } else {
-        told.join(", ")
+        shown.join(", ")
     }
 }
 

@@ -5,7 +5,7 @@ use mlops_monitoring::{DriftOptions, drift};
 
 use super::{between, parse_day, read_table, write_file, write_json};
 use crate::arguments::DriftArguments;
-use crate::{Context, Outcome};
+use crate::{Context, Outcome, Unit};
 
 pub(super) fn run(arguments: DriftArguments, context: Context) -> Outcome<ExitCode> {
     let contract = context.contract()?;
@@ -20,6 +20,7 @@ pub(super) fn run(arguments: DriftArguments, context: Context) -> Outcome<ExitCo
         .as_deref()
         .map(|day| parse_day("--current-from", day))
         .transpose()?;
+    let progress = context.output.progress("reading both tables", Unit::Time);
     let reference = between(read(&arguments.reference)?, &contract, None, until)?;
     let current = between(read(&arguments.current)?, &contract, from, None)?;
     let options = DriftOptions {
@@ -28,7 +29,9 @@ pub(super) fn run(arguments: DriftArguments, context: Context) -> Outcome<ExitCo
         same_season: !arguments.any_season,
         ..DriftOptions::default()
     };
+    progress.say("comparing their columns".into());
     let report = drift(&reference, &current, &options)?;
+    drop(progress);
     if let Some(path) = &arguments.report {
         write_json(path, &report)?;
     }

@@ -8,7 +8,7 @@ use mlops_learning::evaluation::{
 };
 use serde::Serialize;
 
-use super::feature_table::{FeatureTable, Parted};
+use super::feature_table::{FeatureTable, SplitRows};
 use super::features::Built;
 use super::{parse_day, read_model, write_file, write_json};
 use crate::arguments::EvaluateArguments;
@@ -39,12 +39,12 @@ pub(super) fn run(arguments: EvaluateArguments, context: Context) -> Outcome<()>
     let built = Built::read(&arguments.features, &contract)?;
     same_features(&model, &built, [&arguments.features, &arguments.model])?;
     let table = built.table;
-    let mut parted = table.parted(&params)?;
-    restrict(&mut parted, &table, &arguments)?;
+    let mut split = table.split(&params)?;
+    restrict(&mut split, &table, &arguments)?;
     let progress = context.output.progress("evaluating", Unit::Time);
-    let (evaluation, costs) = evaluate(&model, &table, &parted, &params)?;
+    let (evaluation, costs) = evaluate(&model, &table, &split, &params)?;
     drop(progress);
-    let days = FeatureTable::pick(&table.days, &parted.test);
+    let days = FeatureTable::pick(&table.days, &split.test);
     let scores = Scores {
         kind: model.metadata.kind.name(),
         model_sha256: &hash,
@@ -103,7 +103,7 @@ pub(super) fn same_features(model: &Model, built: &Built, paths: [&Path; 2]) -> 
 
 /// Leaves only the test rows of the period asked for.
 fn restrict(
-    parted: &mut Parted,
+    split: &mut SplitRows,
     table: &FeatureTable,
     arguments: &EvaluateArguments,
 ) -> Outcome<()> {
@@ -114,10 +114,10 @@ fn restrict(
     };
     let from = day("--from", &arguments.from)?.unwrap_or(Day::MIN);
     let until = day("--until", &arguments.until)?.unwrap_or(Day::MAX);
-    for (test, day) in parted.test.iter_mut().zip(&table.days) {
+    for (test, day) in split.test.iter_mut().zip(&table.days) {
         *test &= (from..=until).contains(day);
     }
-    if parted.test.contains(&true) {
+    if split.test.contains(&true) {
         return Ok(());
     }
     Err(Failure::user(anyhow::anyhow!(
@@ -128,18 +128,18 @@ fn restrict(
 fn evaluate(
     model: &Model,
     table: &FeatureTable,
-    parted: &Parted,
+    split: &SplitRows,
     params: &Params,
 ) -> Outcome<(Evaluation, Option<CostReport>)> {
-    let test = table.dataset(&parted.test)?;
+    let test = table.dataset(&split.test)?;
     let probabilities = model.probabilities(&test.features);
-    let baselines = BaselineRows::new(table, parted);
+    let baselines = BaselineRows::new(table, split);
     let rows = TestRows {
         model: model.metadata.kind.name(),
         classes: [&model.metadata.classes[0], &model.metadata.classes[1]],
         labels: &test.labels,
         probabilities: &probabilities,
-        days: &FeatureTable::pick(&table.days, &parted.test),
+        days: &FeatureTable::pick(&table.days, &split.test),
         threshold: model.metadata.threshold,
     };
     let costs = params
@@ -160,8 +160,8 @@ pub(super) struct BaselineRows {
 }
 
 impl BaselineRows {
-    pub(super) fn new(table: &FeatureTable, parted: &Parted) -> BaselineRows {
-        let both = [&parted.train, &parted.test];
+    pub(super) fn new(table: &FeatureTable, split: &SplitRows) -> BaselineRows {
+        let both = [&split.train, &split.test];
         let entity_months: Vec<(u32, u32)> = table
             .entities
             .iter()
@@ -169,7 +169,7 @@ impl BaselineRows {
             .map(|(entity, day)| (*entity, calendar::month(*day)))
             .collect();
         BaselineRows {
-            train_labels: FeatureTable::pick(&table.labels, &parted.train),
+            train_labels: FeatureTable::pick(&table.labels, &split.train),
             today: both.map(|keep| FeatureTable::pick(&table.today, keep)),
             entity_months: both.map(|keep| FeatureTable::pick(&entity_months, keep)),
         }

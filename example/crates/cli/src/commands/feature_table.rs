@@ -35,7 +35,7 @@ pub(crate) struct FeatureTable {
 }
 
 /// True where a row is trained on, kept for calibration, or tested on.
-pub(crate) struct Parted {
+pub(crate) struct SplitRows {
     pub train: Vec<bool>,
     pub calibrate: Vec<bool>,
     pub test: Vec<bool>,
@@ -198,11 +198,11 @@ pub(crate) fn flags(
 
 impl FeatureTable {
     /// Which rows are trained on, which are kept for calibration and which are tested on.
-    pub(crate) fn parted(&self, params: &Params) -> Outcome<Parted> {
+    pub(crate) fn split(&self, params: &Params) -> Outcome<SplitRows> {
         let split = &params.split;
         let at_random = |test: mlops_learning::Result<Vec<bool>>| {
             let test = test?;
-            Outcome::Ok(Parted {
+            Outcome::Ok(SplitRows {
                 train: test.iter().map(|test| !test).collect(),
                 calibrate: vec![false; test.len()],
                 test,
@@ -210,10 +210,10 @@ impl FeatureTable {
         };
         let flatters = || {
             tracing::warn!(
-                "rows of a time series are parted at random: the scores flatter the model"
+                "rows of a time series are split at random: the scores flatter the model"
             )
         };
-        let parted = match split {
+        let rows = match split {
             Split::Random { test_share } => {
                 flatters();
                 at_random(splits::hold_out(self.days.len(), *test_share, params.seed))?
@@ -242,7 +242,7 @@ impl FeatureTable {
                 let within = |days: std::ops::Range<Day>| {
                     self.days.iter().map(|day| days.contains(day)).collect()
                 };
-                Parted {
+                SplitRows {
                     train: within(Day::MIN..calibrate_from),
                     calibrate: within(calibrate_from..test_from),
                     test: self.days.iter().map(|day| *day >= test_from).collect(),
@@ -250,14 +250,14 @@ impl FeatureTable {
             }
         };
         let count = |keep: &[bool]| keep.iter().filter(|keep| **keep).count();
-        let (train, test) = (count(&parted.train), count(&parted.test));
+        let (train, test) = (count(&rows.train), count(&rows.test));
         if train == 0 || test == 0 {
             let (first, last) = self.span();
             return Err(Failure::user(anyhow::anyhow!(
                 "the split gives {train} rows to train on and {test} to test on: the table goes from {first} to {last}, so change `split` in params.yaml"
             )));
         }
-        Ok(parted)
+        Ok(rows)
     }
 
     /// The rows for which `keep` is true.

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
-use mlops_data::{DataError, FetchOptions, Imported};
-use mlops_versioning::path::check_output;
-use mlops_versioning::{HashKind, hash_file};
+use mlops_data::{DataError, FetchOptions, Imported, OnAttempt, tables};
+use mlops_disk::{DiskError, redact};
+use mlops_repository::path::check_output;
+use mlops_repository::{HashKind, hash_file};
 use serde::Serialize;
 
 use crate::arguments::{FetchArguments, TableImportArguments};
@@ -21,7 +21,8 @@ pub(super) fn import(arguments: &TableImportArguments, context: Context) -> Outc
     if !arguments.replace && destination.exists() && !is_same(file, &destination)? {
         return Err(occupied(&destination, "another file"));
     }
-    let imported = mlops_data::import(file, &destination, pin.md5().as_deref())
+    let check = pin.check(&file.display().to_string(), &context)?;
+    let imported = mlops_data::import_if(file, &destination, pin.md5().as_deref(), check)
         .map_err(|error| pin.explain(error))?;
     let pin = pin.settle(&imported)?;
     show(imported.clone(), &imported, &destination, pin, context)
@@ -40,16 +41,30 @@ pub(super) fn fetch(arguments: FetchArguments, context: Context) -> Outcome<()> 
     if !arguments.replace && params.file.exists() {
         return Err(occupied(&params.file, "a file"));
     }
+    let waiting = context
+        .output
+        .progress("waiting for the server", Unit::Time);
+    let on_attempt = waiting.teller(|attempt| match attempt {
+        1 => "waiting for the server".into(),
+        more => format!("waiting for the server, request {more}"),
+    });
     let options = FetchOptions {
         expected_md5: pin.md5(),
         allow_http: arguments.allow_http,
+        on_attempt: OnAttempt::new(on_attempt),
         ..FetchOptions::default()
     };
-    let progress = context.output.progress("downloading", Unit::Bytes);
-    let fetched = mlops_data::fetch(&url, &params.file, &options, |done, total| {
-        progress.to(done, total.unwrap_or(done));
-    });
-    drop(progress);
+    let mut waiting = Some(waiting);
+    let mut progress = None;
+    let check = pin.check(&redact(&url), &context)?;
+    let received = |done, total: Option<u64>| {
+        waiting = None;
+        progress
+            .get_or_insert_with(|| context.output.progress("downloading", Unit::Bytes))
+            .to(done, total.unwrap_or(done));
+    };
+    let fetched = mlops_data::fetch_if(&url, &params.file, &options, received, check);
+    drop((waiting, progress));
     let fetched = fetched.map_err(|error| pin.explain(error))?;
     let pin = pin.settle(&fetched.table)?;
     show(fetched.clone(), &fetched.table, &params.file, pin, context)
@@ -107,6 +122,36 @@ impl Expected {
         self.pin.as_ref().filter(|_| !self.update)?.md5()
     }
 
+    /// What a table must be that becomes the pinned one: readable, with the columns of the contract.
+    fn check(
+        &self,
+        from: &str,
+        context: &Context,
+    ) -> Outcome<impl FnOnce(&Path) -> mlops_data::Result<()> + use<>> {
+        let contract = match self.update {
+            true => Some(context.contract()?),
+            false => None,
+        };
+        let from = from.to_owned();
+        Ok(move |staged: &Path| {
+            let Some(contract) = contract else {
+                return Ok(());
+            };
+            let read = tables::read(staged, &contract, tables::ReadOptions::default());
+            read.map(drop).map_err(|error| {
+                // Nobody knows the name that it has meanwhile.
+                let said = error.to_string().replace(&staged.display().to_string(), "");
+                DataError::Import {
+                    path: from.into(),
+                    message: format!(
+                        "is no table of this project, so nothing was replaced: {}",
+                        said.trim_start_matches([':', ',', ' '])
+                    ),
+                }
+            })
+        })
+    }
+
     /// Says of another table which file pins it, and what to do.
     fn explain(&self, error: DataError) -> Failure {
         match (&error, &self.pin) {
@@ -155,8 +200,9 @@ fn occupied(destination: &Path, what: &str) -> Failure {
 }
 
 fn is_same(file: &Path, destination: &Path) -> Outcome<bool> {
-    let [one, other] = [file, destination]
-        .map(|path| hash_file(HashKind::Md5, path).with_context(|| path.display().to_string()));
+    let [one, other] = [file, destination].map(|path| {
+        hash_file(HashKind::Md5, path).map_err(|error| DiskError::io("read", path, error))
+    });
     Ok(one? == other?)
 }
 

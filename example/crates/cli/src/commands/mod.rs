@@ -9,6 +9,7 @@ mod export;
 mod feature_table;
 pub(crate) mod features;
 mod fetch;
+mod inputs;
 pub(crate) mod opened;
 mod output_lock;
 pub(crate) mod pipeline;
@@ -33,6 +34,7 @@ use mlops_features::online::{OnlineSettings, OnlineStore, open};
 use mlops_learning::{Model, model_file};
 use mlops_serving::{ServingError, observations_of, read_log};
 
+pub use inputs::check_not_input;
 pub use output_lock::OutputLock;
 
 use crate::arguments::{Arguments, Command, reads_params};
@@ -69,7 +71,11 @@ pub(crate) fn run<P: Project>(project: &P, matches: &ArgMatches) -> Outcome<Exit
         return done(project.run_data(data, &context));
     }
     let command = parse::<Arguments>(matches)?.command;
-    let _lock = OutputLock::acquire(command.outputs().iter().map(PathBuf::as_path))?;
+    let (inputs, outputs) = (command.inputs(), command.outputs());
+    let inputs: Vec<&Path> = inputs.iter().map(PathBuf::as_path).collect();
+    let outputs: Vec<&Path> = outputs.iter().map(PathBuf::as_path).collect();
+    check_not_input(&inputs, &outputs)?;
+    let _lock = OutputLock::acquire(outputs.iter().copied())?;
     match command {
         Command::Data(command) => data::run(command, context),
         Command::Features(command) => features::run(project, command, context),
@@ -135,10 +141,7 @@ fn start_logging(verbose: u8) {
 /// Reads a model file that needn't fit this program's features.
 fn read_model(path: &Path) -> Outcome<(Model, String)> {
     needs(path, "train")?;
-    let bytes = std::fs::read(path).map_err(|source| ServingError::Io {
-        what: path.display().to_string(),
-        source,
-    })?;
+    let bytes = std::fs::read(path).map_err(|error| disk::DiskError::io("read", path, error))?;
     let model = model_file::decode(&bytes).map_err(|source| ServingError::Model {
         path: path.into(),
         source,
@@ -197,7 +200,7 @@ fn open_online(
     let named_here = given.is_some() || context.sets("online.store");
     let store = given.unwrap_or_else(|| settings.store.clone());
     if !store.contains("://") {
-        mlops_versioning::path::check_output(&store).map_err(|why| {
+        mlops_repository::path::check_output(&store).map_err(|why| {
             Failure::user(anyhow::anyhow!(
                 "the online store {store:?} {why}: name another file"
             ))

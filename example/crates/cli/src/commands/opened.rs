@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::{Args, ValueHint};
 use mlops_data::calendar::{self, Day};
 use mlops_data::{Table, Values, json, near, tables};
+use mlops_disk::printable;
 use mlops_features::Observation;
 use mlops_serving::{Inference, Scene};
 use serde_json::{Map, Value};
@@ -174,15 +175,15 @@ impl<O: Observation> Opened<O> {
 }
 
 /// `Day 2016-01-05, Shop North`.
-pub(super) fn told(key: &Map<String, Value>) -> String {
-    let told: Vec<String> = key
+pub(super) fn key_text(key: &Map<String, Value>) -> String {
+    let parts: Vec<String> = key
         .iter()
         .map(|(name, value)| match value {
-            Value::String(text) => format!("{name} {text}"),
+            Value::String(text) => format!("{name} {}", printable(text)),
             other => format!("{name} {other}"),
         })
         .collect();
-    told.join(", ")
+    parts.join(", ")
 }
 
 #[cfg(test)]
@@ -197,5 +198,13 @@ mod tests {
         for wrong in ["-1", "shop", "shop@2015-02-29", "@", ""] {
             assert!(wrong.parse::<RowName>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_name_with_a_line_break_stays_in_its_line() {
+        let key = serde_json::json!({"Shop": "a\nanswer b\u{1b}[2J", "Day": 3});
+        let text = key_text(key.as_object().unwrap());
+        assert!(text.contains("Shop a\\nanswer b\\u001b[2J"), "{text}");
+        assert_eq!(text.lines().count(), 1);
     }
 }

@@ -23,6 +23,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Letters of a lock's name, as many as in the name of a temporary file: what a killed command leaves is
 /// recognised as such.
 const NAME: usize = 22;
+/// What a killed command left in the folder of an output is removed when it is so old: an interrupted download can be
+/// taken up again until then.
+const LEFTOVER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Files that only this process writes until this is dropped.
 #[derive(Debug)]
@@ -60,6 +63,10 @@ impl OutputLock {
         }
         for (place, output) in places {
             let file = take(&place, output)?;
+            if let Some(folder) = place.parent() {
+                // What can't be removed harms nobody.
+                let _ = disk::sweep_temps_in(folder, LEFTOVER);
+            }
             lock.held.push((place, file));
         }
         Ok(lock)
@@ -101,7 +108,7 @@ fn take(place: &Path, output: &Path) -> Outcome<File> {
         };
         match disk::try_lock(place, &own).map_err(named)? {
             // The one before us may have removed it between our opening and our locking.
-            Some(file) if is_at(&file, place) => return Ok(file),
+            Some(file) if disk::is_at(&file, place) => return Ok(file),
             Some(_) => {}
             None if attempt < ATTEMPTS => std::thread::sleep(PAUSE),
             None => {}
@@ -113,15 +120,6 @@ fn take(place: &Path, output: &Path) -> Outcome<File> {
         output.display(),
         holder.trim()
     )))
-}
-
-/// Whether the open file is still the one of this name.
-fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    match (file.metadata(), path.symlink_metadata()) {
-        (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
-        _ => false,
-    }
 }
 
 impl Command {
@@ -217,6 +215,22 @@ mod tests {
         std::fs::write(&file, "model").unwrap();
         drop(lock);
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "model");
+    }
+
+    #[test]
+    fn what_a_killed_command_left_goes_a_day_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = |letter: &str, hours: u64| {
+            let path = folder.path().join(format!(".{}.tmp", letter.repeat(NAME)));
+            let file = File::create(&path).unwrap();
+            let age = Duration::from_secs(hours * 60 * 60);
+            file.set_modified(std::time::SystemTime::now() - age)
+                .unwrap();
+            path
+        };
+        let [old, young] = [left("a", 25), left("b", 1)];
+        OutputLock::acquire([folder.path().join("a.csv").as_path()]).unwrap();
+        assert_eq!((old.exists(), young.exists()), (false, true));
     }
 
     #[test]

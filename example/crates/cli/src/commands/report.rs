@@ -7,8 +7,8 @@ use mlops_data::Contract;
 use mlops_features::Definitions;
 use mlops_features::definitions::{Action, Applied, Kind, Plan, Uses};
 use mlops_monitoring::DriftReport;
-use mlops_pipeline::path;
 use mlops_pipeline::report::{Declared, Drawings, Layout, Report};
+use mlops_repository::posix_path;
 use mlops_versioning::Repository;
 use serde_json::json;
 
@@ -165,10 +165,10 @@ fn read_drift(file: &Path) -> Outcome<String> {
 
 /// A folder as seen from where the report lies; both are given from here.
 fn seen_from(report: Option<&Path>, folder: &Path) -> String {
-    let name = |path: &Path| path::join("", &path.to_string_lossy());
+    let name = |path: &Path| posix_path::join("", &path.to_string_lossy());
     match report.and_then(Path::parent) {
         Some(parent) if parent.is_absolute() == folder.is_absolute() => {
-            path::relative(&name(folder), &name(parent))
+            posix_path::relative(&name(folder), &name(parent))
         }
         _ => folder.to_string_lossy().into_owned(),
     }

@@ -8,7 +8,7 @@ use mlops_learning::{Calibration, CalibrationMethod, Dataset, Model, Predictor};
 use mlops_serving::Golden;
 use serde::Serialize;
 
-use super::feature_table::{self, FeatureTable, Parted};
+use super::feature_table::{self, FeatureTable, SplitRows};
 use super::features::{self, Built};
 use super::write_file;
 use crate::arguments::TrainArguments;
@@ -56,9 +56,9 @@ pub(super) fn run<P: Project>(
         sha256,
         ..
     } = built;
-    let Parted {
+    let SplitRows {
         train, calibrate, ..
-    } = table.parted(&params)?;
+    } = table.split(&params)?;
     fits(&arguments.features, &params, &state, &definitions)?;
     knows_only(&arguments.features, &table, &state, &params)?;
     let issued_at = definitions.service(service.name())?.issued_at;

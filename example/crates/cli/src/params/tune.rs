@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct TuneParams {
     /// By what trials are compared.
     pub score: Score,
-    /// How the training period is parted for each trial.
+    /// How the training period is split for each trial.
     pub folds: Folds,
     /// How many trials, unless `--trials` or `--seconds` says.
     pub trials: usize,
@@ -37,7 +37,7 @@ impl Default for TuneParams {
     }
 }
 
-/// How the training period is parted into folds, on which a model is judged after learning from
+/// How the training period is split into folds, on which a model is judged after learning from
 /// other rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, tag = "by", rename_all = "lowercase")]

@@ -210,13 +210,10 @@ impl Checker<'_> {
             .find(|name| self.table.get(name).is_none());
         let why = match absent {
             Some(name) => format!("the table lacks {name}"),
-            None => "in each something that it names is missing".into(),
+            None => "in every row, a column that it names is missing".into(),
         };
         let rows = counted(self.table.rows(), "row");
-        let reason = format!(
-            "{}: asked on none of {rows}, so it says nothing: {why}",
-            rule.holds
-        );
+        let reason = format!("{}: could be checked on none of {rows}: {why}", rule.holds);
         let draft = self.finding(&rule.name, None, Level::Warning, reason);
         draft.total(0, 0)
     }

@@ -170,7 +170,7 @@ fn a_label_of_one_class_is_refused_and_an_absent_one_is_not() {
     insta::assert_snapshot!(one, @r"
     shop: 1 row, 6 columns: refused (1 error, 1 warning)
     error    label More: 1 of 1 (100 %): the label must have exactly two classes, but has 1: Yes (1 rows)
-    warning  more-is-busy-tomorrow: More == next(Busy): asked on none of 1 row, so it says nothing: in each something that it names is missing
+    warning  more-is-busy-tomorrow: More == next(Busy): could be checked on none of 1 row: in every row, a column that it names is missing
     asked    cheap-is-busy: on 1 row, broken on 0
     asked    more-is-busy-tomorrow: on 0 rows, broken on 0
     ");

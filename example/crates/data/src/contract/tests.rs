@@ -94,7 +94,7 @@ fn each_contradiction_is_named_with_what_to_do() {
     insta::assert_snapshot!(all.join("\n"), @r#"
     contract.yaml: key: there is no column Shops; did you mean Shop?
     contract.yaml: key is empty; name the columns that tell rows apart
-    contract.yaml: key: Day stands twice
+    contract.yaml: key: Day is there twice
     contract.yaml: time: Shop is a category, but must be a date
     contract.yaml: column Price: `dates` says how dates are written and this is a number; remove it
     contract.yaml: entity: Price is a number, but must be a category
@@ -105,7 +105,7 @@ fn each_contradiction_is_named_with_what_to_do() {
     contract.yaml: label: Shop must be a category with its two values declared
     contract.yaml: label: More has 3 values (No, Yes, Perhaps), but only a label of two can be learned
     contract.yaml: today: there is no column Busi; did you mean Busy?
-    contract.yaml: column Busy: value "No" stands twice
+    contract.yaml: column Busy: value "No" is there twice
     contract.yaml: column Busy: value "NA" means missing; it can't be a value too
     contract.yaml: column Day: it is declared twice; keep one
     contract.yaml: key: there is no column Shop; declare it under columns

@@ -117,7 +117,7 @@ fn values_fault(column: &ColumnRule, missing: &[String]) -> Option<String> {
     let mut seen = HashSet::new();
     values.iter().find_map(|value| {
         if !seen.insert(value) {
-            Some(format!("value {value:?} stands twice"))
+            Some(format!("value {value:?} is there twice"))
         } else if value.is_empty() || missing.contains(value) {
             Some(format!(
                 "value {value:?} means missing; it can't be a value too"
@@ -135,7 +135,7 @@ fn roles(contract: &Contract, faults: &mut Vec<String>) {
     }
     for (at, name) in contract.key.iter().enumerate() {
         if contract.key[..at].contains(name) {
-            faults.push(format!("key: {name} stands twice"));
+            faults.push(format!("key: {name} is there twice"));
         }
         known("key", name, contract, faults);
     }
@@ -204,7 +204,7 @@ fn rules(contract: &Contract, faults: &mut Vec<String>) {
     let mut names = HashSet::new();
     for rule in &contract.rules {
         if !names.insert(&rule.name) {
-            faults.push(format!("rule {}: the name stands twice", rule.name));
+            faults.push(format!("rule {}: the name is there twice", rule.name));
         }
         if let Err(error) = Expression::parse(&rule.holds, contract) {
             faults.push(format!("rule {}: {error}", rule.name));

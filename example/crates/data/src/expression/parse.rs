@@ -264,14 +264,14 @@ impl Parser<'_> {
                 "previous" => self.neighbour(Row::Previous),
                 "and" | "or" | "not" => Err(Fault::new(
                     place,
-                    format!("`{name}` can't stand here; a value is wanted"),
+                    format!("`{name}` can't stand here; a value is expected"),
                 )),
                 _ => self.column(name, Row::This, place),
             },
             Token::Sign("=") => Err(Fault::new(place, "write == to compare")),
             Token::Sign(sign) => Err(Fault::new(
                 place,
-                format!("`{sign}` can't stand here; a value is wanted"),
+                format!("`{sign}` can't stand here; a value is expected"),
             )),
         }
     }
@@ -281,7 +281,7 @@ impl Parser<'_> {
         let place = self.place();
         let name = match self.tokens.get(self.at) {
             Some((_, Token::Name(name) | Token::Column(name))) => name.clone(),
-            _ => return Err(Fault::new(place, "a column is wanted here")),
+            _ => return Err(Fault::new(place, "a column is expected here")),
         };
         self.at += 1;
         let term = self.column(name, row, place)?;
@@ -349,7 +349,7 @@ impl Parser<'_> {
         if self.sign(sign) {
             return Ok(());
         }
-        Err(Fault::new(place, format!("`{sign}` is wanted here")))
+        Err(Fault::new(place, format!("`{sign}` is expected here")))
     }
 
     /// The byte at which the next token begins.
@@ -382,7 +382,7 @@ fn condition(term: Term, at: usize) -> Result<Condition, Fault> {
         Term::Value(_, kind) => Err(Fault::new(
             at,
             format!(
-                "this is {}, where a condition is wanted: compare it with something",
+                "this is {}, where a condition is expected: compare it with something",
                 type_name(kind)
             ),
         )),
@@ -394,7 +394,7 @@ fn value(term: Term, at: usize) -> Result<(Value, Kind), Fault> {
         Term::Value(value, kind) => Ok((value, kind)),
         Term::Condition(_) => Err(Fault::new(
             at,
-            "this is a condition, where a value is wanted; conditions are joined by and, or, => and <=>",
+            "this is a condition, where a value is expected; conditions are joined by and, or, => and <=>",
         )),
     }
 }

@@ -205,15 +205,15 @@ fn errors_say_where_and_what_instead() {
     in the rule `Busy < "Yes"`, character 6: words have no order; compare them with == or !=
     in the rule `Low = 1`, character 5: write == to compare
     in the rule `0 <= Low <= High`, character 10: comparisons can't be chained; join two of them with `and`
-    in the rule `Low`, character 1: this is a number, where a condition is wanted: compare it with something
-    in the rule `Low and High`, character 1: this is a number, where a condition is wanted: compare it with something
+    in the rule `Low`, character 1: this is a number, where a condition is expected: compare it with something
+    in the rule `Low and High`, character 1: this is a number, where a condition is expected: compare it with something
     in the rule `Low + Busy > 1`, character 7: this is a word, and one can't calculate with it
-    in the rule `(Low > 1) > 2`, character 1: this is a condition, where a value is wanted; conditions are joined by and, or, => and <=>
+    in the rule `(Low > 1) > 2`, character 1: this is a condition, where a value is expected; conditions are joined by and, or, => and <=>
     in the rule `Low > 1 High`, character 9: `High` can't follow here
-    in the rule `(Low > 1`, character 9: `)` is wanted here
-    in the rule `next(1) > 2`, character 6: a column is wanted here
+    in the rule `(Low > 1`, character 9: `)` is expected here
+    in the rule `next(1) > 2`, character 6: a column is expected here
     in the rule `Low >`, character 6: something is missing at the end: a column, a number or a word
-    in the rule `Low > and`, character 7: `and` can't stand here; a value is wanted
+    in the rule `Low > and`, character 7: `and` can't stand here; a value is expected
     in the rule `Low > 1.2.3`, character 7: "1.2.3" is not a number
     in the rule `Low > 'open`, character 7: the quote ' isn't closed
     in the rule `Low # 1`, character 5: '#' means nothing here

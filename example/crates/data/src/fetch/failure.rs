@@ -4,8 +4,10 @@ use std::error::Error;
 
 use object_store::client::{HttpError, HttpErrorKind};
 
-/// What happened and what to do, in a sentence.
-pub fn explain(error: &object_store::Error) -> String {
+use super::attempts::UnaskedPart;
+
+/// What happened and what to do, in a sentence; `attempts` requests were sent and waited so many seconds each.
+pub fn explain(error: &object_store::Error, seconds: f64, attempts: usize) -> String {
     use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
 
     let root = root(error);
@@ -14,10 +16,21 @@ pub fn explain(error: &object_store::Error) -> String {
         (Unauthenticated { .. } | PermissionDenied { .. }, _) => {
             "may not be read without signing in: download the file in a browser and import it".into()
         }
+        _ if chain(error).any(|cause| cause.is::<UnaskedPart>()) => {
+            format!("failed: {root}. Download the file in a browser and import it")
+        }
         (_, Some(HttpErrorKind::Connect)) => {
             format!("cannot be reached ({root}): check the address and your network")
         }
-        (_, Some(HttpErrorKind::Timeout)) => "did not answer in time: try again later".into(),
+        (_, Some(HttpErrorKind::Timeout)) => {
+            let times = match attempts {
+                1 => "once".into(),
+                more => format!("{more} times"),
+            };
+            format!(
+                "did not answer within {seconds} s, asked {times}: try again later, or download the file in a browser and import it"
+            )
+        },
         (_, Some(_)) => format!("broke the connection ({root}): try again"),
         _ if root.contains("Content-Length") => {
             "comes without its length, as pages do and files don't: download the file in a browser and import it".into()

@@ -8,7 +8,7 @@ use md5::{Digest, Md5};
 use mlops_disk::{Partial, Staged};
 use object_store::ObjectMeta;
 
-use crate::{Result, error::io as io_error, tables::hexadecimal};
+use crate::{Result, error::unreadable, tables::hexadecimal};
 
 /// What tells one version of a file on a server from another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl PartialDownload {
         let mut file = self.staged.try_clone()?;
         file.seek(SeekFrom::Start(0))
             .and_then(|_| file.take(HEAD).read_to_end(&mut head))
-            .map_err(|error| io_error(self.path(), error))?;
+            .map_err(|error| unreadable(self.path(), error))?;
         Ok(head == self.head.as_bytes())
     }
 
@@ -113,7 +113,7 @@ impl PartialDownload {
     pub fn reader(&self) -> Result<File> {
         let mut file = self.staged.try_clone()?;
         file.seek(SeekFrom::Start(HEAD))
-            .map_err(|error| io_error(self.path(), error))?;
+            .map_err(|error| unreadable(self.path(), error))?;
         Ok(file)
     }
 

@@ -130,7 +130,7 @@ fn what_is_no_table_is_refused_and_leaves_nothing_behind() {
     cut.zip: is a damaged archive (invalid Zip archive: Could not find EOCD): get it again
     altered.zip: is a damaged archive (a.csv: Invalid checksum): get it again
     : is a folder; name the file in it
-    nothing.csv: No such file or directory (os error 2)
+    nothing.csv: could not read: it doesn't exist
     ");
 }
 
@@ -172,7 +172,7 @@ fn an_archive_that_unpacks_to_too_much_is_stopped() {
     let arrival = Arrival {
         from: "bomb.zip",
         complain: &complain,
-        unreadable: &|error| io_error(&path, error),
+        unreadable: &|error| error::unreadable(&path, error),
         unpacked_at_most: 100_000,
     };
     let mut file = File::open(&path).unwrap();

@@ -168,3 +168,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_line_that_gives_a_field_two_values_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.jsonl");
+    let twice = GOOD.replace('}', r#", "Price": 4}"#);
+    std::fs::write(&path, format!("{GOOD}\n{twice}\n")).unwrap();
+    let error = read_json_lines(&path, &contract()).unwrap_err().to_string();
+    let said = "line 2: the field \"Price\" is there more than once";
+    assert!(error.contains(said), "{error}");
+}

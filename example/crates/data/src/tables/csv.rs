@@ -385,9 +385,13 @@ fn advice<'a>(mut faults: impl Iterator<Item = &'a Problem>, contract: &Path) ->
     let dated = |fault: &Problem| {
         let digits = fault.message.strip_prefix('"');
         digits.is_some_and(|text| text.starts_with(|c: char| c.is_ascii_digit()))
-            && ["is not a date", "where a date", "the dates that are read"]
-                .iter()
-                .any(|said| fault.message.contains(said))
+            && [
+                "is not a date",
+                "has a time of day",
+                "the dates that are read",
+            ]
+            .iter()
+            .any(|said| fault.message.contains(said))
     };
     if faults.all(dated) {
         return "Write each date as yyyy-mm-dd, without a time of day.".into();

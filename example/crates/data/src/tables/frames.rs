@@ -9,9 +9,10 @@ use rayon::prelude::*;
 
 use mlops_disk::Staged;
 
-use crate::error::io;
+use crate::error::unwritable;
 use crate::{DataError, Result, Table, input};
 
+use super::staged_file::{StagedFile, WriteFailure};
 use super::{columns, csv, instants, writer};
 
 pub use super::parquet::ParquetFile;
@@ -21,7 +22,7 @@ pub use super::parquet::ParquetFile;
 /// # Errors
 /// If the file cannot be read, is no text, or its lines differ in their number of fields.
 pub fn read_texts(path: &Path) -> Result<DataFrame> {
-    frame(&csv::read_texts(path, &input::read(path)?)?).map_err(|error| unwritable(path, &error))
+    frame(&csv::read_texts(path, &input::read(path)?)?).map_err(|error| refused(path, &error))
 }
 
 /// A table as a frame, null where it is missing.
@@ -62,9 +63,14 @@ pub fn write(path: &Path, frame: &DataFrame) -> Result<()> {
         return writer::write(path, &instants::as_table(path, frame)?);
     }
     let staged = Staged::beside(path)?;
-    let mut file = std::io::BufWriter::with_capacity(1 << 18, staged.try_clone()?);
-    write_parquet(&mut file, frame).map_err(|error| unwritable(path, &error))?;
-    file.flush().map_err(|source| io(path, source))?;
+    let failure = WriteFailure::default();
+    let file = StagedFile::new(staged.try_clone()?, &failure);
+    let mut file = std::io::BufWriter::with_capacity(1 << 18, file);
+    write_parquet(&mut file, frame).map_err(|error| match failure.take() {
+        Some(system) => unwritable(path, system),
+        None => refused(path, &error),
+    })?;
+    file.flush().map_err(|error| unwritable(path, error))?;
     Ok(staged.finish(path)?)
 }
 
@@ -86,7 +92,7 @@ pub fn write_parquet(target: impl Write, frame: &DataFrame) -> PolarsResult<()> 
     Ok(())
 }
 
-fn unwritable(path: &Path, error: &PolarsError) -> DataError {
+fn refused(path: &Path, error: &PolarsError) -> DataError {
     DataError::File {
         path: path.into(),
         message: format!("cannot be written: {}", polars_said(error)),

@@ -27,7 +27,7 @@ pub(super) fn plan<'a>(
     let mut seen = HashSet::new();
     for (at, name) in header.iter().enumerate() {
         if !seen.insert(name) {
-            faults.push(format!("column {name:?} stands twice"));
+            faults.push(format!("column {name:?} is there twice"));
         } else if let Some(forbidden) = contract.forbidden.iter().find(|f| f.column == *name) {
             warnings.push(format!(
                 "column {name:?} is dropped: {}",

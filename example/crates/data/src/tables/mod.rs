@@ -19,6 +19,7 @@ mod parts;
 mod recent;
 mod scan;
 mod source;
+mod staged_file;
 mod text;
 mod words;
 mod writer;

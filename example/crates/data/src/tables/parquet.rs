@@ -17,7 +17,7 @@ use polars::prelude::*;
 
 use crate::calendar::{self, Day};
 use crate::contract::{ColumnRule, Contract, Kind};
-use crate::error::{SHOWN, io};
+use crate::error::{SHOWN, unreadable};
 use crate::table::MISSING_DAY;
 use crate::{Column, DataError, Problem, Result, Table, Values, exact};
 
@@ -250,7 +250,7 @@ fn midnights(
             let place = zone.map_or_else(String::new, |zone| format!(" in {}", zone.as_str()));
             note(
                 row,
-                format!("{written}{place} has a time of day, where a date is wanted"),
+                format!("{written}{place} has a time of day: keep only the date"),
             );
             MISSING_DAY
         })
@@ -279,11 +279,11 @@ pub(super) fn ends_as_it_begins(
         })
     };
     let whole = 3 * PARQUET_MAGIC.len() as u64;
-    let begins =
-        bytes >= whole / 3 && magic(SeekFrom::Start(0)).map_err(|source| io(path, source))?;
+    let begins = bytes >= whole / 3
+        && magic(SeekFrom::Start(0)).map_err(|source| unreadable(path, source))?;
     let ends = bytes >= whole
         && magic(SeekFrom::End(-(PARQUET_MAGIC.len() as i64)))
-            .map_err(|source| io(path, source))?;
+            .map_err(|source| unreadable(path, source))?;
     match (begins, ends) {
         (true, true) => Ok(()),
         (true, false) => refused(

@@ -11,7 +11,7 @@ use super::frames::ParquetFile;
 use super::header::plan;
 use super::{PARQUET_MAGIC, ReadOptions, csv, parquet, read};
 use crate::contract::ColumnRule;
-use crate::error::io;
+use crate::error::unreadable;
 
 /// Whether to go on to the next part.
 pub(super) type Step = ControlFlow<()>;
@@ -109,8 +109,8 @@ fn show(
     options: ReadOptions,
     each: &mut dyn FnMut(Part<'_>) -> Step,
 ) -> Result<Option<Vec<String>>> {
-    let mut file = File::open(path).map_err(|source| io(path, source))?;
-    let kind = file.metadata().map_err(|source| io(path, source))?;
+    let mut file = File::open(path).map_err(|source| unreadable(path, source))?;
+    let kind = file.metadata().map_err(|source| unreadable(path, source))?;
     let mut magic = [0; PARQUET_MAGIC.len()];
     let begun = file.read_exact(&mut magic).and_then(|()| file.rewind());
     if begun.is_err() || !kind.is_file() {

@@ -115,7 +115,7 @@ fn read_at(_: &File, _: &mut [u8], _: u64) -> io::Result<()> {
 pub(super) fn open(path: &Path, source: &Source<'_>) -> Result<Text> {
     let bytes = source.len();
     let mut room = Vec::new();
-    let system = |error| crate::error::io(path, error);
+    let system = |error| crate::error::unreadable(path, error);
     let head = source.get(0..source.near(), &mut room).map_err(system)?;
     let mark = if head.starts_with(BYTE_ORDER_MARK) {
         BYTE_ORDER_MARK.len()

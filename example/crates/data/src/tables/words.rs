@@ -65,7 +65,7 @@ impl Words {
 
 /// A category of codes that were given part by part: how many rows a part has,
 /// and its words. The levels are the declared words in their order, then the
-/// others by name, however the rows were parted.
+/// others by name, however the rows were split.
 pub(super) fn category(
     mut codes: Vec<u32>,
     parts: &[(usize, Vec<String>)],

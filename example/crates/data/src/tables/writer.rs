@@ -1,6 +1,5 @@
 //! Tables out, at once or batch by batch.
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -18,10 +17,11 @@ use rayon::prelude::*;
 use mlops_disk::Staged;
 
 use crate::calendar::{self, Day};
-use crate::error::io;
+use crate::error::unwritable;
 use crate::table::MISSING_DAY;
 use crate::{DataError, Result, Table, Values};
 
+use super::staged_file::{StagedFile, WriteFailure};
 use super::{Format, frames::frame, text};
 
 /// Rows of a Parquet row group: batches are cut and joined to it, so that the
@@ -86,6 +86,7 @@ pub struct TableWriter {
     path: PathBuf,
     format: Format,
     staged: Staged,
+    failure: WriteFailure,
     output: Option<Output>,
     rows: usize,
 }
@@ -115,11 +116,11 @@ impl WrittenTable {
 
 enum Output {
     Csv {
-        file: BufWriter<File>,
+        file: BufWriter<StagedFile>,
         shape: Shape,
     },
     Parquet {
-        file: Box<BatchedWriter<BufWriter<File>>>,
+        file: Box<BatchedWriter<BufWriter<StagedFile>>>,
         shape: Shape,
         /// Rows of the row group begun.
         pending: DataFrame,
@@ -150,6 +151,7 @@ impl TableWriter {
             path: path.into(),
             format,
             staged: Staged::beside(path)?,
+            failure: WriteFailure::default(),
             output: None,
             rows: 0,
         })
@@ -191,7 +193,7 @@ impl TableWriter {
         }
         match &mut output {
             Output::Csv { file, .. } => text::rows(&self.path, batch, self.rows + 2, |text| {
-                file.write_all(text).map_err(|e| io(&self.path, e))
+                file.write_all(text).map_err(|e| unwritable(&self.path, e))
             })?,
             Output::Parquet { file, pending, .. } => {
                 let frame = frame(batch).map_err(|e| self.polars(&e))?;
@@ -229,7 +231,7 @@ impl TableWriter {
             Some(Output::Csv { file, .. }) => {
                 // Dropped with data in it, the buffer would keep an error to itself.
                 file.into_inner()
-                    .map_err(|e| io(&self.path, e.into_error()))?;
+                    .map_err(|e| unwritable(&self.path, e.into_error()))?;
             }
             Some(Output::Parquet {
                 mut file, pending, ..
@@ -247,11 +249,13 @@ impl TableWriter {
 
     fn begin(&self, batch: &Table) -> Result<Output> {
         let shape = shape_of(batch);
-        let mut file = BufWriter::with_capacity(1 << 18, self.staged.try_clone()?);
+        let file = StagedFile::new(self.staged.try_clone()?, &self.failure);
+        let mut file = BufWriter::with_capacity(1 << 18, file);
         match self.format {
             Format::Csv => {
                 let header = text::header(&self.path, batch)?;
-                file.write_all(&header).map_err(|e| io(&self.path, e))?;
+                file.write_all(&header)
+                    .map_err(|e| unwritable(&self.path, e))?;
                 Ok(Output::Csv { file, shape })
             }
             Format::Parquet => {
@@ -277,7 +281,10 @@ impl TableWriter {
     }
 
     fn polars(&self, error: &PolarsError) -> DataError {
-        self.refused(error.to_string())
+        match self.failure.take() {
+            Some(system) => unwritable(&self.path, system),
+            None => self.refused(error.to_string()),
+        }
     }
 }
 

@@ -173,7 +173,7 @@ fn a_refused_value_is_named_with_row_and_column() {
     shop.parquet, row 2, column Day: "2020-02-30" is not a date written yyyy-mm-dd
     Correct the values where the file is made; missing values are null.
     ---
-    shop.parquet, row 2, column Day: 2020-01-02 12:00:00 has a time of day, where a date is wanted
+    shop.parquet, row 2, column Day: 2020-01-02 12:00:00 has a time of day: keep only the date
     Correct the values where the file is made; missing values are null.
     "#);
     // Missing is not wrong.

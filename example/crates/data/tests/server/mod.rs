@@ -1,6 +1,6 @@
 //! A small HTTP/1.1 server on loopback that answers as it is told.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -18,6 +18,10 @@ pub struct Site {
     pub refuse: Option<(String, usize)>,
     /// Don't say how long the body is.
     pub unmeasured: bool,
+    /// Accept connections and say nothing.
+    pub silent: bool,
+    /// Send the first so many bytes as a part (206), also unasked.
+    pub part: Option<usize>,
     /// Send the client there.
     pub moved_to: Option<String>,
 }
@@ -82,6 +86,10 @@ fn answer(
         head.push(line);
     }
     requests.lock().unwrap().push(head.clone());
+    if site.lock().unwrap().silent {
+        // Until the client goes.
+        return stream.read_exact(&mut [0]);
+    }
     let header = |name: &str| {
         head.iter().find_map(|line| {
             let (key, value) = line.split_once(": ")?;
@@ -103,6 +111,12 @@ fn reply(site: &mut Site, range: Option<&str>, if_match: Option<&str>) -> (Strin
             format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n"),
             Vec::new(),
         );
+    }
+    if let Some(bytes) = site.part {
+        let (last, size) = (bytes - 1, site.body.len());
+        let head = "HTTP/1.1 206 Partial Content\r\n";
+        let range = format!("Content-Range: bytes 0-{last}/{size}\r\nContent-Length: {bytes}\r\n");
+        return (format!("{head}{range}"), site.body[..bytes].to_vec());
     }
     if let Some(target) = &site.moved_to {
         let text = format!("HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n");

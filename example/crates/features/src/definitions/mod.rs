@@ -259,8 +259,8 @@ impl Definitions {
         let text = text.map_err(|error| FeatureError::Definitions {
             path: path.into(),
             message: format!(
-                "{}; the project's features stand in this file",
-                error.source
+                "could not read: {}; the project's features stand in this file",
+                error.why()
             ),
         })?;
         Definitions::parse(&text, path, contract)

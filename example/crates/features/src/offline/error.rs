@@ -28,7 +28,7 @@ pub enum OfflineError {
         found: String,
     },
     /// A column has a type that can't be what it is said to be.
-    #[error("{place}: column {column:?} has type {found}, where {wanted} is wanted")]
+    #[error("{place}: column {column:?} has type {found}, where {wanted} is expected")]
     ColumnType {
         /// The table.
         place: String,
@@ -150,12 +150,7 @@ impl OfflineError {
     /// Whether the user has to change something, or the run failed.
     pub fn is_user_error(&self) -> bool {
         match self {
-            OfflineError::Data(DataError::Io { source, .. }) => matches!(
-                source.kind(),
-                std::io::ErrorKind::NotFound
-                    | std::io::ErrorKind::PermissionDenied
-                    | std::io::ErrorKind::IsADirectory
-            ),
+            OfflineError::Data(data) => data.is_user_error(),
             OfflineError::Store(_) | OfflineError::Damaged { .. } | OfflineError::Frame { .. } => {
                 false
             }

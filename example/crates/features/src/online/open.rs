@@ -66,9 +66,9 @@ fn redis(settings: &OnlineSettings) -> OnlineResult<Box<dyn OnlineStore>> {
 #[cfg(feature = "redb")]
 fn redb(settings: &OnlineSettings) -> OnlineResult<Box<dyn OnlineStore>> {
     /// Long enough for another command to end, short enough for a person to wait.
-    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+    const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
     let path = std::path::Path::new(&settings.store);
-    let store = super::RedbStore::open(path, settings.keep, PATIENCE)?;
+    let store = super::RedbStore::open(path, settings.keep, TIMEOUT)?;
     Ok(Box::new(store))
 }
 

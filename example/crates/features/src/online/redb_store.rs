@@ -80,19 +80,19 @@ impl<E: Into<Error>> From<E> for Failure {
 impl RedbStore {
     /// Opens the file, or makes it (for its owner only) and the folders above it. `keep` is the number of
     /// days kept of each entity, at least 1. While another process has the file open,
-    /// it waits up to `patience`.
+    /// it waits up to `timeout`.
     ///
     /// # Errors
     /// If the file can't be opened, isn't a store, or is still in use by then.
-    pub fn open(path: &Path, keep: u16, patience: Duration) -> OnlineResult<Self> {
-        RedbStore::opened_by(open_file, path, keep, patience)
+    pub fn open(path: &Path, keep: u16, timeout: Duration) -> OnlineResult<Self> {
+        RedbStore::opened_by(open_file, path, keep, timeout)
     }
 
-    fn opened_by(open: Open, path: &Path, keep: u16, patience: Duration) -> OnlineResult<Self> {
+    fn opened_by(open: Open, path: &Path, keep: u16, timeout: Duration) -> OnlineResult<Self> {
         if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
             mlops_disk::create_dir_all(folder)?;
         }
-        let database = wait_for(path, patience, open)?;
+        let database = wait_for(path, timeout, open)?;
         let store = RedbStore {
             path: path.into(),
             keep: keep.max(1),
@@ -232,18 +232,18 @@ fn builder() -> redb::Builder {
 }
 
 /// Opens as soon as no other process has the file open.
-fn wait_for(path: &Path, patience: Duration, open: Open) -> OnlineResult<Database> {
+fn wait_for(path: &Path, timeout: Duration, open: Open) -> OnlineResult<Database> {
     let start = Instant::now();
     loop {
         match open(path) {
             Ok(database) => return Ok(database),
-            Err(Failure::Redb(Error::DatabaseAlreadyOpen)) if start.elapsed() < patience => {
+            Err(Failure::Redb(Error::DatabaseAlreadyOpen)) if start.elapsed() < timeout => {
                 std::thread::sleep(TRY_EVERY);
             }
             Err(Failure::Redb(Error::DatabaseAlreadyOpen)) => {
                 return Err(OnlineError::InUse {
                     path: path.display().to_string(),
-                    waited: patience.as_secs(),
+                    waited: timeout.as_secs(),
                 });
             }
             Err(Failure::Redb(error)) => return Err(file_error(path, "be opened", error)),

@@ -336,8 +336,8 @@ fn mistakes_are_told_with_table_column_and_row() {
     insta::assert_snapshot!(said.join("\n"), @r#"
     readings has no column "lode", which is a field of the view; it has machine, event, load, part
     readings, row 2, column "event": the instant is missing: fill it in, or leave the row out
-    readings: column "load" has type i32, where a date or an instant is wanted
-    readings: column "part" has type f64, where a key (text, a whole number or a date) is wanted
+    readings: column "load" has type i32, where a date or an instant is expected
+    readings: column "part" has type f64, where a key (text, a whole number or a date) is expected
     entities has no column "engine", which is a key of a view; it has machine, at
     column "machine" of readings is text and column "machine" of entities is a whole number: they are never equal. Convert one of them
     entities, row 2, column "at": the instant is missing: fill it in, or leave the row out

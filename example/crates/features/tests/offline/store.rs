@@ -20,7 +20,7 @@ fn bucket() -> Bucket {
             tries: 2,
             first_wait: Duration::from_millis(1),
             longest_wait: Duration::from_millis(1),
-            patience: Duration::from_secs(5),
+            timeout: Duration::from_secs(5),
         },
         ..Settings::default()
     };

@@ -68,8 +68,8 @@ fn patiently(settings: &OnlineSettings) -> Box<dyn OnlineStore> {
     if settings.store.starts_with("redis://") {
         return open(settings).unwrap();
     }
-    let patience = Duration::from_secs(60);
-    Box::new(RedbStore::open(settings.store.as_ref(), settings.keep, patience).unwrap())
+    let timeout = Duration::from_secs(60);
+    Box::new(RedbStore::open(settings.store.as_ref(), settings.keep, timeout).unwrap())
 }
 
 fn two_processes_that_write_at_once_lose_nothing(place: &Place) {

@@ -11,8 +11,8 @@ use crate::places::Place;
 fn a_file_in_use_is_said_after_a_while() {
     let place = Place::file();
     let _first = place.open();
-    let patience = Duration::from_millis(50);
-    let error = RedbStore::open(place.settings.store.as_ref(), 3, patience).unwrap_err();
+    let timeout = Duration::from_millis(50);
+    let error = RedbStore::open(place.settings.store.as_ref(), 3, timeout).unwrap_err();
     assert!(matches!(error, OnlineError::InUse { .. }), "{error}");
 }
 

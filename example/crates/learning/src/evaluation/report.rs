@@ -223,7 +223,7 @@ impl Evaluation {
         let chart = Chart::new("ROC curve")
             .x_axis(Axis::new("False positive rate").range(0.0, 1.0))
             .y_axis(Axis::new("True positive rate").range(0.0, 1.0))
-            .describe(self.told("ROC AUC", |metrics| &metrics.roc_auc));
+            .describe(self.description("ROC AUC", |metrics| &metrics.roc_auc));
         let lines = self.scored().map(|scored| {
             let name = format!("{} ({:.3})", scored.name, scored.metrics.roc_auc.value);
             Line::new(
@@ -241,7 +241,7 @@ impl Evaluation {
         let chart = Chart::new("Precision and recall")
             .x_axis(Axis::new("Recall").range(0.0, 1.0))
             .y_axis(Axis::new("Precision").range(0.0, 1.0))
-            .describe(self.told("PR AUC", |metrics| &metrics.pr_auc));
+            .describe(self.description("PR AUC", |metrics| &metrics.pr_auc));
         let lines = self.scored().map(|scored| {
             let name = format!("{} ({:.3})", scored.name, scored.metrics.pr_auc.value);
             Line::new(name, precision_steps(&scored.curve))
@@ -249,12 +249,12 @@ impl Evaluation {
         lines.fold(chart, Chart::line).svg()
     }
 
-    fn told(&self, what: &str, of: impl Fn(&Metrics<Estimate>) -> &Estimate) -> String {
-        let told: Vec<String> = self
+    fn description(&self, what: &str, of: impl Fn(&Metrics<Estimate>) -> &Estimate) -> String {
+        let description: Vec<String> = self
             .scored()
             .map(|scored| format!("{} {:.3}", scored.name, of(&scored.metrics).value))
             .collect();
-        format!("{what}: {}.", told.join(", "))
+        format!("{what}: {}.", description.join(", "))
     }
 
     fn calibration_plot(&self) -> String {

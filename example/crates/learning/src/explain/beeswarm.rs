@@ -36,7 +36,7 @@ pub fn beeswarm(model: &Model, rows: &[f32], summary: &Summary, seed: u64) -> Re
         let moved = made.rows().map(|row| row[at]);
         swarm.row(name, moved.zip(shades(&own)))
     });
-    let told = format!(
+    let description = format!(
         "{} rows; a dot for each, in the order of the mean size: {}.",
         places.len(),
         summary
@@ -46,7 +46,7 @@ pub fn beeswarm(model: &Model, rows: &[f32], summary: &Summary, seed: u64) -> Re
             .collect::<Vec<_>>()
             .join(", ")
     );
-    Ok(swarm.describe(told).svg())
+    Ok(swarm.describe(description).svg())
 }
 
 /// From 0, low, to 1, high; none is missing.

@@ -18,7 +18,7 @@ const ORDERS: usize = 4;
 
 /// A number that may be changed.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Knob {
+pub struct Input {
     /// What it is now.
     pub value: f64,
     /// What it may be tried at, such as its quantiles.
@@ -29,7 +29,7 @@ pub struct Knob {
     pub step: f64,
 }
 
-/// What follows from some values of the knobs.
+/// What follows from some values of the inputs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Answer {
     /// Such values can't be.
@@ -52,28 +52,28 @@ pub struct Effort {
 /// Changes that give the other answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Counterfactual {
-    /// Which knob, and what it would be; in the order of the knobs.
+    /// Which input, and what it would be; in the order of the inputs.
     pub changes: Vec<(usize, f64)>,
-    /// Sum of the sizes of the changes, each divided by its knob's spread.
+    /// Sum of the sizes of the changes, each divided by its input's spread.
     pub distance: f64,
 }
 
-/// Changes by knob, ascending.
+/// Changes by input, ascending.
 type Changes = Vec<(usize, f64)>;
 
 /// Looks for the fewest and smallest changes that give the other answer. `answer` is asked about many values of
-/// all knobs at once, and says what follows from each. The same knobs, answers and seed give the same.
+/// all inputs at once, and says what follows from each. The same inputs, answers and seed give the same.
 ///
 /// # Errors
 /// As `answer`.
 pub fn search<E>(
-    knobs: &[Knob],
+    inputs: &[Input],
     effort: Effort,
     answer: impl FnMut(&[Vec<f64>]) -> Result<Vec<Answer>, E>,
 ) -> Result<Option<Counterfactual>, E> {
-    let mut search = Search { knobs, answer };
+    let mut search = Search { inputs, answer };
     let mut beam: Vec<Changes> = vec![Vec::new()];
-    for _ in 0..effort.changes.min(knobs.len()) {
+    for _ in 0..effort.changes.min(inputs.len()) {
         let tried = search.extended(&beam);
         let answers = search.ask(&tried)?;
         let mut found: Vec<&Changes> = Vec::new();
@@ -93,7 +93,7 @@ pub fn search<E>(
     Ok(None)
 }
 
-/// The nearest to the other answer of each set of knobs; the best sets.
+/// The nearest to the other answer of each set of inputs; the best sets.
 fn best_of_each_set(mut tried: Vec<(&Changes, f64)>) -> Vec<Changes> {
     let which = |changes: &Changes| changes.iter().map(|change| change.0).collect::<Vec<_>>();
     // Stable: of equals the first stays first.
@@ -108,7 +108,7 @@ fn best_of_each_set(mut tried: Vec<(&Changes, f64)>) -> Vec<Changes> {
 }
 
 struct Search<'a, A> {
-    knobs: &'a [Knob],
+    inputs: &'a [Input],
     answer: A,
 }
 
@@ -118,10 +118,10 @@ impl<A> Search<'_, A> {
         A: FnMut(&[Vec<f64>]) -> Result<Vec<Answer>, E>,
     {
         let values = |changes: &Changes| {
-            let mut values: Vec<f64> = self.knobs.iter().map(|knob| knob.value).collect();
+            let mut values: Vec<f64> = self.inputs.iter().map(|input| input.value).collect();
             changes
                 .iter()
-                .for_each(|(knob, value)| values[*knob] = *value);
+                .for_each(|(input, value)| values[*input] = *value);
             values
         };
         let asked: Vec<Vec<f64>> = tried.iter().map(values).collect();
@@ -133,11 +133,15 @@ impl<A> Search<'_, A> {
         let mut tried: Vec<Changes> = Vec::new();
         let mut seen = std::collections::HashSet::new();
         for changes in beam {
-            for (at, knob) in self.knobs.iter().enumerate() {
+            for (at, input) in self.inputs.iter().enumerate() {
                 if changes.iter().any(|change| change.0 == at) {
                     continue;
                 }
-                for choice in knob.choices.iter().filter(|choice| **choice != knob.value) {
+                for choice in input
+                    .choices
+                    .iter()
+                    .filter(|choice| **choice != input.value)
+                {
                     let mut more = changes.clone();
                     more.push((at, *choice));
                     more.sort_by_key(|change| change.0);
@@ -153,8 +157,8 @@ impl<A> Search<'_, A> {
 
     fn distance(&self, changes: &Changes) -> f64 {
         let sizes = changes.iter().map(|(at, value)| {
-            let knob = &self.knobs[*at];
-            (value - knob.value).abs() / knob.spread
+            let input = &self.inputs[*at];
+            (value - input.value).abs() / input.spread
         });
         sizes.sum()
     }
@@ -189,11 +193,11 @@ impl<A> Search<'_, A> {
         A: FnMut(&[Vec<f64>]) -> Result<Vec<Answer>, E>,
     {
         let mut kept = changes.clone();
-        for knob in order {
-            let Some(place) = kept.iter().position(|change| change.0 == *knob) else {
+        for input in order {
+            let Some(place) = kept.iter().position(|change| change.0 == *input) else {
                 continue;
             };
-            let (now, step) = (self.knobs[*knob].value, self.knobs[*knob].step);
+            let (now, step) = (self.inputs[*input].value, self.inputs[*input].step);
             let far = kept[place].1;
             let with = |steps: f64| {
                 let mut changes = kept.clone();
@@ -255,8 +259,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn knob(value: f64, last: i32) -> Knob {
-        Knob {
+    fn input(value: f64, last: i32) -> Input {
+        Input {
             value,
             choices: (0..=last).map(|choice| f64::from(choice) * 5.0).collect(),
             spread: 10.0,
@@ -269,7 +273,7 @@ mod tests {
         seed: 7,
     };
 
-    fn found(knobs: &[Knob], towards: impl Fn(&[f64]) -> Option<f64>) -> Option<Counterfactual> {
+    fn found(inputs: &[Input], towards: impl Fn(&[f64]) -> Option<f64>) -> Option<Counterfactual> {
         let answer = |asked: &[Vec<f64>]| {
             let each = asked.iter().map(|values| match towards(values) {
                 None => Answer::Impossible,
@@ -278,22 +282,22 @@ mod tests {
             });
             Ok::<_, Infallible>(each.collect())
         };
-        search(knobs, EFFORT, answer).unwrap()
+        search(inputs, EFFORT, answer).unwrap()
     }
 
     #[test]
     fn one_change_is_preferred_and_made_as_small_as_the_step_allows() {
-        let knobs = [knob(10.0, 10), knob(10.0, 10)];
+        let inputs = [input(10.0, 10), input(10.0, 10)];
         // Either alone does: the first from 32.35 on, the second from 12.35 on.
-        let one = found(&knobs, |v| Some((v[0] - 32.35).max(v[1] - 12.35))).unwrap();
+        let one = found(&inputs, |v| Some((v[0] - 32.35).max(v[1] - 12.35))).unwrap();
         assert_eq!(one.changes, [(1, 12.4)]);
         assert!((one.distance - 0.24).abs() < 1e-9);
     }
 
     #[test]
     fn two_changes_are_found_where_one_is_not_enough_and_limits_are_kept() {
-        let knobs = [knob(10.0, 10), knob(10.0, 10), knob(10.0, 10)];
-        let two = found(&knobs, |v| {
+        let inputs = [input(10.0, 10), input(10.0, 10), input(10.0, 10)];
+        let two = found(&inputs, |v| {
             (v[0] <= 30.0 && v[1] <= 30.0 && v[2] == 10.0).then(|| v[0] + v[1] - 45.0)
         });
         let two = two.unwrap();
@@ -307,8 +311,8 @@ mod tests {
 
     #[test]
     fn none_is_an_answer() {
-        assert_eq!(found(&[knob(10.0, 10)], |_| Some(-1.0)), None);
-        assert_eq!(found(&[knob(10.0, 10)], |_| None), None);
+        assert_eq!(found(&[input(10.0, 10)], |_| Some(-1.0)), None);
+        assert_eq!(found(&[input(10.0, 10)], |_| None), None);
         assert_eq!(found(&[], |_| Some(1.0)), None);
     }
 
@@ -318,7 +322,7 @@ mod tests {
             weights in prop::collection::vec(-1.0..1.0f64, 4),
             least in 0.0..60.0f64,
         ) {
-            let knobs: Vec<Knob> = (0..4).map(|_| knob(20.0, 8)).collect();
+            let inputs: Vec<Input> = (0..4).map(|_| input(20.0, 8)).collect();
             let towards = |v: &[f64]| {
                 let sum: f64 = v.iter().zip(&weights).map(|(v, w)| (v - 20.0) * w).sum();
                 Some(sum - least - 0.01)
@@ -332,7 +336,7 @@ mod tests {
                 })
                 .map(|(_, value)| (value - 20.0).abs() / 10.0)
                 .collect();
-            match found(&knobs, towards) {
+            match found(&inputs, towards) {
                 None => prop_assert!(alone.is_empty()),
                 Some(found) => {
                     let mut values = [20.0; 4];

@@ -1,7 +1,7 @@
 //! The tree-structured Parzen estimator: draw where good trials are dense and bad ones are not.
 //!
 //! J. Bergstra, R. Bardenet, Y. Bengio, B. Kégl: *Algorithms for Hyper-Parameter Optimization* (NIPS
-//! 2011), section 4. The trials so far are parted into the best γ of them and the rest; each
+//! 2011), section 4. The trials so far are split into the best γ of them and the rest; each
 //! part's values make a density, l(x) and g(x), for each parameter by itself; of some draws from l
 //! the one with the greatest l(x) / g(x) is taken, which is the one of greatest expected improvement. The
 //! tree: a parameter that means something only beside a value of another learns from those trials where it did.

@@ -1,46 +1,35 @@
-//! Files of a state: as Git or the workspace has them, else from the cache by that state's lock.
+//! Files of a state: as Git or the workspace has them, else from the cache by what that state declares.
 
 use std::collections::BTreeMap;
 
-use mlops_versioning::{ObjectId, Repository};
+use mlops_repository::{Catalog, ObjectId, Source};
+use mlops_versioning::Repository;
 
-use crate::catalog::Catalog;
 use crate::error::{PipelineError, Result};
-use crate::lockfile::{Lock, lock_path};
-use crate::source::Source;
 
 /// A state of the repository: the workspace, or a revision.
 pub(super) struct State<'r> {
     repository: &'r Repository,
     pub source: Source,
     pub catalog: Catalog,
-    /// Outputs that the lock knows, by path.
+    /// The content of outputs, by path.
     locked: BTreeMap<String, ObjectId>,
 }
 
 impl<'r> State<'r> {
     pub fn open(repository: &'r Repository, revision: &str) -> Result<Self> {
         let source = Source::revision(repository.root(), revision)?;
-        let catalog = Catalog::of(repository, &source)?;
-        let mut locks: BTreeMap<&str, Lock> = BTreeMap::new();
+        let declared = repository.declarations_of(&source)?;
         let mut locked = BTreeMap::new();
-        for stage in &catalog.stages {
-            if !locks.contains_key(stage.file.as_str()) {
-                locks.insert(&stage.file, Lock::read(&source, &lock_path(&stage.file))?);
-            }
-            let Some(known) = locks[stage.file.as_str()].stage(&stage.name)? else {
-                continue;
-            };
-            for out in &stage.outs {
-                if let Some(id) = known.out(&out.at.written).and_then(|known| known.id) {
-                    locked.insert(out.at.path.clone(), id);
-                }
+        for tracked in declared.outputs {
+            if let Some(id) = tracked.out.id {
+                locked.insert(repository.inside(&tracked.out.full)?, id);
             }
         }
         Ok(Self {
             repository,
             source,
-            catalog,
+            catalog: declared.catalog,
             locked,
         })
     }
@@ -50,7 +39,7 @@ impl<'r> State<'r> {
         let Some(bytes) = self.bytes(path)? else {
             return Ok(None);
         };
-        crate::source::utf8(path, bytes).map(Some)
+        Ok(mlops_repository::utf8(path, bytes).map(Some)?)
     }
 
     /// A file's content; `None` if neither Git, workspace nor cache has it.
@@ -107,33 +96,43 @@ impl<'r> State<'r> {
                     found.into_iter().map(|file| file.path.into()).collect(),
                 ));
             }
-            Source::Revision { files, .. } => {
-                let folder = format!("{path}/");
-                let found: Vec<String> = files
-                    .range(folder.clone()..)
-                    .take_while(|file| file.starts_with(&folder))
-                    .cloned()
-                    .collect();
+            Source::Revision(revision) => {
+                let found: Vec<String> = revision.below(path).cloned().collect();
                 if !found.is_empty() {
                     return Ok(found);
                 }
             }
             Source::Workspace { .. } => {}
         }
-        if let Some(id) = self.locked.get(path).filter(|id| id.dir && self.has(id)) {
+        // An output of its own, or a folder in one.
+        let parts = path.match_indices('/');
+        let above = parts.map(|(at, _)| (&path[..at], &path[at + 1..]));
+        for (folder, part) in std::iter::once((path, "")).chain(above) {
+            let Some(id) = self.locked.get(folder).filter(|id| id.dir && self.has(id)) else {
+                continue;
+            };
             let manifest = self.repository.cache().manifest(id)?;
-            let names = manifest.entries().iter().map(|entry| entry.path.clone());
-            return Ok(inside(names.collect()));
+            let names = manifest.entries().iter().filter_map(|entry| {
+                if part.is_empty() {
+                    return Some(entry.path.clone());
+                }
+                let name = entry.path.strip_prefix(part)?.strip_prefix('/')?;
+                Some(name.to_owned())
+            });
+            let names: Vec<String> = names.collect();
+            if !names.is_empty() {
+                return Ok(inside(names));
+            }
         }
         Ok(vec![path.to_owned()])
     }
 
     /// The values of a file of metrics or parameters.
-    pub fn values(&self, path: &str) -> Result<mlops_versioning::yaml::Value> {
+    pub fn values(&self, path: &str) -> Result<mlops_repository::yaml::Value> {
         let text = self.text(path)?.ok_or_else(|| PipelineError::Unreadable {
             file: path.to_owned(),
             message: "is not there".into(),
         })?;
-        Ok(crate::params::parse(path, &text)?.value)
+        Ok(mlops_repository::params::parse(path, &text)?.value)
     }
 }

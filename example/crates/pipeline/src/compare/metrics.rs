@@ -1,12 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use mlops_disk::printable;
+use mlops_repository::yaml::{Map, Value};
+use mlops_repository::{OutputKind, RepositoryError, posix_path};
 use mlops_versioning::Repository;
-use mlops_versioning::yaml::{Map, Value};
 
 use super::files::State;
 use super::{Comparison, Table, flat, table};
-use crate::definition::OutputKind;
-use crate::error::Result;
+use crate::error::{PipelineError, Result};
 use crate::python_json;
 
 /// The metrics of one state.
@@ -32,7 +33,15 @@ pub fn metrics_show(
 ) -> Result<Vec<Metrics>> {
     revisions
         .iter()
-        .map(|revision| gather(repository, revision, targets))
+        .map(|revision| match gather(repository, revision, targets) {
+            // What it says is lost for good; other states aren't.
+            Err(PipelineError::Repository(error @ RepositoryError::Commit { .. })) => Ok(Metrics {
+                state: revision.clone(),
+                unreadable: [(String::new(), error.to_string())].into(),
+                ..Metrics::default()
+            }),
+            gathered => gathered,
+        })
         .collect()
 }
 
@@ -122,6 +131,8 @@ impl Metrics {
             let unreadable = metrics
                 .unreadable
                 .keys()
+                // A commit that can't be read as a whole has no row.
+                .filter(|path| !path.is_empty())
                 .map(|path| (path, BTreeMap::new()));
             let readable = metrics.files.iter().map(|(path, value)| {
                 let values = match value {
@@ -134,7 +145,8 @@ impl Metrics {
                 readable.chain(unreadable).collect();
             for (path, values) in all {
                 keys.extend(values.keys().cloned());
-                rows.push((&metrics.state, crate::path::relative(path, folder), values));
+                let path = printable(&posix_path::relative(path, folder));
+                rows.push((&metrics.state, path, values));
             }
         }
         let several = states.len() > 1;
@@ -142,7 +154,7 @@ impl Metrics {
         let heads = revision
             .into_iter()
             .chain(["Path".to_owned()])
-            .chain(keys.iter().cloned());
+            .chain(keys.iter().map(|key| printable(key)));
         let mut table = Table::new(heads);
         for (state, path, values) in rows {
             let state = several.then(|| state.clone());
@@ -166,14 +178,14 @@ impl Metrics {
                 for (path, value) in &metrics.files {
                     let mut data = Map::new();
                     data.insert("data", value.clone());
-                    files.insert(crate::path::relative(path, folder), data);
+                    files.insert(posix_path::relative(path, folder), data);
                 }
                 for (path, why) in &metrics.unreadable {
                     let error: Map = [("type", "Unreadable"), ("msg", why.as_str())]
                         .into_iter()
                         .collect();
                     let entry: Map = [("error", error)].into_iter().collect();
-                    files.insert(crate::path::relative(path, folder), entry);
+                    files.insert(posix_path::relative(path, folder), entry);
                 }
                 let name = if one && metrics.state == "workspace" {
                     ""

@@ -12,7 +12,9 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use mlops_versioning::yaml::{Map, Value};
+use mlops_disk::printable;
+use mlops_repository::posix_path;
+use mlops_repository::yaml::{Map, Value};
 
 pub use images::{Image, images};
 pub use metrics::{Metrics, metrics_diff, metrics_show};
@@ -100,8 +102,8 @@ impl Comparison {
         for (path, differences) in &self.files {
             for (key, difference) in differences {
                 let mut row = vec![
-                    crate::path::relative(path, show.folder),
-                    key.clone(),
+                    printable(&posix_path::relative(path, show.folder)),
+                    printable(key),
                     cell(difference.old.as_ref()),
                     cell(difference.new.as_ref()),
                     cell(difference.change.as_ref()),
@@ -138,7 +140,7 @@ impl Comparison {
                         (key.clone(), map)
                     })
                     .collect();
-                (crate::path::relative(path, folder), keys)
+                (posix_path::relative(path, folder), keys)
             })
             .collect();
         python_json::dumps(&Value::Map(files))

@@ -1,12 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use mlops_repository::params::{DEFAULT_FILE, select};
+use mlops_repository::yaml::{Map, Node, Value};
 use mlops_versioning::Repository;
-use mlops_versioning::yaml::{Map, Node, Value};
 
 use super::Comparison;
 use super::files::State;
 use crate::error::Result;
-use crate::params::{DEFAULT_FILE, select};
 
 /// What differs in parameters between two states; with `all` also what doesn't. `targets`, from the
 /// repository's root, are files to compare whole; `deps_only` looks only at what stages read.

@@ -4,8 +4,8 @@ mod draw;
 mod rows;
 mod wanted;
 
+use mlops_repository::yaml::{Map, Value};
 use mlops_versioning::Repository;
-use mlops_versioning::yaml::{Map, Value};
 
 use super::files::State;
 use super::images::is_image;
@@ -25,6 +25,8 @@ pub enum Shape {
     Bars,
     /// How often each pair of values occurs (`confusion`).
     Confusion,
+    /// The same, of each row as shares of it (`confusion_normalized`).
+    ConfusionShares,
 }
 
 /// The values of one state, and of one column if there are several.

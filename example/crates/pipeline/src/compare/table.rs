@@ -1,6 +1,6 @@
 //! Tables as DVC prints them.
 
-use mlops_versioning::yaml::{Value, float_text};
+use mlops_repository::yaml::{Value, float_text};
 use unicode_width::UnicodeWidthStr;
 
 /// Rows under heads.

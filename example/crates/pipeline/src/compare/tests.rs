@@ -1,4 +1,4 @@
-use mlops_versioning::yaml;
+use mlops_repository::yaml;
 
 use super::*;
 
@@ -104,6 +104,25 @@ fn wide_characters_and_lines_keep_columns_straight() {
     );
 }
 
+#[test]
+fn a_key_with_a_line_break_makes_no_row_of_its_own() {
+    let metrics = Metrics {
+        state: "workspace".into(),
+        files: [(
+            "m.json".to_owned(),
+            yaml::read("{\"a\\nb\": 1}").unwrap().value,
+        )]
+        .into(),
+        unreadable: BTreeMap::new(),
+    };
+    assert_eq!(
+        Metrics::table(&[metrics], "", 5).plain(),
+        "Path    a\\nb\nm.json  1\n"
+    );
+    let compared = comparison("{}", "{\"a\\nb\": 1}", false);
+    assert!(!compared.table(SHOW).plain().contains("a\nb"));
+}
+
 use mlops_versioning::Repository;
 
 /// A Git repository with two commits and a workspace.
@@ -115,7 +134,7 @@ fn repository() -> (tempfile::TempDir, Repository) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     };
-    let git = |arguments: &[&str]| crate::source::git(&root, arguments).map(drop).unwrap();
+    let git = |arguments: &[&str]| mlops_repository::git(&root, arguments).map(drop).unwrap();
     git(&["init", "-q"]);
     git(&["config", "user.email", "a@b"]);
     git(&["config", "user.name", "a"]);
@@ -246,7 +265,7 @@ fn pictures_that_stages_drew_stand_side_by_side_in_the_page() {
     let (folder, repository) = repository();
     let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
     let git = |arguments: &[&str]| {
-        crate::source::git(repository.root(), arguments)
+        mlops_repository::git(repository.root(), arguments)
             .map(drop)
             .unwrap()
     };
@@ -347,4 +366,96 @@ fn markdown_of_foreign_text_stays_text() {
     | a\|b &#64;team | \[x\](http&#58;//y) &lt;img&gt; |
     | roc_auc        | [1, 2]                          |
     ");
+}
+
+#[test]
+fn a_folder_at_the_top_is_a_plot_for_each_file_as_dvclive_writes_it() {
+    let (folder, repository) = repository();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("live/metrics/acc.tsv", "step\tacc\n0\t1\n1\t2\n");
+    write("live/metrics/train/loss.tsv", "step\tloss\n0\t3\n1\t4\n");
+    write(
+        "live/roc.json",
+        "{\"roc\": [{\"fpr\": 0.0, \"tpr\": 0.5, \"threshold\": 1}]}",
+    );
+    write("live/images/a.svg", "<svg/>");
+    write(
+        "dvc.yaml",
+        "plots:\n- live/metrics: {x: step}\n- live/images\n\
+         - live/roc.json: {template: simple, x: fpr, y: tpr, title: ROC}\n\
+         - c.json: {template: confusion_normalized, x: p, y: a}\n",
+    );
+    mlops_repository::git(folder.path(), &["add", "."]).unwrap();
+    mlops_repository::git(folder.path(), &["commit", "-qm", "live"]).unwrap();
+    let revisions = ["workspace".to_owned(), "HEAD".to_owned()];
+    let (drawn, faults) = plots(&repository, &revisions, &[]).unwrap();
+    assert_eq!(faults, []);
+    let told: Vec<_> = drawn
+        .iter()
+        .map(|plot| (&*plot.id, &*plot.x_label, &*plot.y_label, plot.series.len()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("live/metrics/acc.tsv", "step", "", 2),
+            ("live/metrics/train/loss.tsv", "step", "", 2),
+            ("live/roc.json", "fpr", "tpr", 2),
+            ("c.json", "p", "a", 2),
+        ]
+    );
+    assert!(
+        drawn[3].svg().contains("100") || drawn[3].svg().contains(">1<"),
+        "{}",
+        drawn[3].svg()
+    );
+    let (pictures, faults) = images(&repository, &revisions, &[]).unwrap();
+    assert_eq!(faults, []);
+    assert_eq!(pictures.len(), 1);
+    assert_eq!(pictures[0].file, "live/images/a.svg");
+}
+
+#[test]
+fn pictures_in_a_folder_of_an_output_are_those_of_each_revision() {
+    let (folder, repository) = repository();
+    let root = folder.path();
+    let write = |name: &str, text: &str| {
+        let path = root.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let cache = |text: &str, ending: &str| {
+        let id = mlops_repository::Checksum::of(text.as_bytes()).to_string();
+        write(
+            &format!(".dvc/cache/files/md5/{}/{}{ending}", &id[..2], &id[2..]),
+            text,
+        );
+        id
+    };
+    let picture = cache("<svg>old</svg>", "");
+    let manifest = cache(
+        &format!("[{{\"md5\": \"{picture}\", \"relpath\": \"images/a.svg\"}}]"),
+        ".dir",
+    );
+    write(
+        "dvc.yaml",
+        "stages: {s: {cmd: x, outs: [live]}}\nplots: [live/images]\n",
+    );
+    write(
+        "dvc.lock",
+        &format!(
+            "schema: '2.0'\nstages:\n  s:\n    cmd: x\n    outs:\n    - path: live\n      hash: md5\n      md5: {manifest}.dir\n"
+        ),
+    );
+    mlops_repository::git(root, &["add", "dvc.yaml", "dvc.lock"]).unwrap();
+    mlops_repository::git(root, &["commit", "-qm", "live"]).unwrap();
+    write("live/images/a.svg", "<svg>new</svg>");
+    let revisions = ["workspace".to_owned(), "HEAD".to_owned()];
+    let (pictures, faults) = images(&repository, &revisions, &[]).unwrap();
+    assert_eq!(faults, []);
+    assert_eq!(pictures[0].sides[0].1, b"<svg>new</svg>");
+    assert_eq!(pictures[0].sides[1].1, b"<svg>old</svg>");
 }

@@ -109,7 +109,7 @@ pub(crate) fn mermaid_with(
 pub fn dot(graph: &Graph, of: &BTreeSet<usize>) -> String {
     let mut text = String::from("strict digraph {\n");
     for &vertex in of {
-        let _ = writeln!(text, "\"{}\";", graph.name(vertex));
+        let _ = writeln!(text, "\"{}\";", quoted(graph.name(vertex)));
     }
     for &vertex in of {
         for below in graph.downstream(vertex) {
@@ -117,12 +117,19 @@ pub fn dot(graph: &Graph, of: &BTreeSet<usize>) -> String {
                 let _ = writeln!(
                     text,
                     "\"{}\" -> \"{}\";",
-                    graph.name(vertex),
-                    graph.name(*below)
+                    quoted(graph.name(vertex)),
+                    quoted(graph.name(*below))
                 );
             }
         }
     }
     text.push_str("}\n");
     text
+}
+
+/// A name between the quotes of Graphviz.
+fn quoted(name: &str) -> String {
+    name.replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
 }

@@ -99,6 +99,15 @@ fn the_graph_is_drawn_for_people_and_for_tools() {
     "#);
 }
 
+#[test]
+fn a_name_can_not_end_its_quotes_for_graphviz() {
+    let graph = Graph::build(&[vertex("a\"];\n\\", &[], &["x"])]).unwrap();
+    assert_eq!(
+        dot(&graph, &all(&graph)),
+        "strict digraph {\n\"a\\\"];\\n\\\\\";\n}\n"
+    );
+}
+
 /// Edges from lower to higher numbers only, the vertices then shuffled.
 fn random() -> impl Strategy<Value = (Vec<Vertex>, Vec<(usize, usize)>)> {
     (1..20_usize)

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use mlops_versioning::yaml::Value;
+use mlops_repository::yaml::Value;
 
 pub(super) use crate::compare::code;
 use crate::compare::{number, text};

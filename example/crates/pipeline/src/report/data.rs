@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use mlops_versioning::{ObjectId, Repository};
+use mlops_repository::lockfile::LockedPath;
+use mlops_repository::{ObjectId, OutputKind};
+use mlops_versioning::Repository;
 
 use super::side::Side;
-use crate::definition::OutputKind;
 use crate::error::Result;
-use crate::lockfile::LockedPath;
 
 /// Larger tables aren't read to count their rows.
 const CHEAP: u64 = 32 << 20;

@@ -5,10 +5,8 @@ use std::collections::BTreeSet;
 use mlops_versioning::Repository;
 
 use super::side::Side;
-use crate::definition::{OutputKind, Stage};
 use crate::error::Result;
-use crate::path;
-use crate::source::git;
+use mlops_repository::{OutputKind, Stage, git, posix_path};
 
 /// A file that changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +60,7 @@ fn counted(record: &str, folder: &str) -> Option<(String, Option<(u64, u64)>)> {
     let mut fields = record.splitn(3, '\t');
     let (added, removed) = (fields.next()?.trim(), fields.next()?);
     let lines = added.parse().ok().zip(removed.parse().ok());
-    Some((path::relative(fields.next()?, folder), lines))
+    Some((posix_path::relative(fields.next()?, folder), lines))
 }
 
 /// Scores, plots and parameters have sections of their own.
@@ -89,7 +87,7 @@ fn is_record(path: &str) -> bool {
 
 fn reads(stage: &Stage, path: &str) -> bool {
     let mut deps = stage.deps.iter();
-    deps.any(|dep| path::is_in(path, &dep.at.path))
+    deps.any(|dep| posix_path::is_in(path, &dep.at.path))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use mlops_versioning::yaml::Value;
+use mlops_repository::yaml::Value;
 
 use super::cells::{ROWS, Rows, code, counted, link, quoted, rounded, shown, signed};
 use super::data::{DataChange, Pinned};
@@ -90,6 +90,9 @@ impl Report {
 
     /// The whole in a sentence.
     fn verdict(&self) -> String {
+        if !self.has_metrics {
+            return "**There are no scores to compare.**".into();
+        }
         let Tally {
             better,
             worse,
@@ -106,6 +109,11 @@ impl Report {
     }
 
     fn score_section(&self) -> Option<(&'static str, String)> {
+        if !self.has_metrics {
+            let body = "No file of scores is named in either state, or none can be read. To compare scores, name their \
+                        file under `metrics:` of a stage or at the top of `dvc.yaml`, and commit it.\n";
+            return Some(("Scores", body.into()));
+        }
         let (judged, others): (Vec<&Score>, Vec<&Score>) = self
             .scores
             .iter()

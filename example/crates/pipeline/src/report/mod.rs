@@ -15,8 +15,8 @@ mod tests;
 use mlops_versioning::Repository;
 
 use crate::compare::{self, Comparison};
-use crate::error::{PipelineError, Result};
-use crate::source::{Source, git};
+use crate::error::Result;
+use mlops_repository::{Source, git};
 
 pub use data::{DataChange, Pinned};
 pub use files::FileChange;
@@ -65,6 +65,8 @@ pub struct Report {
     pub scores: Vec<Score>,
     /// Number of metrics that didn't.
     pub same_scores: u64,
+    /// Whether either state has metrics.
+    pub has_metrics: bool,
     /// Parameters that changed.
     pub params: Comparison,
     /// Data that changed.
@@ -121,8 +123,7 @@ impl Report {
     /// what others brought into `base` since then doesn't count as undone.
     ///
     /// # Errors
-    /// If there is no such revision, a file of stages or a lock in one of them can't be used, or
-    /// neither of them has metrics.
+    /// If there is no such revision, or a file of stages or a lock in one of them can't be used.
     pub fn new(repository: &Repository, base: &str, head: &str) -> Result<Self> {
         let tip = Side::open(repository, base)?;
         let head = match clean_branch(repository, head) {
@@ -135,24 +136,13 @@ impl Report {
         };
         let (old, new) = (base.state.revision(), head.state.revision());
         let metrics = compare::metrics_diff(repository, old, new, &[], true)?;
-        if metrics.files.is_empty() {
-            return Err(PipelineError::Unreadable {
-                file: crate::catalog::FILE.into(),
-                message: format!(
-                    "no metrics to compare in {} or {}: name a file of scores under `metrics:` of \
-                     a stage, run the stage and commit the file{}",
-                    base.state.name,
-                    head.state.name,
-                    first(&metrics.unreadable),
-                ),
-            });
-        }
         let params = compare::params_diff(repository, old, new, &[], false, false)?;
         let (pictures, faults) = Pictures::new(repository, &base.state, &head.state)?;
         let data = data::changes(repository, &base, &head)?;
         let stages = Stages::new(repository, &base, &head, &params, &data)?;
         let folder = folder(repository);
         let files = files::changes(repository, &folder, &base, &head)?;
+        let has_metrics = !metrics.files.is_empty();
         let (scores, same_scores) = scores::scores(&metrics, &head.catalog);
         let mut unreadable = Vec::new();
         let faults = metrics
@@ -178,6 +168,7 @@ impl Report {
             head: head.state,
             scores,
             same_scores,
+            has_metrics,
             params,
             data,
             files,
@@ -186,12 +177,6 @@ impl Report {
             unreadable,
         })
     }
-}
-
-fn first(faults: &[(String, String)]) -> String {
-    faults
-        .first()
-        .map_or(String::new(), |(_, why)| format!(" ({why})"))
 }
 
 /// The branch of a workspace in which nothing differs from its commit: then the commit is meant, which others can get.

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use mlops_versioning::yaml::Value;
+use mlops_repository::yaml::Value;
+use mlops_repository::{Better, Catalog};
 
-use crate::catalog::Catalog;
 use crate::compare::{Comparison, Difference, number};
-use crate::definition::Better;
 
 /// The interval of a metric, as its file says.
 #[derive(Debug, Clone, Copy, PartialEq)]

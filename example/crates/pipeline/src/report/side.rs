@@ -1,24 +1,26 @@
 //! One of the two states of the repository.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 
-use mlops_versioning::{DvcFile, Repository};
+use mlops_repository::{Declarations, Source};
+use mlops_versioning::Repository;
 
 use super::State;
-use crate::catalog::{self, Catalog};
-use crate::definition::Stage;
 use crate::error::Result;
-use crate::lockfile::{Lock, LockedStage, lock_path};
-use crate::source::Source;
 
 pub(super) struct Side {
     pub state: State,
-    pub catalog: Catalog,
-    /// What `.dvc` files track.
-    pub data: Vec<DvcFile>,
-    /// Files that Git has.
-    pub committed: BTreeSet<String>,
-    locks: BTreeMap<String, Lock>,
+    declared: Declarations,
+    /// Files that Git has: of the working tree those of its commit. None without any commit.
+    committed: Option<Source>,
+}
+
+impl Deref for Side {
+    type Target = Declarations;
+
+    fn deref(&self) -> &Declarations {
+        &self.declared
+    }
 }
 
 impl Side {
@@ -31,31 +33,10 @@ impl Side {
     pub fn open_commit(repository: &Repository, name: &str, revision: &str) -> Result<Self> {
         let root = repository.root();
         let source = Source::revision(root, revision)?;
-        let catalog = Catalog::of(repository, &source)?;
-        let mut locks = BTreeMap::new();
-        for file in &catalog.files {
-            locks.insert(file.clone(), Lock::read(&source, &lock_path(file))?);
-        }
-        let mut data = Vec::new();
+        let declared = repository.declarations_of(&source)?;
         let (commit, committed) = match &source {
-            Source::Workspace { .. } => {
-                for path in catalog::find(repository)?.data {
-                    data.push(DvcFile::read(&path, root)?);
-                }
-                // Without any commit, Git has none of the files.
-                let committed = match Source::revision(root, "HEAD") {
-                    Ok(Source::Revision { files, .. }) => files,
-                    _ => BTreeSet::new(),
-                };
-                (None, committed)
-            }
-            Source::Revision { commit, files, .. } => {
-                for file in files.iter().filter(|file| is_pin(file)) {
-                    let bytes = source.read(file)?.unwrap_or_default();
-                    data.push(DvcFile::parse(bytes, &root.join(file), root)?);
-                }
-                (Some(commit.clone()), files.clone())
-            }
+            Source::Workspace { .. } => (None, Source::revision(root, "HEAD").ok()),
+            Source::Revision(revision) => (Some(revision.commit.clone()), Some(source.clone())),
         };
         let state = State {
             name: name.to_owned(),
@@ -63,30 +44,16 @@ impl Side {
         };
         Ok(Self {
             state,
-            catalog,
-            data,
+            declared,
             committed,
-            locks,
         })
     }
 
     /// Whether Git has this path, or something in it.
     pub fn has_committed(&self, path: &str) -> bool {
-        let folder = format!("{path}/");
-        let inside = self.committed.range(folder.clone()..).next();
-        self.committed.contains(path) || inside.is_some_and(|file| file.starts_with(&folder))
+        let Some(Source::Revision(committed)) = &self.committed else {
+            return false;
+        };
+        committed.files.contains_key(path) || committed.below(path).next().is_some()
     }
-
-    /// What the lock says of a stage.
-    pub fn locked(&self, stage: &Stage) -> Result<Option<LockedStage>> {
-        match self.locks.get(&stage.file) {
-            Some(lock) => lock.stage(&stage.name),
-            None => Ok(None),
-        }
-    }
-}
-
-fn is_pin(file: &str) -> bool {
-    let name = file.rsplit('/').next().unwrap_or(file);
-    name.len() > ".dvc".len() && name.ends_with(".dvc")
 }

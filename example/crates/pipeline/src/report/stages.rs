@@ -7,11 +7,10 @@ use mlops_versioning::Repository;
 use super::data::DataChange;
 use super::side::Side;
 use crate::compare::Comparison;
-use crate::definition::Stage;
 use crate::error::Result;
 use crate::graph::{self, Graph};
 use crate::project::{data_vertex, vertex};
-use crate::source::git;
+use mlops_repository::{Stage, git};
 
 /// What a change does to a stage or to tracked data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

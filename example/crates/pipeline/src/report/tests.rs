@@ -436,7 +436,7 @@ fn a_long_report_still_fits_into_a_comment() {
 }
 
 #[test]
-fn an_unknown_base_and_no_metrics_are_told() {
+fn an_unknown_base_is_told() {
     let shop = Shop::new();
     let repository = Repository::open(&shop.root).unwrap();
     let error = Report::new(&repository, "nope", "workspace").unwrap_err();
@@ -453,14 +453,23 @@ fn an_unknown_base_and_no_metrics_are_told() {
         error.to_string().contains("there is no such revision"),
         "{error}"
     );
+}
+
+#[test]
+fn without_metrics_the_rest_is_reported() {
+    let shop = Shop::new();
     shop.git(&["rm", "-q", "dvc.yaml"]);
     shop.commit();
-    let error = shop.report("workspace").unwrap_err();
+    let text = shop.report("workspace").unwrap().markdown(PLAIN);
     assert!(
-        error
-            .to_string()
-            .contains("no metrics to compare in main or main"),
-        "{error}"
+        text.contains("**There are no scores to compare.**"),
+        "{text}"
     );
-    assert!(error.is_user_error());
+    for part in [
+        "### Scores\n\nNo file of scores",
+        "### Parameters",
+        "### Data",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
 }

@@ -38,7 +38,8 @@ impl Aside {
             repository.check_holds_no_repository(path)?;
             disk::create_dir_all(&aside.folder)?;
             let lies = aside.folder.join(aside.moved.len().to_string());
-            match disk::rename(path, &lies) {
+            // Not flushed: after a power cut, cache or Git have it, wherever it lies.
+            match disk::rename_unflushed(path, &lies) {
                 Ok(()) => aside.moved.push((path.clone(), lies)),
                 // It lies on another disk. Moving would be copying, and cache or Git have it.
                 Err(_) => repository.remove_output(path)?,

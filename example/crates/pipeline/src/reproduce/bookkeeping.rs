@@ -1,19 +1,19 @@
 //! What is known before a stage runs, and what is noted after.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use mlops_disk as disk;
-use mlops_versioning::{
-    DvcFile, HashKind, PathLock, Repository, RepositoryLock, VersioningError, silent,
-};
+use mlops_repository::lockfile::{Lock, LockedPath, LockedStage};
+use mlops_repository::{DvcFile, HashKind, RepositoryError, Stage};
+use mlops_versioning::{PathLock, Repository, RepositoryLock, VersioningError, silent};
 
 use super::aside::{self, Aside};
 use super::shell::Job;
-use super::{Event, Interrupt, Listener, Options};
-use crate::definition::{Output, OutputKind, Stage};
+use super::{Interrupt, Listener, Options};
 use crate::error::{PipelineError, Result};
-use crate::lockfile::{Lock, LockedPath, LockedStage};
 use crate::project::{Project, Work};
 use crate::run_cache::RunCache;
 use crate::status::{self, StageStatus};
@@ -24,20 +24,34 @@ pub(super) struct Books<'a> {
     pub project: &'a Project<'a>,
     pub options: &'a Options,
     pub listener: Listener<'a>,
-    locks: BTreeMap<String, Lock>,
+    pub(super) locks: BTreeMap<String, Lock>,
     pub workspace: Workspace<'a>,
     pub run_cache: RunCache,
     held: Option<RepositoryLock>,
     /// Place of each stage, by its address, in the plan.
-    ranks: HashMap<String, usize>,
+    pub(super) ranks: HashMap<String, usize>,
+    /// Results that lie there unchanged, to be kept for later runs.
+    unchanged: Vec<(&'a Stage, LockedStage)>,
+    /// Which outputs Git tracks, and what its index looked like when it was asked.
+    in_git: RefCell<InGit>,
 }
+
+/// What Git's index looked like, and which outputs it had.
+type InGit = Option<(Option<(SystemTime, u64)>, Vec<PathBuf>)>;
 
 /// What is to be done about a vertex.
 pub(super) enum Decision {
     Unchanged,
     Restored,
     Verified,
+    Restore(Box<Known>),
     Run(Box<Prepared>),
+}
+
+/// What an earlier run made of the same.
+pub(super) struct Known {
+    pub inputs: LockedStage,
+    pub result: LockedStage,
 }
 
 /// A stage that is about to run.
@@ -46,7 +60,7 @@ pub(super) struct Prepared {
     pub reasons: Vec<String>,
     pub retries: u32,
     /// What it reads, hashed before.
-    inputs: LockedStage,
+    pub inputs: LockedStage,
     /// What it made before.
     pub aside: Aside,
     /// Others see that its paths are in use until this is dropped.
@@ -75,6 +89,8 @@ impl<'a> Books<'a> {
                 .enumerate()
                 .map(|(rank, &vertex)| (project.graph.name(vertex).to_owned(), rank))
                 .collect(),
+            unchanged: Vec::new(),
+            in_git: RefCell::default(),
         };
         books.refresh()?;
         if !options.dry {
@@ -120,9 +136,8 @@ impl<'a> Books<'a> {
     /// would undo it.
     fn refresh(&mut self) -> Result<()> {
         let source = &self.project.source;
-        self.locks
-            .values_mut()
-            .try_for_each(|lock| lock.refresh(source))
+        let mut locks = self.locks.values_mut();
+        Ok(locks.try_for_each(|lock| lock.refresh(source))?)
     }
 
     /// Takes the repository again; however long another command keeps it, unless interrupted.
@@ -139,7 +154,7 @@ impl<'a> Books<'a> {
 
     pub fn locked(&self, stage: &Stage) -> Result<Option<LockedStage>> {
         match self.locks.get(&stage.file) {
-            Some(lock) => lock.stage(&stage.name),
+            Some(lock) => Ok(lock.stage(&stage.name)?),
             None => Ok(None),
         }
     }
@@ -162,12 +177,12 @@ impl<'a> Books<'a> {
         }
     }
 
-    fn decide_stage(&mut self, stage: &Stage) -> Result<Decision> {
+    fn decide_stage(&mut self, stage: &'a Stage) -> Result<Decision> {
         let mut status = StageStatus::default();
         if !self.options.force || stage.frozen {
             status = self.status(stage)?;
             if status.is_unchanged() {
-                self.keep_unchanged(stage)?;
+                self.note_unchanged(stage)?;
                 return Ok(Decision::Unchanged);
             }
             if self.options.pull {
@@ -186,11 +201,8 @@ impl<'a> Books<'a> {
             && RunCache::takes(stage)
             && let Some(result) = self.known_result(stage, &inputs, locked.as_ref())?
         {
-            self.put_in_place(stage, &result)?;
-            let outs = result.outs;
-            self.note(stage, LockedStage { outs, ..inputs })?;
-            self.workspace.forget();
-            return Ok(Decision::Restored);
+            let known = Known { inputs, result };
+            return Ok(Decision::Restore(Box::new(known)));
         }
         let reasons = if self.options.force {
             vec!["it is forced to".to_owned()]
@@ -267,9 +279,6 @@ impl<'a> Books<'a> {
 
     /// Refuses to remove what the cache can't hold anyway: sources that Git has, or work beside them that nobody has.
     fn check_not_in_git(&self, stage: &Stage) -> Result<()> {
-        let Some(git) = self.repository().git() else {
-            return Ok(());
-        };
         for out in stage
             .outs
             .iter()
@@ -279,17 +288,37 @@ impl<'a> Books<'a> {
             if path.symlink_metadata().is_err() {
                 continue;
             }
-            if let Some(tracked) = git.tracked(&[path])?.first() {
+            if let Some(tracked) = self.in_git(&path)? {
                 let message = format!(
                     "{} is tracked by Git, and {} is an output that a run replaces: `git rm -r --cached` what is made and commit, give the output `cache: false`, or name another",
                     tracked.display(),
                     out.at.path
                 );
                 let key = format!("stages.{}", stage.name);
-                return Err(PipelineError::file(&stage.file, out.line, key, message));
+                return Err(RepositoryError::at(&stage.file, out.line, key, message).into());
             }
         }
         Ok(())
+    }
+
+    /// A file that Git tracks at an output's place. All outputs are asked for at once, and again when the index is another.
+    fn in_git(&self, out: &Path) -> Result<Option<PathBuf>> {
+        let Some(git) = self.repository().git() else {
+            return Ok(None);
+        };
+        let index = git.index();
+        let mut known = self.in_git.borrow_mut();
+        if index.is_none() || known.as_ref().is_none_or(|(seen, _)| *seen != index) {
+            let stages = self.project.catalog.stages.iter();
+            let outs = stages.flat_map(|stage| &stage.outs);
+            let outs: Vec<PathBuf> = outs
+                .filter(|out| out.cache && out.at.is_inside())
+                .map(|out| self.workspace.full(&out.at))
+                .collect();
+            *known = Some((index, git.tracked(&outs)?));
+        }
+        let tracked = known.iter().flat_map(|(_, tracked)| tracked);
+        Ok(tracked.filter(|file| file.starts_with(out)).min().cloned())
     }
 
     /// Outputs that persist are only freed from the cache.
@@ -310,108 +339,35 @@ impl<'a> Books<'a> {
         Ok(())
     }
 
-    /// Saves what a stage made and notes it.
-    pub fn finish(&mut self, stage: &Stage, prepared: &Prepared) -> Result<()> {
-        self.workspace.forget();
-        let outs = self.save_outs(stage)?;
-        for (before, dep) in prepared.inputs.deps.iter().zip(&stage.deps) {
-            let kind = before.id.map_or(HashKind::Md5, |id| id.kind);
-            let after = self.workspace.content(&dep.at, kind)?;
-            if after.map(|after| after.id) != before.id {
-                let what = format!(
-                    "{} changed while the stage ran, which is noted as made from what it was before",
-                    dep.at.path
-                );
-                (self.listener)(Event::Warning(&stage.address(), &what));
-            }
-        }
-        let made = LockedStage {
-            outs,
-            ..prepared.inputs.clone()
-        };
-        self.keep_result(stage, &made)?;
-        self.note(stage, made)
-    }
-
-    fn save_outs(&self, stage: &Stage) -> Result<Vec<LockedPath>> {
-        let repository = self.repository();
-        let mut outs = Vec::new();
-        let mut hidden = Vec::new();
-        for out in &stage.outs {
-            let path = self.workspace.full(&out.at);
-            let saved = if out.cache && !self.options.no_commit {
-                let content = repository.save(&path, HashKind::Md5, true, &silent)?;
-                content.map(|content| content.saved)
-            } else {
-                self.workspace.content(&out.at, HashKind::Md5)?
-            };
-            let saved = saved.ok_or_else(|| PipelineError::Missing {
-                stage: stage.address(),
-                message: format!(
-                    "it ended well but didn't make {}: let it, or take it out of {}:{}",
-                    out.at.path, stage.file, stage.line
-                ),
-            })?;
-            outs.push(LockedPath::of(&out.at.written, &saved));
-            if out.cache && out.at.is_inside() {
-                hidden.push(path);
-            }
-        }
-        repository.keep_out_of_git(&hidden)?;
-        Ok(outs)
-    }
-
-    /// Lets later runs, DVC's too, take this result. Metrics and plots that Git holds are put into
-    /// the cache for it; with other uncached outputs the result would lack a part.
-    fn keep_result(&self, stage: &Stage, made: &LockedStage) -> Result<()> {
-        let partial = |out: &Output| !out.cache && out.kind == OutputKind::Data;
-        if self.options.no_commit || !RunCache::takes(stage) || stage.outs.iter().any(partial) {
-            return Ok(());
-        }
-        for out in stage.outs.iter().filter(|out| !out.cache) {
-            self.repository()
-                .store(&self.workspace.full(&out.at), HashKind::Md5, &silent)?;
-        }
-        self.run_cache.keep(made)
-    }
-
-    /// Keeps what lies there unchanged as a result too: a clone, or a lock of another tool's, brings it without, and
+    /// Notes what lies there unchanged as a result too: a clone, or a lock of another tool's, brings it without, and
     /// a parameter that is changed and changed back would run the stage.
-    fn keep_unchanged(&self, stage: &Stage) -> Result<()> {
+    fn note_unchanged(&mut self, stage: &'a Stage) -> Result<()> {
         let Some(locked) = self.locked(stage)?.filter(|_| RunCache::takes(stage)) else {
             return Ok(());
         };
         let is_known = |path: &LockedPath| path.id.is_some_and(|id| id.kind == HashKind::Md5);
         let is_whole = locked.deps.iter().chain(&locked.outs).all(is_known);
         if is_whole && !self.run_cache.has(&locked) && self.is_whole(stage, &locked)? {
-            self.keep_result(stage, &locked)?;
+            self.unchanged.push((stage, locked));
         }
         Ok(())
     }
 
-    /// Writes `dvc.lock`.
-    fn note(&mut self, stage: &Stage, made: LockedStage) -> Result<()> {
-        let Some(lock) = self.locks.get_mut(&stage.file) else {
-            return Ok(());
-        };
-        if lock.stage(&stage.name)?.as_ref().map(LockedStage::to_map) == Some(made.to_map()) {
+    /// Keeps what was noted so.
+    pub fn keep_unchanged(&mut self) -> Result<()> {
+        let unchanged = std::mem::take(&mut self.unchanged);
+        if unchanged.is_empty() {
             return Ok(());
         }
-        let rank = self
-            .ranks
-            .get(&stage.address())
-            .copied()
-            .unwrap_or(usize::MAX - 1);
-        lock.set(&stage.name, &made, rank);
-        lock.write(self.project.repository.root())
+        self.keep_results(unchanged.iter().map(|(stage, made)| (*stage, made)))
     }
 
     /// A frozen stage isn't run: what lies there now is what it made.
     fn verify_frozen(&mut self, stage: &Stage) -> Result<Decision> {
         let locked = self.locked(stage)?;
         let inputs = status::inputs(&self.workspace, stage, locked.as_ref())?;
-        let outs = self.save_outs(stage)?;
-        self.note(stage, LockedStage { outs, ..inputs })?;
+        let outs = self.save_outs(&[stage])?.into_iter().flatten().collect();
+        self.note(vec![(stage, LockedStage { outs, ..inputs })])?;
         Ok(Decision::Verified)
     }
 
@@ -430,8 +386,13 @@ impl<'a> Books<'a> {
                 return Err(PipelineError::Missing {
                     stage: self.repository().inside(&file.path)?,
                     message: format!(
-                        "{} is not there: run `checkout` or `pull`{}",
+                        "{} is not there: {}{}",
                         out.full.display(),
+                        if file.is_import {
+                            "its source has it, from where only DVC fetches it (`dvc pull`)"
+                        } else {
+                            "run `checkout` or `pull`"
+                        },
                         out.desc
                             .iter()
                             .map(|desc| format!("; {desc}"))
@@ -462,6 +423,7 @@ impl<'a> Books<'a> {
             None => Ok(Decision::Unchanged),
             Some(mut file) => {
                 file.write()?;
+                self.repository().autostage(&[file.path])?;
                 self.workspace.forget();
                 Ok(Decision::Verified)
             }

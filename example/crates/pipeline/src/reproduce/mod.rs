@@ -8,6 +8,7 @@ mod aside;
 mod bookkeeping;
 mod plan;
 mod restore;
+mod save;
 mod schedule;
 mod shell;
 #[cfg(test)]
@@ -157,7 +158,13 @@ pub fn reproduce(
     } else {
         schedule::run(&mut books, &plan, interrupt)
     };
+    let kept = if options.dry {
+        Ok(())
+    } else {
+        books.keep_unchanged()
+    };
+    let result = result.and_then(|summary| kept.map(|()| summary));
     let locks = books.close();
-    project.locks = locks;
+    project.declared.locks = locks;
     result
 }

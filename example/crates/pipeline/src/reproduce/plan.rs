@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::catalog::FILE;
 use crate::error::{PipelineError, Result};
 use crate::graph::Graph;
-use crate::path;
 use crate::project::{Project, Work};
+use mlops_repository::{FILE, RepositoryError, posix_path};
 
 use super::Options;
 
@@ -50,18 +49,20 @@ pub(super) fn plan(project: &Project<'_>, options: &Options) -> Result<Plan> {
     Ok(Plan { order, graph })
 }
 
-/// Refuses outputs that no run may remove or replace, before the first is.
+/// Refuses stages that can't be run here, and outputs that no run may remove or replace, before the first is.
 pub(super) fn check_outputs(project: &Project<'_>, plan: &Plan) -> Result<()> {
     let root = project.repository.root();
     for &vertex in &plan.order {
         let Work::Stage(stage) = project.work(vertex) else {
             continue;
         };
+        stage.check_supported()?;
         for out in &stage.outs {
-            let full = mlops_versioning::path::normal(&root.join(&out.at.path));
+            let full = mlops_repository::path::normal(&root.join(&out.at.path));
             project.repository.check_removable(&full).map_err(|error| {
                 let key = format!("stages.{}", stage.name);
-                PipelineError::file(&stage.file, out.line, key, format!("an output: {error}"))
+                let why = format!("an output: {error}");
+                RepositoryError::at(&stage.file, out.line, key, why)
             })?;
         }
     }
@@ -73,7 +74,7 @@ fn targets(project: &Project<'_>, options: &Options) -> Result<Vec<usize>> {
         return Ok((0..project.graph.len()).collect());
     }
     if options.targets.is_empty() {
-        let own = path::join(&options.folder, FILE);
+        let own = posix_path::join(&options.folder, FILE);
         if !project.catalog.files.contains(&own) {
             return Err(PipelineError::UnknownTarget {
                 target: own,

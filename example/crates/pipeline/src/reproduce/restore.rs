@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use mlops_disk as disk;
+use mlops_repository::lockfile::{LockedPath, LockedStage};
+use mlops_repository::{DvcFile, ObjectId, Output, Stage, Tracked};
 use mlops_versioning::operations::transfer::{self, TransferOptions};
-use mlops_versioning::{DvcFile, HashKind, OutEntry, Tracked, VersioningError, silent};
+use mlops_versioning::silent;
 
 use super::Event;
 use super::bookkeeping::Books;
-use crate::definition::{Output, Stage};
 use crate::error::{PipelineError, Result};
-use crate::lockfile::{LockedPath, LockedStage};
 use crate::run_cache::{self, RunCache};
 use crate::status;
 
@@ -20,59 +20,34 @@ impl Books<'_> {
         let Some(locked) = self.locked(stage)? else {
             return Ok(false);
         };
-        let outs = stage.outs.iter().filter(|out| out.cache);
-        let paths: Vec<PathBuf> = outs.map(|out| self.workspace.full(&out.at)).collect();
-        self.fetch(&paths)?;
+        self.fetch_result(stage, &locked)?;
         if !self.is_whole(stage, &locked)? {
             return Ok(false);
         }
-        self.put_in_place(stage, &locked)?;
+        self.put_in_place(&[(stage, &locked)])?;
         self.workspace.forget();
         Ok(true)
     }
 
-    /// Gets what the remote has of these paths; what it lacks shows later.
-    fn fetch(&self, paths: &[PathBuf]) -> Result<()> {
-        let pins = self.repository().pins()?;
-        for path in paths {
-            match pins.select(std::slice::from_ref(path), false) {
-                Ok(tracked) => self.fetch_tracked(&tracked)?,
-                // Nothing tracks it, so no remote has it.
-                Err(VersioningError::Refused { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
-    }
-
+    /// Gets what the remotes have of these; what they lack shows later.
     fn fetch_tracked(&self, tracked: &[Tracked]) -> Result<()> {
         let options = TransferOptions::default();
-        match transfer::fetch(self.repository(), tracked, &options, &silent) {
-            Ok(_) | Err(VersioningError::Missing { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        transfer::fetch(self.repository(), tracked, &options, &silent)?;
+        Ok(())
     }
 
     /// Gets what a run made, as far as the remote has it.
     fn fetch_result(&self, stage: &Stage, result: &LockedStage) -> Result<()> {
-        let mut tracked = Vec::new();
-        for out in &stage.outs {
-            let Some(known) = result.out(&out.at.written) else {
-                continue;
-            };
-            let mut entry = OutEntry::fresh(&known.path, self.workspace.full(&out.at));
-            entry.id = known.id;
-            entry.kind = known.id.map_or(HashKind::Md5, |id| id.kind);
-            entry.remote.clone_from(&out.remote);
-            tracked.push(Tracked {
-                file: self.project.source.root().join(&stage.file),
-                stage: Some(stage.name.clone()),
-                out: entry,
-                part: None,
-                is_import: false,
-                is_placed: true,
-            });
-        }
+        let root = self.project.source.root();
+        let outs = stage.outs.iter().filter(|out| out.at.is_inside());
+        let tracked: Vec<Tracked> = outs
+            .map(|out| {
+                let mut tracked = Tracked::of_stage(root, stage, out, result.out(&out.at.written));
+                // Metrics that Git holds are kept with the result, too.
+                tracked.out.cached = true;
+                tracked
+            })
+            .collect();
         self.fetch_tracked(&tracked)
     }
 
@@ -122,7 +97,10 @@ impl Books<'_> {
     pub fn pull_data(&mut self, file: &DvcFile) -> Result<()> {
         for out in file.outs.iter().filter(|out| !out.full.exists()) {
             let Some(id) = out.id else { continue };
-            self.fetch(std::slice::from_ref(&out.full))?;
+            let mine = file
+                .tracked()
+                .filter(|tracked| tracked.out.full == out.full);
+            self.fetch_tracked(&mine.collect::<Vec<_>>())?;
             if self.workspace.is_cached(&id)? {
                 let target = mlops_versioning::Target {
                     path: out.full.clone(),
@@ -196,33 +174,21 @@ impl Books<'_> {
         Ok(true)
     }
 
-    pub fn put_in_place(&self, stage: &Stage, result: &LockedStage) -> Result<()> {
-        for out in &stage.outs {
-            let Some((id, known)) = result
-                .out(&out.at.written)
-                .and_then(|known| Some((known.id?, known)))
-            else {
-                continue;
-            };
-            if out.cache || id.dir {
-                self.workspace.check_out(&out.at, id, known.is_exec)?;
-                continue;
-            }
-            // Git holds it: it must be a file like any other.
-            let path = self.workspace.full(&out.at);
-            let same = self.workspace.content(&out.at, id.kind)?;
-            if same.is_some_and(|saved| saved.id == id) {
-                continue;
-            }
-            if path.is_dir() {
-                self.repository().remove_output(&path)?;
-            }
-            if let Some(folder) = path.parent() {
-                disk::create_dir_all(folder)?;
-            }
-            disk::copy(&self.repository().cache().path(&id), &path)?;
-            disk::set_mode(&path, if known.is_exec { 0o755 } else { 0o644 })?;
+    /// Puts a file in place that Git holds: it must be one like any other.
+    pub fn put_into_git(&self, out: &Output, id: ObjectId, is_exec: bool) -> Result<()> {
+        let path = self.workspace.full(&out.at);
+        let same = self.workspace.content(&out.at, id.kind)?;
+        if same.is_some_and(|saved| saved.id == id) {
+            return Ok(());
         }
+        if path.is_dir() {
+            self.repository().remove_output(&path)?;
+        }
+        if let Some(folder) = path.parent() {
+            disk::create_dir_all(folder)?;
+        }
+        disk::copy(&self.repository().cache().path(&id), &path)?;
+        disk::set_mode(&path, if is_exec { 0o755 } else { 0o644 })?;
         Ok(())
     }
 

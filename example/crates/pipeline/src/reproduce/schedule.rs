@@ -1,22 +1,37 @@
 //! Who may start when.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::mpsc;
-use std::time::Instant;
+use std::sync::mpsc::{self, RecvTimeoutError};
 
-use super::bookkeeping::{Books, Decision, Prepared};
+use std::time::{Duration, Instant};
+
+use super::bookkeeping::{Books, Decision, Known, Prepared};
 use super::plan::Plan;
 use super::shell::{Ended, Job};
 use super::{Event, Interrupt, Summary};
-use crate::definition::Stage;
 use crate::error::{PipelineError, Result};
 use crate::project::Work;
+use mlops_repository::Stage;
+use mlops_versioning::VersioningError;
+
+/// Stages that end within this time are saved together.
+const TOGETHER: Duration = Duration::from_millis(200);
+/// Saving waits for so many times as long as it took the last time: it costs at most a fifth of a run.
+const RESTS: u32 = 4;
 
 /// A stage whose commands run.
 struct Active {
     prepared: Box<Prepared>,
     since: Instant,
     tries_left: u32,
+}
+
+/// A stage whose result isn't saved yet: it isn't done, whatever happens.
+enum Unsaved {
+    /// Its commands ended well, after this time.
+    Ran(Box<Prepared>, Duration),
+    /// An earlier run made it.
+    Known(Box<Known>),
 }
 
 /// The state of a run.
@@ -29,6 +44,11 @@ struct Run<'p> {
     /// Places of those that may start.
     ready: BTreeSet<usize>,
     active: BTreeMap<usize, Active>,
+    unsaved: Vec<(usize, Unsaved)>,
+    /// When the next saving is due.
+    save_at: Instant,
+    /// Those whose known result was gone when it was to be put in place.
+    tried_again: BTreeSet<usize>,
     failed: Vec<(usize, PipelineError)>,
     given_up: BTreeSet<usize>,
     summary: Summary,
@@ -64,6 +84,9 @@ impl<'p> Run<'p> {
             waits_for,
             ready,
             active: BTreeMap::new(),
+            unsaved: Vec::new(),
+            save_at: Instant::now(),
+            tried_again: BTreeSet::new(),
             failed: Vec::new(),
             given_up: BTreeSet::new(),
             summary: Summary::default(),
@@ -94,6 +117,12 @@ impl<'p> Run<'p> {
             }
         }
         self.failed.push((vertex, error));
+    }
+
+    /// Whether what isn't saved has waited long enough, or keeps everything else waiting.
+    fn must_save(&self, books: &Books<'_>, interrupt: &Interrupt) -> bool {
+        let waits = self.ready.is_empty() || self.stops(books, interrupt);
+        !self.unsaved.is_empty() && (waits || self.save_at <= Instant::now())
     }
 
     fn stops(&self, books: &Books<'_>, interrupt: &Interrupt) -> bool {
@@ -134,6 +163,7 @@ pub(super) fn run(books: &mut Books<'_>, plan: &Plan, interrupt: &Interrupt) -> 
         loop {
             while run.active.len() < jobs
                 && !run.stops(books, interrupt)
+                && (run.unsaved.is_empty() || Instant::now() < run.save_at)
                 && let Some(at) = run.ready.pop_first()
             {
                 let vertex = plan.order[at];
@@ -151,6 +181,9 @@ pub(super) fn run(books: &mut Books<'_>, plan: &Plan, interrupt: &Interrupt) -> 
                             },
                         );
                     }
+                    Ok(Decision::Restore(known)) => {
+                        run.unsaved.push((vertex, Unsaved::Known(known)));
+                    }
                     Ok(decision) => {
                         settle(&mut run, books, vertex, &decision);
                         run.done(vertex);
@@ -158,12 +191,23 @@ pub(super) fn run(books: &mut Books<'_>, plan: &Plan, interrupt: &Interrupt) -> 
                     Err(error) => run.fail(books, vertex, error),
                 }
             }
+            if run.must_save(books, interrupt) {
+                save(&mut run, books, interrupt);
+                continue;
+            }
             if run.active.is_empty() {
                 break;
             }
             books.release();
-            let Ok((vertex, result)) = ended.recv() else {
-                break;
+            let message = if run.unsaved.is_empty() {
+                ended.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                ended.recv_timeout(run.save_at.saturating_duration_since(Instant::now()))
+            };
+            let (vertex, result) = match message {
+                Ok(message) => message,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => break,
             };
             // Even if this fails, the others are waited for.
             if let Err(error) = books.acquire(interrupt) {
@@ -194,8 +238,68 @@ fn settle(run: &mut Run<'_>, books: &Books<'_>, vertex: usize, decision: &Decisi
             (books.listener)(Event::Verified(&name));
             run.summary.verified.push(name);
         }
-        Decision::Run(_) => {}
+        Decision::Run(_) | Decision::Restore(_) => {}
     }
+}
+
+/// Saves all that isn't yet, and lets start what waited for it.
+fn save(run: &mut Run<'_>, books: &mut Books<'_>, interrupt: &Interrupt) {
+    let since = Instant::now();
+    let unsaved = std::mem::take(&mut run.unsaved);
+    if let Err(error) = books.acquire(interrupt) {
+        for (vertex, _) in unsaved {
+            let missing = PipelineError::Missing {
+                stage: run.plan.graph.name(vertex).to_owned(),
+                message: format!("what it made isn't saved, so it will run again: {error}"),
+            };
+            run.fail(books, vertex, missing);
+        }
+        return;
+    }
+    let (mut ran, mut known) = (Vec::new(), Vec::new());
+    for (vertex, unsaved) in unsaved {
+        match unsaved {
+            Unsaved::Ran(prepared, took) => ran.push((vertex, prepared, took)),
+            Unsaved::Known(result) => known.push((vertex, result)),
+        }
+    }
+    let ended: Vec<_> = ran
+        .iter()
+        .filter_map(|(vertex, prepared, _)| Some((stage_of(books, *vertex)?, &**prepared)))
+        .collect();
+    let outcomes = books.finish(&ended);
+    for ((vertex, prepared, took), outcome) in ran.into_iter().zip(outcomes) {
+        match outcome.and_then(|()| prepared.aside.discard()) {
+            Ok(()) => {
+                let name = run.plan.graph.name(vertex).to_owned();
+                (books.listener)(Event::Done(&name, took));
+                run.summary.ran.push(name);
+                run.done(vertex);
+            }
+            Err(error) => run.fail(books, vertex, error),
+        }
+    }
+    let results: Vec<_> = known
+        .iter()
+        .filter_map(|(vertex, known)| Some((stage_of(books, *vertex)?, &**known)))
+        .collect();
+    let outcomes = books.restore(&results);
+    for ((vertex, _), outcome) in known.into_iter().zip(outcomes) {
+        match outcome {
+            Ok(()) => {
+                settle(run, books, vertex, &Decision::Restored);
+                run.done(vertex);
+            }
+            // Somebody removed it from the cache while the repository was free: the stage runs.
+            Err(PipelineError::Versioning(VersioningError::Missing { .. }))
+                if run.tried_again.insert(vertex) =>
+            {
+                run.ready.insert(run.place[&vertex]);
+            }
+            Err(error) => run.fail(books, vertex, error),
+        }
+    }
+    run.save_at = Instant::now() + TOGETHER.max(since.elapsed() * RESTS);
 }
 
 /// Notes how a stage ended; gives the job back if it is to be tried again.
@@ -209,7 +313,7 @@ fn ended_one(
     let mut active = run.active.remove(&vertex)?;
     let stage = stage_of(books, vertex)?;
     let outcome = match result {
-        Ok(Ended::Well) => books.finish(stage, &active.prepared),
+        Ok(Ended::Well) => books.check_ended(stage, &active.prepared),
         Ok(Ended::Interrupted) => {
             put_back(books, stage, &mut active);
             return None;
@@ -239,12 +343,10 @@ fn ended_one(
             Err(error)
         }
     };
-    match outcome.and_then(|()| active.prepared.aside.discard()) {
+    match outcome {
         Ok(()) => {
-            let name = stage.address();
-            (books.listener)(Event::Done(&name, active.since.elapsed()));
-            run.summary.ran.push(name);
-            run.done(vertex);
+            let ran = Unsaved::Ran(active.prepared, active.since.elapsed());
+            run.unsaved.push((vertex, ran));
         }
         Err(error) => run.fail(books, vertex, error),
     }

@@ -1,5 +1,6 @@
 mod outputs;
 mod remote;
+mod together;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -425,5 +426,48 @@ fn data_that_somebody_changed_is_saved_before_it_is_used() {
         scratch
             .path(".dvc/cache/files/md5/c8/1e728d9d4c2f636f067f89cc14862c")
             .exists()
+    );
+}
+
+#[test]
+fn a_stage_that_only_dvc_can_run_stops_nobody_else() {
+    let scratch = Scratch::new(
+        "stages:\n  get: {cmd: x, deps: ['s3://bucket/raw.csv'], outs: [raw]}\n  \
+         py: {cmd: x, params: [{params.py: [LR]}], outs: [a]}\n  use: {cmd: cat raw, deps: [raw], outs: [used]}\n  \
+         other: {cmd: echo 1 > b, outs: [b]}\n",
+    );
+    let of = |target: &str, single_item| {
+        scratch.run_with(&Options {
+            targets: vec![target.into()],
+            single_item,
+            ..Options::default()
+        })
+    };
+    assert_eq!(of("other", false).unwrap().ran, ["other"]);
+    for (target, key) in [
+        ("get", "stages.get.deps"),
+        ("py", "stages.py.params"),
+        ("use", "stages.get.deps"),
+    ] {
+        let error = of(target, false).unwrap_err().to_string();
+        assert!(error.contains(key), "{error}");
+    }
+    let project = Project::open(&scratch.repository).unwrap();
+    let changed = crate::changes(&project, &[], "").unwrap();
+    let unsupported: Vec<&str> = changed
+        .iter()
+        .filter(|(_, status)| status.unsupported.is_some())
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(unsupported, ["get", "py"]);
+}
+
+#[test]
+fn a_frozen_stage_without_its_output_says_so() {
+    let scratch = Scratch::new("stages:\n  two: {cmd: x, frozen: true, outs: [o2]}\n");
+    let error = scratch.run().unwrap_err().to_string();
+    assert!(
+        error.contains("it is frozen, so it doesn't run, and o2 is not there"),
+        "{error}"
     );
 }

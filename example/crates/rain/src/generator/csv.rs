@@ -7,7 +7,7 @@ use mlops_data::calendar::{self, Day};
 use rayon::prelude::*;
 
 use super::rows::{Block, FIELDS, Field, MISSING, Row};
-use super::{GeneratorError, Sink};
+use super::{GeneratorError, Sink, unwritable};
 use crate::climate::variable::COMPASS;
 
 /// A field's text with its comma, padded: copied whole, counted by its length.
@@ -125,10 +125,7 @@ impl<W: Write> Sink for CsvSink<W> {
         for buffer in &self.buffers {
             self.out
                 .write_all(buffer)
-                .map_err(|source| GeneratorError::Io {
-                    path: self.path.clone(),
-                    source,
-                })?;
+                .map_err(|error| unwritable(&self.path, error))?;
         }
         Ok(())
     }

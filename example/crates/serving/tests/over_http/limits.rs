@@ -50,9 +50,9 @@ fn rest(stream: &mut TcpStream) -> String {
     String::from_utf8(answer).unwrap()
 }
 
-const HALF_HEAD: &str = "POST /v1/predict HTTP/1.1\r\nHost: here\r\n";
-const HALF_BODY: &str = "POST /v1/predict HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{";
-const READY: &str = "GET /v2/health/ready HTTP/1.1\r\nHost: here\r\n\r\n";
+const HALF_HEAD: &str = "POST /v1/predict HTTP/1.1\r\nHost: localhost\r\n";
+const HALF_BODY: &str = "POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{";
+const READY: &str = "GET /v2/health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 #[test]
 fn a_client_that_falls_silent_is_disconnected_wherever_it_stopped() {

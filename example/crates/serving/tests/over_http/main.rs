@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests too
 
 mod admission;
+mod callers;
 mod limits;
 mod machines;
 mod store;
@@ -95,7 +96,7 @@ impl Running {
 
     fn exchange(&self, head: &str, body: &str) -> (u16, Value) {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        let request = format!("{head}Host: here\r\nConnection: close\r\n\r\n{body}");
+        let request = format!("{head}Host: localhost\r\nConnection: close\r\n\r\n{body}");
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();

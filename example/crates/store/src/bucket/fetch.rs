@@ -157,14 +157,14 @@ impl Bucket {
             }
             return Ok(());
         }
-        let patience = self.inner.retry.patience;
+        let timeout = self.inner.retry.timeout;
         let mut stream = found.into_stream();
         loop {
-            match tokio::time::timeout(patience, stream.next()).await {
+            match tokio::time::timeout(timeout, stream.next()).await {
                 Ok(Some(Ok(bytes))) => sink.take(&bytes, seen)?,
                 Ok(Some(Err(error))) => return Err(Broken::Store(error)),
                 Ok(None) => return Ok(()),
-                Err(_) => return Err(Broken::Store(timed_out(patience))),
+                Err(_) => return Err(Broken::Store(timed_out(timeout))),
             }
         }
     }

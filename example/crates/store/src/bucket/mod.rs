@@ -86,7 +86,7 @@ impl Bucket {
         let done = self
             .inner
             .retry
-            .run(self.patience(bytes.len() as u64), |_| {
+            .run(self.timeout(bytes.len() as u64), |_| {
                 let payload = PutPayload::from(bytes.clone());
                 let path = &path;
                 async move { self.inner.store.put(path, payload).await }
@@ -115,7 +115,7 @@ impl Bucket {
         // A write of ours whose answer was lost: what is there may be ours.
         let unsure = AtomicBool::new(false);
         for _ in 0..self.inner.retry.tries.max(1) {
-            let put = self.inner.retry.run(self.patience(size), |tries| {
+            let put = self.inner.retry.run(self.timeout(size), |tries| {
                 unsure.fetch_or(tries > 1, Ordering::Relaxed);
                 let payload = PutPayload::from(bytes.clone());
                 let path = &path;
@@ -294,13 +294,13 @@ impl Bucket {
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<T, Error>>,
     {
-        self.call_within(self.inner.retry.patience, doing, key, call)
+        self.call_within(self.inner.retry.timeout, doing, key, call)
             .await
     }
 
     async fn call_within<T, F, Fut>(
         &self,
-        patience: Duration,
+        timeout: Duration,
         doing: &'static str,
         key: &str,
         mut call: F,
@@ -311,14 +311,14 @@ impl Bucket {
     {
         self.inner
             .retry
-            .run(patience, |_| call())
+            .run(timeout, |_| call())
             .await
             .map_err(|failed| self.failure(doing, key, failed))
     }
 
     /// How long a call that carries so many bytes may take: a slow line has 64 KiB/s.
-    fn patience(&self, bytes: u64) -> Duration {
-        self.inner.retry.patience + Duration::from_secs(bytes >> 16)
+    fn timeout(&self, bytes: u64) -> Duration {
+        self.inner.retry.timeout + Duration::from_secs(bytes >> 16)
     }
 
     /// Waits until uploads may hold so many bytes more in memory.

@@ -1,8 +1,9 @@
 //! S3, and what speaks its language.
 
+mod client;
+
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mlops_disk::redact;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
@@ -10,7 +11,7 @@ use object_store::{ClientOptions, RetryConfig};
 
 use super::Bucket;
 use crate::profile::{self, Profile};
-use crate::{Settings, StoreError, StoreResult};
+use crate::{Encryption, Settings, StoreError, StoreResult};
 
 /// Who we are to the server.
 #[derive(PartialEq)]
@@ -55,13 +56,15 @@ pub(super) fn open(url: &str, settings: &Settings) -> StoreResult<Bucket> {
                 .into(),
         });
     }
-    let store = Arc::new(build(name, &endpoint, resolved, settings).map_err(|error| {
-        StoreError::Setting {
-            setting: redact(url),
-            why: redact(&error.to_string()),
-        }
+    let client = client::client(&endpoint, settings)?;
+    let built = build(name, client, resolved, settings);
+    let store = Arc::new(built.map_err(|error| StoreError::Setting {
+        setting: redact(url),
+        why: redact(&error.to_string()),
     })?);
-    let bucket = Bucket::over(url, store.clone(), Some(store), prefix, settings.retry)?;
+    let mut retry = settings.retry;
+    retry.timeout = retry.timeout.max(settings.read_timeout.unwrap_or_default());
+    let bucket = Bucket::over(url, store.clone(), Some(store), prefix, retry)?;
     Ok(bucket.change(|inner| inner.endpoint = redact(&endpoint)))
 }
 
@@ -97,18 +100,12 @@ fn split(url: &str) -> StoreResult<(&str, &str)> {
 
 fn build(
     name: &str,
-    endpoint: &str,
+    client: ClientOptions,
     resolved: Resolved,
     settings: &Settings,
 ) -> object_store::Result<AmazonS3> {
     // An error means that a provider is installed already, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = ClientOptions::new()
-        .with_allow_http(settings.allow_http || endpoint.starts_with("http://"))
-        // A large part may take long, as long as something moves; `Retry` bounds the whole.
-        .with_timeout_disabled()
-        .with_read_timeout(settings.retry.patience)
-        .with_connect_timeout(settings.retry.patience.min(Duration::from_secs(10)));
     let builder = match resolved.identity {
         // Only then: the environment's other variables must not mix with what was decided here.
         Identity::Machine => AmazonS3Builder::from_env(),
@@ -126,6 +123,17 @@ fn build(
     let builder = match resolved.endpoint {
         Some(endpoint) => builder.with_endpoint(endpoint.trim_end_matches('/')),
         None => builder,
+    };
+    let builder = match &settings.encryption {
+        None => builder,
+        Some(Encryption::Customer(key)) => builder.with_ssec_encryption(key),
+        Some(Encryption::Server { method, key }) => {
+            let builder = builder.with_config("aws_server_side_encryption".parse()?, method);
+            match key {
+                Some(key) => builder.with_config("aws_sse_kms_key_id".parse()?, key),
+                None => builder,
+            }
+        }
     };
     builder
         .with_bucket_name(name)

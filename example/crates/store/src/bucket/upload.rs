@@ -110,7 +110,7 @@ impl Bucket {
             let _held = self.hold(length).await?;
             let bytes = source.read(start, length).await?;
             let part_id = self
-                .call_within(self.patience(length), "upload a part of", key, || {
+                .call_within(self.timeout(length), "upload a part of", key, || {
                     parts.put_part(path, id, index as usize, bytes.clone().into())
                 })
                 .await?;
@@ -124,7 +124,7 @@ impl Bucket {
         let finished = self
             .inner
             .retry
-            .run(self.patience(size), |tries| {
+            .run(self.timeout(size), |tries| {
                 let ids = ids.clone();
                 async move {
                     match parts.complete_multipart(path, id, ids).await {

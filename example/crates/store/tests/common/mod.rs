@@ -23,7 +23,7 @@ pub fn quick() -> Retry {
         tries: 30,
         first_wait: Duration::from_millis(2),
         longest_wait: Duration::from_millis(20),
-        patience: Duration::from_secs(20),
+        timeout: Duration::from_secs(20),
     }
 }
 

@@ -4,13 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::known_outs;
 use crate::content::Content;
-use crate::dvc_file::{DvcFile, Saved};
-use crate::hash::HashKind;
 use crate::lock::PathLock;
 use crate::manifest::{Manifest, ManifestEntry};
 use crate::progress::Report;
-use crate::tracked::{Pins, is_dvc_file};
-use crate::{Repository, VersioningError, gitignore};
+use crate::{Repository, VersioningError};
+use mlops_repository::{Declarations, DvcFile, HashKind, Saved, gitignore, is_dvc_file};
 
 /// How data is added.
 #[derive(Debug, Clone, Copy)]
@@ -55,13 +53,13 @@ pub fn add(
     report: Report<'_>,
 ) -> Result<Added, VersioningError> {
     let _lock = repository.lock()?;
-    let pins = repository.pins()?;
+    let declared = repository.declarations()?;
     let mut jobs = Vec::new();
     for target in targets {
         check_target(repository, target)?;
-        jobs.push(job(repository, &pins, target)?);
+        jobs.push(job(repository, &declared, target)?);
     }
-    check_overlaps(&jobs, &pins)?;
+    check_overlaps(&jobs, &declared)?;
     if let Some(git) = repository.git() {
         let outs: Vec<PathBuf> = jobs
             .iter()
@@ -103,12 +101,7 @@ pub fn add(
         .map(|out| repository.inside(out))
         .collect::<Result<Vec<_>, _>>()?;
     known_outs::change(repository, names, &[])?;
-    if repository.config().is_on("core", "autostage")
-        && let Some(git) = repository.git()
-    {
-        git.add(&added.for_git)?;
-        added.staged = true;
-    }
+    added.staged = repository.autostage(&added.for_git)?;
     Ok(added)
 }
 
@@ -137,10 +130,14 @@ fn contents(
         } else {
             repository.hash_many(&paths, report)?
         };
+        if keep && !options.no_relink {
+            let there = paths.iter().zip(&found);
+            let there: Vec<_> = there
+                .filter_map(|((path, _), content)| Some((path.as_path(), content.as_ref()?)))
+                .collect();
+            repository.relink_many(&there, report)?;
+        }
         for (at, content) in mine.into_iter().zip(found) {
-            if let Some(content) = content.as_ref().filter(|_| keep && !options.no_relink) {
-                repository.relink(&jobs[at].target, content, report)?;
-            }
             contents[at] = content;
         }
     }
@@ -167,7 +164,7 @@ fn pin(
         return Ok(());
     }
     // A part of a tracked folder: the rest stays pinned as it is.
-    let part = crate::path::relative(&job.target, &out.full)?;
+    let part = mlops_repository::path::relative(&job.target, &out.full)?;
     let before = match out.id {
         Some(id) => repository.cache().manifest(&id)?,
         None => Manifest::default(),
@@ -249,7 +246,7 @@ fn check_target(repository: &Repository, target: &Path) -> Result<(), Versioning
     if inside == "." {
         return refuse("is the repository itself: name what in it is data");
     }
-    if let Err(why) = crate::path::check_inside(&inside) {
+    if let Err(why) = mlops_repository::path::check_inside(&inside) {
         return refuse(&format!("the path {why}: it can't be tracked"));
     }
     let name = target.file_name().unwrap_or_default().to_string_lossy();
@@ -270,8 +267,12 @@ fn check_target(repository: &Repository, target: &Path) -> Result<(), Versioning
 }
 
 /// The file that pins a target: the one there is, or a new one beside it.
-fn job(repository: &Repository, pins: &Pins, target: &Path) -> Result<Job, VersioningError> {
-    for file in &pins.files {
+fn job(
+    repository: &Repository,
+    declared: &Declarations,
+    target: &Path,
+) -> Result<Job, VersioningError> {
+    for file in &declared.data {
         for (at, out) in file.outs.iter().enumerate() {
             let part = out.is_dir() && target.starts_with(&out.full);
             if out.full == target || part {
@@ -299,8 +300,15 @@ fn job(repository: &Repository, pins: &Pins, target: &Path) -> Result<Job, Versi
         return Err(VersioningError::refused(target, message));
     }
     let name = target.file_name().unwrap_or_default();
-    let name = crate::path::name_text(name, target)?;
+    let name = mlops_repository::path::name_text(name, target)?;
     let path = target.with_file_name(format!("{name}.dvc"));
+    let git = repository.git_ignore();
+    if let Some(rule) = git.map(|git| git.rule(&path, false)).transpose()?.flatten() {
+        let message = format!(
+            "Git would ignore {name}.dvc by {rule}, so that nobody else would get it: change that rule, or move the data"
+        );
+        return Err(VersioningError::refused(target, message));
+    }
     if name.len() + 4 > 255 {
         return Err(VersioningError::refused(
             target,
@@ -325,26 +333,25 @@ fn job(repository: &Repository, pins: &Pins, target: &Path) -> Result<Job, Versi
 }
 
 /// Refuses new data within tracked data or around it.
-fn check_overlaps(jobs: &[Job], pins: &Pins) -> Result<(), VersioningError> {
-    let all = pins.all();
+fn check_overlaps(jobs: &[Job], declared: &Declarations) -> Result<(), VersioningError> {
     for job in jobs {
         let full = &job.file.outs[job.at].full;
-        for other in &all {
+        for other in &declared.outputs {
             let others = &other.out.full;
             if other.file == job.file.path && other.stage.is_none() {
                 continue;
             }
-            let by = other.file.display();
+            let by = other.declared_by();
             let message = match &other.stage {
-                Some(stage) if full == others => {
-                    format!("is an output of the stage {stage} of {by}: run it, or `commit` it")
-                }
+                Some(_) if full == others => format!(
+                    "is an output of {by}, so it can't be added too: run `repro`, or `commit` what lies there"
+                ),
                 _ if others.starts_with(full) => format!(
-                    "has {} in it, which {by} tracks: run `remove` on that first",
+                    "has {} in it, which is an output of {by}: take that out of it first",
                     others.display()
                 ),
                 _ if full.starts_with(others) => {
-                    format!("lies in {}, which {by} tracks", others.display())
+                    format!("lies in {}, which is an output of {by}", others.display())
                 }
                 _ => continue,
             };

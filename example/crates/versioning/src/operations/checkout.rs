@@ -4,19 +4,21 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::known_outs;
-use crate::hash::{HashKind, ObjectId};
 use crate::lock::PathLock;
 use crate::manifest::{Manifest, ManifestEntry};
-use crate::plan::{Plan, Target};
+use crate::plan::Target;
 use crate::progress::Report;
-use crate::tracked::Tracked;
 use crate::{Repository, VersioningError};
+use mlops_disk as disk;
+use mlops_repository::{HashKind, ObjectId, Tracked};
 
 /// How a checkout goes about it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CheckoutOptions {
-    /// Overwrite and remove what is saved nowhere.
+    /// Overwrite and remove data that is saved nowhere; what Git tracks stays.
     pub force: bool,
+    /// The same, and what Git tracks too.
+    pub overwrite_sources: bool,
     /// Also make links of the configured kind out of what is right already.
     pub relink: bool,
     /// Leave out what the cache lacks, without an error.
@@ -34,6 +36,8 @@ pub struct Changes {
     pub deleted: Vec<PathBuf>,
     /// Numbers of files: added, modified, deleted.
     pub files: [usize; 3],
+    /// Tracked paths whose content the cache lacks, with the number of objects.
+    pub missing: Vec<String>,
 }
 
 /// Checks tracked paths out. With `everything`, also removes what an earlier checkout or addition
@@ -57,29 +61,47 @@ pub fn checkout(
     let mut plans = Vec::new();
     let mut unsaved = Vec::new();
     let mut missing = Vec::new();
+    let mut targets = Vec::new();
     for pin in tracked {
-        let Some(id) = pin.out.id.filter(|_| pin.out.cached && pin.is_placed) else {
-            continue;
-        };
-        let (target, plan) = plan(repository, pin, id, options.relink, report)?;
+        if let Some(id) = pin.out.id.filter(|_| pin.out.cached) {
+            targets.push(target(repository, pin, id)?);
+        }
+    }
+    let planned = match repository.plan_many(&targets, options.relink, report) {
+        Err(_) if remove_dead_links(&targets)? > 0 => {
+            repository.plan_many(&targets, options.relink, report)?
+        }
+        planned => planned?,
+    };
+    for ((target, _), plan) in targets.into_iter().zip(planned) {
         if !plan.missing.is_empty() {
-            if !pin.is_optional() {
-                let path = repository.inside(&target.path)?;
-                missing.push(format!("{path} ({} objects)", plan.missing.len()));
+            // What lies there may be right all the same.
+            let now = repository.hash(&target.path, target.id.kind, report)?;
+            if now.is_some_and(|now| now.saved.id == target.id) {
+                continue;
             }
+            let path = repository.inside(&target.path)?;
+            let (number, plural) = match plan.missing.len() {
+                1 => (1, ""),
+                more => (more, "s"),
+            };
+            missing.push(format!("{path} ({number} object{plural})"));
             continue;
         }
         unsaved.extend(plan.unsaved.iter().cloned());
         plans.push((target, plan));
     }
-    if !unsaved.is_empty() && !options.force {
+    if !options.overwrite_sources {
+        refuse_sources(repository, &unsaved)?;
+    }
+    if !unsaved.is_empty() && !options.force && !options.overwrite_sources {
         return Err(VersioningError::Unsaved { paths: unsaved });
     }
     if everything {
         remove_unpinned(repository, &pinned, &mut changes, report)?;
     }
     let mut names = Vec::new();
-    for (target, plan) in plans {
+    for (target, plan) in &plans {
         changes.files[0] += plan.create.len();
         changes.files[1] += plan.replace.len();
         changes.files[2] += plan.remove.len();
@@ -89,34 +111,74 @@ pub fn checkout(
             changes.modified.push(target.path.clone());
         }
         names.push(repository.inside(&target.path)?);
-        repository.apply(&target, plan, report)?;
     }
+    repository.apply_many(&plans, report)?;
     known_outs::change(repository, names, &[])?;
     if missing.is_empty() || options.allow_missing {
+        changes.missing = missing;
         Ok(changes)
     } else {
         Err(VersioningError::Missing {
             objects: missing,
             place: "the cache".into(),
+            advice: crate::PULL,
         })
     }
 }
 
-fn plan(
+/// Removes links to objects of a cache that isn't there any more, or lacks them: nothing is lost, and a folder with such
+/// a link in it can't be read. Says how many.
+fn remove_dead_links(targets: &[(Target, Option<Manifest>)]) -> Result<usize, VersioningError> {
+    let mut removed = 0;
+    let mut folders: Vec<PathBuf> = targets.iter().map(|(at, _)| at.path.clone()).collect();
+    folders.retain(|path| path.is_dir() && !path.is_symlink());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(VersioningError::io(&folder))? {
+            let entry = entry.map_err(VersioningError::io(&folder))?;
+            let path = entry.path();
+            let kind = entry.file_type().map_err(VersioningError::io(&path))?;
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_symlink()
+                && !path.exists()
+                && std::fs::read_link(&path)
+                    .is_ok_and(|there| mlops_repository::path::is_object(&there))
+            {
+                removed += usize::from(disk::remove_file(&path)?);
+            }
+        }
+    }
+    Ok(removed)
+}
+
+/// Refuses to put data in the place of files that Git tracks.
+fn refuse_sources(repository: &Repository, unsaved: &[PathBuf]) -> Result<(), VersioningError> {
+    let Some(git) = repository.git().filter(|_| !unsaved.is_empty()) else {
+        return Ok(());
+    };
+    match git.tracked(unsaved)?.into_iter().next() {
+        None => Ok(()),
+        Some(source) => Err(VersioningError::refused(
+            source,
+            "is a file that Git tracks, and pinned data would take its place: take the pin away that names it (a .dvc \
+             file, or an entry of dvc.lock), or move the file",
+        )),
+    }
+}
+
+/// What is to lie where a pin says; of a part of a folder, with its manifest.
+fn target(
     repository: &Repository,
     pin: &Tracked,
     id: ObjectId,
-    relink: bool,
-    report: Report<'_>,
-) -> Result<(Target, Plan), VersioningError> {
+) -> Result<(Target, Option<Manifest>), VersioningError> {
     let Some(part) = &pin.part else {
         let target = Target {
             path: pin.out.full.clone(),
             id,
             is_exec: pin.out.is_exec,
         };
-        let plan = repository.plan(&target, relink, report)?;
-        return Ok((target, plan));
+        return Ok((target, None));
     };
     let path = pin.out.full.join(part);
     let whole = repository.cache().manifest(&id)?;
@@ -149,8 +211,7 @@ fn plan(
         id,
         is_exec: false,
     };
-    let plan = repository.plan_with(&target, manifest, relink, report)?;
-    Ok((target, plan))
+    Ok((target, manifest))
 }
 
 /// Removes what we once put there and nothing pins now, if every bit of it is in the cache.
@@ -168,7 +229,7 @@ fn remove_unpinned(
             continue;
         }
         // The list may have come with a clone.
-        let is_sound = crate::path::check_inside(&name).is_ok();
+        let is_sound = mlops_repository::path::check_inside(&name).is_ok();
         gone.push(name);
         let is_tracked = match repository.git() {
             Some(git) => !git.tracked(std::slice::from_ref(&path))?.is_empty(),

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use super::add::kind_to_save;
 use super::known_outs;
 use crate::content::Content;
-use crate::hash::HashKind;
 use crate::lock::PathLock;
 use crate::progress::Report;
-use crate::{Repository, Tracked, VersioningError, gitignore};
+use crate::{Repository, VersioningError};
+use mlops_repository::{HashKind, Tracked, gitignore};
 
 /// Saves the content of tracked paths (all of them, if none are named) and writes their `.dvc`
 /// files where it changed. Gives the files that were written.
@@ -24,8 +24,8 @@ pub fn commit(
     report: Report<'_>,
 ) -> Result<Vec<PathBuf>, VersioningError> {
     let _lock = repository.lock()?;
-    let pins = repository.pins()?;
-    let chosen = pins.select(targets, recursive)?;
+    let declared = repository.declarations()?;
+    let chosen = declared.select(targets, recursive)?;
     let written: Vec<PathBuf> = chosen.iter().map(|pin| pin.out.full.clone()).collect();
     let _paths = PathLock::acquire(&repository.tmp(), "commit", &[], &written)?;
     repository.sweep_leftovers(&written)?;
@@ -36,7 +36,7 @@ pub fn commit(
         .iter()
         .map(|pin| (&pin.file, &pin.out.full))
         .collect();
-    for mut file in pins.files {
+    for mut file in declared.data {
         for at in 0..file.outs.len() {
             let out = file.outs[at].clone();
             let mine = chosen_pins.contains(&(&file.path, &out.full));
@@ -57,7 +57,7 @@ pub fn commit(
         changed.push(file);
     }
     // Before the .dvc files: what they pin must not be taken in by Git.
-    gitignore::add(repository, &kept)?;
+    let ignoring = gitignore::add(repository, &kept)?;
     let names = kept.iter().map(|path| repository.inside(path));
     known_outs::change(repository, names.collect::<Result<Vec<_>, _>>()?, &[])?;
     let mut written = Vec::new();
@@ -66,6 +66,7 @@ pub fn commit(
             written.push(file.path);
         }
     }
+    repository.autostage(&[ignoring, written.clone()].concat())?;
     Ok(written)
 }
 
@@ -78,6 +79,10 @@ fn contents(
 ) -> Result<HashMap<PathBuf, Content>, VersioningError> {
     let mut wanted: Vec<(PathBuf, HashKind, bool)> = Vec::new();
     for pin in chosen.iter().filter(|pin| pin.stage.is_none()) {
+        // An import may have been noted without its data.
+        if pin.is_import && pin.out.id.is_none() && !pin.out.full.exists() {
+            continue;
+        }
         repository.check_own_content(&pin.out.full)?;
         let id = pin.out.id.map(|id| id.to_string());
         let kind = kind_to_save(repository, &pin.out.full, pin.out.kind, id, report)?;
@@ -94,6 +99,13 @@ fn contents(
         } else {
             repository.hash_many(&paths, report)?
         };
+        if cached && relink {
+            let there = paths.iter().zip(&found);
+            let there: Vec<_> = there
+                .filter_map(|((path, _), content)| Some((path.as_path(), content.as_ref()?)))
+                .collect();
+            repository.relink_many(&there, report)?;
+        }
         for ((path, _), content) in paths.into_iter().zip(found) {
             let Some(content) = content else {
                 return Err(VersioningError::refused(
@@ -101,9 +113,6 @@ fn contents(
                     "isn't there, so nothing can be saved: `checkout` brings it back, `remove` forgets it",
                 ));
             };
-            if cached && relink {
-                repository.relink(&path, &content, report)?;
-            }
             contents.insert(path, content);
         }
     }

@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::hash::ObjectId;
 use crate::manifest::Manifest;
 use crate::progress::Report;
-use crate::tracked::{Pins, Tracked};
 use crate::{Repository, VersioningError};
+use mlops_repository::{Declarations, ObjectId, Source, Tracked};
 
 /// One path of a diff, in the shape of `dvc diff --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -98,15 +97,17 @@ pub fn diff(
             "goes without Git: there is no commit to compare with",
         ));
     };
-    let Some(old) = git.resolve(old)? else {
+    let is_empty = |revision: &str| Ok::<_, VersioningError>(git.resolve(revision)?.is_none());
+    if is_empty(old)? || new.map(is_empty).transpose()?.unwrap_or(false) {
         return Ok(Diff::default());
+    }
+    let of = |revision: &str| -> Result<State, VersioningError> {
+        let source = Source::revision(repository.root(), revision)?;
+        pinned(repository, &repository.declarations_of(&source)?)
     };
-    let before = pinned(repository, &repository.pins_of(&old)?)?;
+    let before = of(old)?;
     let after = match new {
-        Some(new) => match git.resolve(new)? {
-            Some(commit) => pinned(repository, &repository.pins_of(&commit)?)?,
-            None => return Ok(Diff::default()),
-        },
+        Some(new) => of(new)?,
         None => workspace(repository, report)?,
     };
     let mut diff = compare(&before, &after);
@@ -120,13 +121,13 @@ pub fn diff(
 }
 
 /// What the pins say.
-fn pinned(repository: &Repository, pins: &Pins) -> Result<State, VersioningError> {
+fn pinned(repository: &Repository, declared: &Declarations) -> Result<State, VersioningError> {
     let mut state = State {
         index: Index::new(),
         unknown: BTreeSet::new(),
     };
-    for pin in pins.all() {
-        let Some(id) = pin.out.id.filter(|_| pin.out.cached && pin.is_placed) else {
+    for pin in &declared.outputs {
+        let Some(id) = pin.out.id.filter(|_| pin.out.cached) else {
             continue;
         };
         let name = repository.inside(&pin.out.full)?;
@@ -150,10 +151,10 @@ fn pinned(repository: &Repository, pins: &Pins) -> Result<State, VersioningError
 /// What lies there.
 fn workspace(repository: &Repository, report: Report<'_>) -> Result<State, VersioningError> {
     let pins: Vec<Tracked> = repository
-        .pins()?
-        .all()
+        .declarations()?
+        .outputs
         .into_iter()
-        .filter(|pin| pin.out.cached && pin.is_placed)
+        .filter(|pin| pin.out.cached)
         .collect();
     let paths: Vec<_> = pins
         .iter()
@@ -257,7 +258,7 @@ fn compare(before: &State, after: &State) -> Diff {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hash::{Checksum, HashKind};
+    use mlops_repository::{Checksum, HashKind};
 
     fn state(files: &[(&str, &str)]) -> State {
         let id = |content: &str| ObjectId::file(HashKind::Md5, Checksum::of(content.as_bytes()));

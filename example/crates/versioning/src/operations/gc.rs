@@ -8,13 +8,11 @@ use mlops_disk as disk;
 use mlops_store::for_each_bounded;
 
 use super::transfer::{Names, TransferOptions, fetch_objects};
-use crate::git::Revisions;
-use crate::hash::{HashKind, ObjectId};
 use crate::manifest::Manifest;
 use crate::progress::Report;
 use crate::remote::Remote;
-use crate::tracked::Pins;
 use crate::{Repository, VersioningError};
+use mlops_repository::{Declarations, HashKind, ObjectId, Revisions};
 
 /// What is kept and where the rest is removed.
 #[derive(Debug, Clone)]
@@ -27,7 +25,7 @@ pub struct GcOptions {
     pub cloud: bool,
     /// The remote.
     pub transfer: TransferOptions,
-    /// Also keep what the remote doesn't have.
+    /// Of what is kept, keep only what the remote doesn't have.
     pub not_in_remote: bool,
     /// Objects of the remote that nothing here refers to are kept until they are so old: a colleague may have
     /// pushed them, whose commits aren't here yet.
@@ -127,9 +125,19 @@ pub fn gc(
             report,
         )?;
     }
+    if let Some(remote) = remote.as_ref().filter(|_| options.not_in_remote) {
+        // As DVC means it: what the remote has can be fetched again.
+        let ids: Vec<ObjectId> = used.into_iter().collect();
+        let there = remote.sizes(&ids)?.into_iter();
+        used = ids
+            .into_iter()
+            .zip(there)
+            .filter_map(|(id, size)| size.is_none().then_some(id))
+            .collect();
+    }
     let mut collected = Collected::default();
     let cloud = remote.as_ref().filter(|_| options.cloud);
-    find_in_cache(repository, &used, remote.as_ref(), options, &mut collected)?;
+    find_in_cache(repository, &used, &mut collected)?;
     if let Some(remote) = cloud {
         find_in_remote(repository, remote, &used, options, &mut collected)?;
     }
@@ -162,28 +170,29 @@ fn collect_used(
     used: &mut HashSet<ObjectId>,
     report: Report<'_>,
 ) -> Result<(), VersioningError> {
-    let mut pins = vec![project.pins()?];
-    if !options.revisions.is_empty() {
-        let Some(git) = project.git() else {
-            return Err(VersioningError::refused(
-                project.root(),
-                "goes without Git: there are no branches, tags or commits to keep",
-            ));
-        };
-        for commit in git.commits(&options.revisions)? {
-            pins.push(project.pins_of(&commit)?);
-        }
-    }
     let mut manifests = Names::new();
-    for (id, name) in pins.iter().flat_map(named) {
-        if id.dir && !used.contains(&id) {
-            manifests.insert(id, name);
+    let mut keep = |declared: &Declarations| {
+        for tracked in &declared.outputs {
+            if let Some(id) = tracked.out.id
+                && used.insert(id)
+                && id.dir
+            {
+                manifests.insert(id, tracked.out.full.display().to_string());
+            }
         }
-        used.insert(id);
+    };
+    keep(&project.declarations()?);
+    if let Some(declared) = project.declarations_in_git()? {
+        keep(&declared);
+    }
+    if !options.revisions.is_empty() {
+        for commit in project.history(&options.revisions)? {
+            keep(&project.declarations_of(&commit?)?);
+        }
     }
     if let Some(remote) = remote {
         // Without it, what its files are would be unknown. That it can't be had is told below.
-        drop(fetch_objects(repository, remote, &manifests, true, report));
+        drop(fetch_objects(repository, remote, &manifests, report));
     }
     let mut unknown = Vec::new();
     for (id, name) in manifests {
@@ -203,34 +212,21 @@ fn collect_used(
     }
     Err(VersioningError::Missing {
         objects: unknown,
-        place: "the cache, so that the files of these folders can't be told from garbage (--force goes on)"
+        place: "the cache, so that the files of these folders can't be told from garbage (`gc --help` says how to go on)"
             .into(),
-    })
-}
-
-fn named(pins: &Pins) -> impl Iterator<Item = (ObjectId, String)> {
-    pins.all().into_iter().filter_map(|pin| {
-        pin.out
-            .id
-            .map(|id| (id, pin.out.full.display().to_string()))
+advice: crate::PULL,
     })
 }
 
 fn find_in_cache(
     repository: &Repository,
     used: &HashSet<ObjectId>,
-    remote: Option<&Remote>,
-    options: &GcOptions,
     collected: &mut Collected,
 ) -> Result<(), VersioningError> {
     let cache = repository.cache();
     let mut unused = cache.list(HashKind::Md5)?;
     unused.extend(cache.list(HashKind::Md5Dos2Unix)?);
     unused.retain(|id| !used.contains(id));
-    if let Some(remote) = remote.filter(|_| options.not_in_remote) {
-        let mut there = remote.sizes(&unused)?.into_iter();
-        unused.retain(|_| there.next().flatten().is_some());
-    }
     // Manifests first: one that is there promises that its files are.
     unused.sort_by_key(|id| !id.dir);
     for id in &unused {
@@ -337,10 +333,10 @@ fn sweep(repository: &Repository) -> Result<Vec<PathBuf>, VersioningError> {
     swept.extend(disk::sweep_temps(&repository.tmp(), Duration::ZERO)?);
     let root = repository.root();
     swept.extend(disk::sweep_temps_in(root, Duration::ZERO)?);
-    let dvc = root.join(crate::repository::DVC);
+    let dvc = root.join(mlops_repository::DVC);
     swept.extend(disk::sweep_temps_in(&dvc, Duration::ZERO)?);
-    let pins = repository.pins()?.all();
-    let paths = pins.iter().flat_map(|pin| [&pin.file, &pin.out.full]);
+    let outputs = repository.declarations()?.outputs;
+    let paths = outputs.iter().flat_map(|pin| [&pin.file, &pin.out.full]);
     swept.extend(repository.sweep_around(paths, Duration::ZERO)?);
     Ok(swept)
 }

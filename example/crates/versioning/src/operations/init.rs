@@ -4,8 +4,8 @@ use std::path::Path;
 
 use mlops_disk as disk;
 
-use crate::git::Git;
 use crate::{Repository, VersioningError};
+use mlops_repository::Git;
 
 /// How a repository is made.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,7 +38,7 @@ pub fn init(root: &Path, options: InitOptions) -> Result<Repository, VersioningE
             "without Git there is nothing to lie within: give --no-scm or --subdir, not both",
         ));
     }
-    let dvc = root.join(crate::repository::DVC);
+    let dvc = root.join(mlops_repository::DVC);
     if dvc.is_dir() && !options.force {
         return Err(VersioningError::refused(
             root,

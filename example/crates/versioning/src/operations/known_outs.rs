@@ -38,5 +38,5 @@ pub(super) fn change(
     let text = serde_json::to_vec(&after)
         .map_err(|error| VersioningError::file(&path, None, error.to_string()))?;
     disk::create_dir_all(&repository.state_folder())?;
-    Ok(disk::write_whole(&path, &text)?)
+    Ok(disk::write_unflushed(&path, &text)?)
 }

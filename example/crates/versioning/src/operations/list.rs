@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::tracked::Tracked;
 use crate::{Repository, VersioningError};
+use mlops_repository::Tracked;
 
 /// A tracked path, or a file of a tracked folder, in the shape of `dvc list --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -56,7 +56,7 @@ pub fn list(
             let rest = entry.path.strip_prefix(part);
             if part.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             {
-                let object = crate::ObjectId::file(id.kind, entry.checksum);
+                let object = mlops_repository::ObjectId::file(id.kind, entry.checksum);
                 let size = std::fs::metadata(repository.cache().path(&object)).ok();
                 listed.push(Listed {
                     isout: false,

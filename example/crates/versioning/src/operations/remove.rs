@@ -6,8 +6,8 @@ use mlops_disk as disk;
 
 use super::known_outs;
 use crate::progress::Report;
-use crate::tracked::is_dvc_file;
-use crate::{DvcFile, Repository, VersioningError, gitignore};
+use crate::{Repository, VersioningError};
+use mlops_repository::{DvcFile, gitignore, is_dvc_file};
 
 /// Removes a `.dvc` file and its lines in `.gitignore`; with `outs` also the data, unless that would
 /// lose content (`force` does it all the same). Without, links into the cache become files of their own.
@@ -56,6 +56,7 @@ pub fn remove(
         }
     }
     let mut names = Vec::new();
+    let mut for_git = vec![target.to_path_buf()];
     for out in &file.outs {
         names.push(repository.inside(&out.full)?);
         if outs {
@@ -63,9 +64,10 @@ pub fn remove(
         } else {
             repository.unprotect(&out.full)?;
         }
-        gitignore::remove(repository, &out.full)?;
+        for_git.extend(gitignore::remove(repository, &out.full)?);
     }
     known_outs::change(repository, [], &names)?;
     disk::remove_file(target)?;
+    repository.autostage(&for_git)?;
     Ok(())
 }

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::content::Content;
-use crate::hash::{HashKind, ObjectId};
 use crate::progress::Report;
-use crate::tracked::Tracked;
 use crate::{Repository, VersioningError};
+use mlops_repository::{HashKind, ObjectId, Tracked};
 
 /// If more than this part of a folder's files was looked for in the cache, it is noted that they are there.
 const WORTH_NOTING: usize = 8;

@@ -5,10 +5,10 @@ use mlops_store::for_each_bounded;
 use rayon::prelude::*;
 
 use super::transfer::{TransferOptions, download, upload};
-use crate::hash::{Checksum, HashKind, Hasher, ObjectId};
 use crate::progress::{Progress, Report};
 use crate::remote::Remote;
 use crate::{Repository, VersioningError};
+use mlops_repository::{Checksum, HashKind, Hasher, ObjectId};
 
 /// What is verified.
 #[derive(Debug, Clone, Default)]
@@ -89,7 +89,10 @@ fn verify_cache(repository: &Repository, report: Report<'_>) -> Result<Verified,
         .map(|id| {
             let checked = match cache.check(id) {
                 Ok(size) => Ok((size, None)),
-                Err(VersioningError::Corrupt { place, .. }) => Ok((0, Some((*id, place)))),
+                Err(VersioningError::Corrupt { place, .. }) => {
+                    let hashed = cache.path(id).metadata().map_or(0, |meta| meta.len());
+                    Ok((hashed, Some((*id, place))))
+                }
                 Err(error) => Err(error),
             };
             report(Progress::Done {

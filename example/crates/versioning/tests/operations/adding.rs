@@ -4,9 +4,10 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
+use mlops_repository::HashKind;
 use mlops_versioning::operations::status::OutState;
 use mlops_versioning::operations::{commit, remove};
-use mlops_versioning::{HashKind, Manifest, ManifestEntry, Repository, VersioningError, silent};
+use mlops_versioning::{Manifest, ManifestEntry, Repository, VersioningError, silent};
 
 use crate::place::{Place, git};
 
@@ -58,7 +59,7 @@ fn what_cannot_be_data_is_refused_and_nothing_is_added_then() {
         ("ignored.tmp", ".dvcignore"),
         ("link/b", "link"),
     ] {
-        let bad_path = mlops_versioning::path::normal(&place.root.join(bad));
+        let bad_path = mlops_repository::path::normal(&place.root.join(bad));
         let error = place
             .add(&["good", bad_path.to_str().unwrap()])
             .unwrap_err()
@@ -114,7 +115,7 @@ fn a_part_of_a_folder_is_added_without_the_rest() {
     place.add(&["data/c"]).unwrap();
     let id = place.tracked()[0].out.id.unwrap();
     let manifest = place.repository.cache().manifest(&id).unwrap();
-    let one = |content: &str| mlops_versioning::Checksum::of(content.as_bytes());
+    let one = |content: &str| mlops_repository::Checksum::of(content.as_bytes());
     assert_eq!(manifest.get("b"), Some(one("2")), "stays as it was pinned");
     assert_eq!(manifest.get("c"), Some(one("3")));
     fs::remove_file(place.root.join("data/a")).unwrap();
@@ -199,7 +200,7 @@ fn many_equal_files_are_one_object() {
     );
     let entries = vec![ManifestEntry {
         path: "x".into(),
-        checksum: mlops_versioning::Checksum::of(b"same"),
+        checksum: mlops_repository::Checksum::of(b"same"),
     }];
     let manifest = Manifest::new(entries, Path::new("x")).unwrap();
     place
@@ -217,13 +218,20 @@ fn an_endless_device_in_place_of_a_file_of_dvc_is_refused() {
     let place = Place::with_git();
     place.write("data", "1");
     place.add(&["data"]).unwrap();
-    for name in ["data.dvc", "dvc.lock", ".dvcignore", ".dvc/config"] {
+    place.write("dvc.yaml", "stages: {}\n");
+    for name in [
+        "data.dvc",
+        "dvc.yaml",
+        "dvc.lock",
+        ".dvcignore",
+        ".dvc/config",
+    ] {
         let file = place.root.join(name);
         let kept = std::fs::read(&file).ok();
         let _ = std::fs::remove_file(&file);
         symlink("/dev/zero", &file).unwrap();
         let said = Repository::open(&place.root)
-            .and_then(|repository| repository.pins().map(|_| ()))
+            .and_then(|repository| Ok(repository.declarations().map(|_| ())?))
             .unwrap_err();
         assert!(
             said.to_string().contains(name) && said.is_user_error(),
@@ -282,4 +290,32 @@ fn no_folder_that_commands_write_to_may_be_a_link_that_a_clone_brings() {
     }
     let text = fs::read_to_string(outside.path().join("lock")).unwrap();
     assert_eq!(text, "precious");
+}
+
+#[test]
+fn autostage_holds_for_every_command_that_writes_what_git_tracks() {
+    let mut place = Place::with_git();
+    place.set("core", "autostage", "true");
+    let staged = |place: &Place| {
+        let output = std::process::Command::new("git")
+            .args(["diff", "--cached", "--name-status"])
+            .current_dir(&place.root)
+            .output();
+        String::from_utf8(output.unwrap().stdout)
+            .unwrap()
+            .replace('\t', " ")
+    };
+    git(&place.root, &["add", "."]);
+    git(&place.root, &["commit", "-qm", "0"]);
+    place.write("a", "1");
+    place.add(&["a"]).unwrap();
+    assert_eq!(staged(&place), "A .gitignore\nA a.dvc\n");
+    git(&place.root, &["commit", "-qm", "1"]);
+    place.write("a", "2");
+    commit::commit(&place.repository, &[], false, true, &silent).unwrap();
+    assert_eq!(staged(&place), "M a.dvc\n");
+    git(&place.root, &["commit", "-qm", "2"]);
+    let pin = place.root.join("a.dvc");
+    remove::remove(&place.repository, &pin, false, false, &silent).unwrap();
+    assert_eq!(staged(&place), "D .gitignore\nD a.dvc\n");
 }

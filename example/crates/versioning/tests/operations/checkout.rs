@@ -4,9 +4,10 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
+use mlops_repository::{Checksum, HashKind, ObjectId};
 use mlops_versioning::operations::checkout::{self, CheckoutOptions};
 use mlops_versioning::operations::{commit, diff, remove};
-use mlops_versioning::{Checksum, HashKind, ObjectId, Repository, VersioningError, silent};
+use mlops_versioning::{Repository, VersioningError, silent};
 
 use crate::place::{Place, git};
 
@@ -213,7 +214,7 @@ fn a_list_of_outputs_that_came_with_a_clone_removes_nothing_outside() {
     place.add(&["data"]).unwrap();
     fs::write(outside.path().join("file"), "known").unwrap();
     fs::create_dir_all(place.root.join("clone/.git")).unwrap();
-    let name = mlops_versioning::path::relative(&outside.path().join("file"), &place.root).unwrap();
+    let name = mlops_repository::path::relative(&outside.path().join("file"), &place.root).unwrap();
     let list = format!("[\"{name}\", \".git\", \"clone\"]");
     place.write(".dvc/tmp/hashes/outs.json", &list);
     place.checkout(true).unwrap();
@@ -277,4 +278,83 @@ fn a_commit_does_not_save_what_a_link_leads_to() {
     // Who names it, means it: as with DVC.
     place.add(&["data"]).unwrap();
     assert!(place.object("secret").exists());
+}
+
+#[test]
+fn links_into_a_cache_that_was_moved_lead_into_it_again() {
+    for is_left in [false, true] {
+        let mut place = Place::new();
+        place.set("cache", "type", "symlink");
+        place.write("data/a", "1");
+        place.write("data/sub/b", "2");
+        place.write("single", "3");
+        place.add(&["data", "single"]).unwrap();
+        let old = place.root.join(".dvc/cache");
+        let new = place.root.join(".dvc/moved");
+        let status = std::process::Command::new("cp")
+            .arg("-a")
+            .arg(&old)
+            .arg(&new)
+            .status();
+        assert!(status.unwrap().success());
+        if !is_left {
+            fs::remove_dir_all(&old).unwrap();
+        }
+        fs::write(
+            place.root.join(".dvc/config"),
+            "[core]\n    no_scm = True\n[cache]\n    type = symlink\n    dir = moved\n",
+        )
+        .unwrap();
+        place.repository = Repository::open(&place.root).unwrap();
+        place.checkout(false).unwrap();
+        for (path, content) in [("data/a", "1"), ("data/sub/b", "2"), ("single", "3")] {
+            let link = fs::read_link(place.root.join(path)).unwrap();
+            assert!(link.starts_with(&new), "{}", link.display());
+            assert_eq!(place.read(path), content);
+        }
+        assert!(place.is_clean());
+    }
+}
+
+#[test]
+fn many_single_files_are_checked_out_as_one_folder_of_them() {
+    let place = Place::new();
+    let names: Vec<String> = (0..60).map(|n| format!("f{n}")).collect();
+    for name in &names {
+        place.write(name, name);
+    }
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    place.add(&all).unwrap();
+    for name in &names[..40] {
+        fs::remove_file(place.root.join(name)).unwrap();
+    }
+    place.write("f50", "changed");
+    let error = place.checkout(false).unwrap_err();
+    assert!(matches!(error, VersioningError::Unsaved { .. }), "{error}");
+    assert!(!place.has("f0"), "nothing was touched");
+    let changes = place.checkout(true).unwrap();
+    assert_eq!(changes.files, [40, 1, 0]);
+    assert!(place.is_clean());
+    assert_eq!(place.checkout(false).unwrap().files, [0, 0, 0]);
+}
+
+#[test]
+fn sources_that_git_tracks_are_overwritten_only_where_that_is_said_in_so_many_words() {
+    let place = Place::with_git();
+    place.write("data", "pinned");
+    place.add(&["data"]).unwrap();
+    place.write("data", "source code now");
+    git(&place.root, &["add", "-f", "data"]);
+    let error = place.checkout(true).unwrap_err().to_string();
+    assert!(
+        error.contains("is a file that Git tracks") && !error.contains("--"),
+        "{error}"
+    );
+    assert_eq!(place.read("data"), "source code now");
+    let options = CheckoutOptions {
+        overwrite_sources: true,
+        ..CheckoutOptions::default()
+    };
+    checkout::checkout(&place.repository, &place.tracked(), true, options, &silent).unwrap();
+    assert_eq!(place.read("data"), "pinned");
 }

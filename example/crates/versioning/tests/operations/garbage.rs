@@ -4,9 +4,11 @@ use std::cell::Cell;
 use std::fs;
 use std::time::{Duration, SystemTime};
 
+use mlops_repository::{HashKind, Revisions};
 use mlops_versioning::operations::gc::{self, GcOptions};
 use mlops_versioning::operations::init::{self, InitOptions};
-use mlops_versioning::{HashKind, Repository, Revisions, VersioningError, silent};
+use mlops_versioning::operations::transfer;
+use mlops_versioning::{Repository, VersioningError, silent};
 
 use crate::place::{Place, git};
 
@@ -73,6 +75,7 @@ fn outputs_of_a_lock_are_no_garbage() {
         "schema: '2.0'\nstages:\n  t:\n    cmd: x\n    outs:\n    - path: model\n      hash: md5\n      md5: {id}\n"
     );
     place.write("dvc.lock", &lock);
+    place.write("dvc.yaml", "stages:\n  t: {cmd: x, outs: [model]}\n");
     assert!(place.gc(Revisions::default(), false).cache.is_empty());
     fs::remove_file(place.root.join("dvc.lock")).unwrap();
     assert_eq!(place.gc(Revisions::default(), false).cache, [id]);
@@ -259,4 +262,54 @@ fn beginning_again_keeps_the_objects() {
     init::init(&place.root, again).unwrap();
     assert!(place.object("1").exists() && !place.has(".dvc/config.local"));
     assert!(place.has(".dvc/config"));
+}
+
+#[test]
+fn not_in_remote_keeps_only_what_is_needed_and_not_pushed() {
+    let place = Place::new().with_remote("not-in-remote");
+    place.write("pushed", "1");
+    place.add(&["pushed"]).unwrap();
+    place.push().unwrap();
+    place.write("unpushed", "2");
+    place.write("garbage", "3");
+    place.add(&["unpushed", "garbage"]).unwrap();
+    fs::remove_file(place.root.join("garbage.dvc")).unwrap();
+    let options = GcOptions {
+        not_in_remote: true,
+        transfer: place.options(),
+        ..GcOptions::default()
+    };
+    gc::gc(&place.repository, &options, &|_| Ok(true), &silent).unwrap();
+    let there = |content: &str| place.object(content).exists();
+    assert_eq!([there("1"), there("2"), there("3")], [false, true, false]);
+    let pushed: Vec<_> = place
+        .tracked()
+        .into_iter()
+        .filter(|pin| pin.out.full.ends_with("pushed"))
+        .collect();
+    transfer::fetch(&place.repository, &pushed, &place.options(), &silent).unwrap();
+    assert!(there("1"), "the remote has it");
+}
+
+#[test]
+fn experiments_that_dvc_keeps_in_git_can_be_kept() {
+    let place = Place::with_git();
+    place.write("a", "1");
+    place.add(&["a"]).unwrap();
+    git(&place.root, &["add", "."]);
+    git(&place.root, &["commit", "-qm", "1"]);
+    place.write("a", "2");
+    place.add(&["a"]).unwrap();
+    git(&place.root, &["commit", "-qam", "2"]);
+    git(
+        &place.root,
+        &["update-ref", "refs/exps/ab/cdef/name", "HEAD"],
+    );
+    git(&place.root, &["reset", "-q", "--hard", "HEAD~1"]);
+    let keep = |all_experiments| Revisions {
+        all_experiments,
+        ..Revisions::default()
+    };
+    assert!(place.gc(keep(true), false).cache.is_empty());
+    assert_eq!(place.gc(keep(false), false).cache.len(), 1);
 }

@@ -6,5 +6,6 @@ mod adding;
 mod checkout;
 mod garbage;
 mod known;
+mod outputs;
 mod place;
 mod remotes;

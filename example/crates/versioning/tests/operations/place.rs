@@ -4,15 +4,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use mlops_repository::{HashKind, ObjectId, Revisions, Tracked};
 use mlops_versioning::operations::add::{self, AddOptions, Added};
 use mlops_versioning::operations::checkout::{self, Changes, CheckoutOptions};
 use mlops_versioning::operations::gc::{self, GcOptions};
 use mlops_versioning::operations::init::{self, InitOptions};
 use mlops_versioning::operations::status::{self, OutState};
 use mlops_versioning::operations::transfer::{self, TransferOptions};
-use mlops_versioning::{
-    HashKind, ObjectId, Remote, Repository, Revisions, Tracked, VersioningError, silent,
-};
+use mlops_versioning::{Remote, Repository, VersioningError, silent};
 
 pub struct Place {
     _folder: tempfile::TempDir,
@@ -84,7 +83,7 @@ impl Place {
     }
 
     pub fn tracked(&self) -> Vec<Tracked> {
-        self.repository.pins().unwrap().all()
+        self.repository.declarations().unwrap().outputs
     }
 
     pub fn checkout(&self, force: bool) -> Result<Changes, VersioningError> {
@@ -104,7 +103,7 @@ impl Place {
     }
 
     pub fn object(&self, content: &str) -> PathBuf {
-        let checksum = mlops_versioning::Checksum::of(content.as_bytes());
+        let checksum = mlops_repository::Checksum::of(content.as_bytes());
         self.repository
             .cache()
             .path(&ObjectId::file(HashKind::Md5, checksum))
@@ -135,7 +134,7 @@ impl Place {
     }
 
     pub fn fetch(&self) -> Result<usize, VersioningError> {
-        transfer::fetch(&self.repository, &self.tracked(), &self.options(), &silent)
+        transfer::fetch(&self.repository, &self.tracked(), &self.options(), &silent)?.whole()
     }
 
     pub fn remote(&self) -> Remote {

@@ -2,10 +2,11 @@
 
 use std::fs;
 
+use mlops_repository::{HashKind, ObjectId};
 use mlops_versioning::operations::status::OutState;
 use mlops_versioning::operations::transfer;
 use mlops_versioning::operations::verify::{self, VerifyOptions};
-use mlops_versioning::{HashKind, ObjectId, Remote, VersioningError, silent};
+use mlops_versioning::{Remote, VersioningError, silent};
 
 use crate::place::{Place, rot};
 
@@ -46,7 +47,7 @@ fn what_a_remote_lacks_is_named_and_the_rest_is_fetched() {
         }
         place.add(&["data"]).unwrap();
         place.push().unwrap();
-        let id = ObjectId::file(HashKind::Md5, mlops_versioning::Checksum::of(b"2"));
+        let id = ObjectId::file(HashKind::Md5, mlops_repository::Checksum::of(b"2"));
         let remote = place.remote();
         remote
             .runtime()
@@ -72,7 +73,7 @@ fn a_manifest_is_pushed_only_after_all_its_files() {
     fs::remove_file(place.object("1")).unwrap();
     let error = place.push().unwrap_err();
     assert!(
-        matches!(&error, VersioningError::Missing { objects, .. } if objects == &["data/a"]),
+        matches!(&error, VersioningError::Missing { objects, .. } if objects == &["data/a (remote r, memory://last)"]),
         "{error}"
     );
     let there = place.remote().list(HashKind::Md5).unwrap();
@@ -123,6 +124,12 @@ fn bit_rot_is_found_in_protected_objects_and_repaired_both_ways() {
     assert_eq!(
         (found.checked, found.corrupt.len(), found.repaired.len()),
         (3, 1, 0)
+    );
+    let hashed = |text: &str| place.object(text).metadata().unwrap().len();
+    assert!(
+        found.bytes > hashed("1") + hashed("2"),
+        "what is corrupt was hashed, too: {}",
+        found.bytes
     );
     options.repair = true;
     let found = verify::verify(&place.repository, &options, &silent).unwrap();

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use mlops_learning::Model;
 use mlops_learning::explain::Waterfall;
+use mlops_repository::HashKind;
 use mlops_serving::{LoggedAnswer, find_model};
-use mlops_versioning::{HashKind, Repository};
+use mlops_versioning::Repository;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{ExplainArguments, many, write};
-use crate::commands::opened::{RowName, told};
+use crate::commands::opened::{RowName, key_text};
 use crate::commands::read_model;
 use crate::{Context, Failure, Outcome};
 
@@ -90,7 +91,7 @@ fn one(answers: &[LoggedAnswer], arguments: &ExplainArguments, context: &Context
     let text = format!(
         "answer {} by {path}: {}\n{waterfall}",
         answer.id,
-        told(&key)
+        key_text(&key)
     );
     let explained = Explained {
         id: &answer.id,

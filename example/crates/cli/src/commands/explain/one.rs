@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::ExplainArguments;
 use super::write;
-use crate::commands::opened::{Opened, RowName, told};
+use crate::commands::opened::{Opened, RowName, key_text};
 use crate::{Context, Outcome};
 
 #[derive(Serialize)]
@@ -33,7 +33,7 @@ pub(super) fn waterfall<O: Observation>(
     let waterfall = Waterfall::new(opened.inference.model(), &row, arguments.top)?;
     write(arguments.svg.as_deref(), || Ok(waterfall.svg()))?;
     let key = opened.key(at);
-    let text = format!("row {}: {}\n{waterfall}", at + 1, told(&key));
+    let text = format!("row {}: {}\n{waterfall}", at + 1, key_text(&key));
     Ok(context.output.show(&Explained { key, waterfall }, text)?)
 }
 
@@ -75,7 +75,7 @@ pub(super) fn counterfactual<O: Observation>(
         otherwise: inference.otherwise(table, opened.before.as_ref(), at, effort)?,
         most: effort.changes,
     };
-    let text = format!("row {}: {}\n{turned}", at + 1, told(&turned.key));
+    let text = format!("row {}: {}\n{turned}", at + 1, key_text(&turned.key));
     Ok(context.output.show(&turned, text)?)
 }
 

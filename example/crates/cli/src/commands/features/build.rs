@@ -11,7 +11,7 @@ use mlops_features::{
 use mlops_serving::{Golden, Inference};
 use serde::Serialize;
 
-use super::super::{feature_table, needs, read_observations};
+use super::super::{check_not_input, feature_table, needs, read_observations};
 use super::sidecar::{Sidecars, golden_path, state_path};
 use super::stored::{GENERATIONS, Imported, keep, open_store, service_table};
 use crate::arguments::BuildArguments;
@@ -58,6 +58,7 @@ pub(super) fn run<P: Project>(
             file
         }
     };
+    check_not_input(&[file], &[&arguments.out])?;
     let table = read_observations(file, &contract, tables::LabelNeed::Required)?;
     let observations = observe::<P::Observation>(&table)?;
     let state = match known {

@@ -43,7 +43,7 @@ pub(crate) struct GetArguments {
     /// Read them from the bucket instead, where `features build --store` has put them
     #[arg(long, conflicts_with = "table")]
     stored: bool,
-    /// Where to (.csv or .parquet); without, JSON lines to standard output
+    /// Write to this file (.csv or .parquet); without it, JSON lines go to standard output
     #[arg(long, value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
     /// Take values that were filled in later too, as Feast does unless told otherwise
@@ -52,6 +52,13 @@ pub(crate) struct GetArguments {
     /// Call the columns `view__feature`
     #[arg(long)]
     full_names: bool,
+}
+
+impl GetArguments {
+    /// The files that are read.
+    pub(crate) fn inputs(&self) -> Vec<PathBuf> {
+        vec![self.entities.clone(), self.table.clone()]
+    }
 }
 
 #[derive(Serialize)]

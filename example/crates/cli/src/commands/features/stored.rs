@@ -88,7 +88,7 @@ pub(super) fn open_store(url: &str) -> Outcome<OfflineStore> {
                 "bucket of params.yaml is {url:?}, which {why}: name another folder"
             ))
         };
-        mlops_versioning::path::check_output(url).map_err(refused)?;
+        mlops_repository::path::check_output(url).map_err(refused)?;
         if Path::new(url).is_relative() {
             mlops_disk::inside(Path::new("."), Path::new(url))?;
         }

@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use mlops_pipeline::commit;
 use mlops_pipeline::compare::{self, Comparison, Metrics, Picture, Plot, Show};
-use mlops_pipeline::{Project, Work, graph, path, revisions};
+use mlops_pipeline::{Project, Work, graph};
+use mlops_repository::{Git, Revisions, posix_path};
 use mlops_versioning::Repository;
 use serde_json::{Value, json};
 
@@ -80,10 +82,23 @@ pub(crate) fn changed_stages(
     let here = Here::new()?;
     let project = Project::open(&here.repository)?;
     let all = targets.is_empty();
+    let stages = take_stages(&project, &here.folder, targets);
+    if stages.is_empty() && !all {
+        return Ok(serde_json::Map::new());
+    }
+    let changed = mlops_pipeline::changes(&project, &stages, &here.folder)?;
+    Ok(changed
+        .into_iter()
+        .map(|(stage, status)| (stage, status.json(&here.folder)))
+        .collect())
+}
+
+/// Takes the targets that name stages out of others.
+fn take_stages(project: &Project<'_>, folder: &str, targets: &mut Vec<PathBuf>) -> Vec<String> {
     let mut stages = Vec::new();
     targets.retain(|target| {
         let name = target.display().to_string();
-        let is_stage = project.select(&name, &here.folder).is_ok_and(|found| {
+        let is_stage = project.select(&name, folder).is_ok_and(|found| {
             found
                 .iter()
                 .all(|&at| matches!(project.work(at), Work::Stage(_)))
@@ -93,14 +108,28 @@ pub(crate) fn changed_stages(
         }
         !is_stage
     });
+    stages
+}
+
+/// Commits stages; gives those that there was something to note of. As for [`changed_stages`], targets that name
+/// stages are taken out of `targets`.
+pub(crate) fn commit_stages(
+    targets: &mut Vec<PathBuf>,
+    confirm: commit::Confirm<'_>,
+) -> Outcome<Vec<String>> {
+    let here = Here::new()?;
+    let _lock = here.repository.lock()?;
+    let mut project = Project::open(&here.repository)?;
+    let all = targets.is_empty();
+    let stages = take_stages(&project, &here.folder, targets);
     if stages.is_empty() && !all {
-        return Ok(serde_json::Map::new());
+        return Ok(Vec::new());
     }
-    let changed = mlops_pipeline::changes(&project, &stages, &here.folder)?;
-    Ok(changed
-        .into_iter()
-        .map(|(stage, status)| (stage, status.json(&here.folder)))
-        .collect())
+    let committed = commit::commit(&mut project, &stages, &here.folder, confirm)?;
+    for (stage, why) in &committed.left_out {
+        tracing::warn!("the stage {stage:?} is left out: {why}");
+    }
+    Ok(committed.stages)
 }
 
 /// The repository, and the folder a command is given in: paths are seen from there.
@@ -125,7 +154,7 @@ impl Here {
     fn inside(&self, paths: &[String]) -> Vec<String> {
         paths
             .iter()
-            .map(|name| path::join(&self.folder, name))
+            .map(|name| posix_path::join(&self.folder, name))
             .collect()
     }
 
@@ -214,13 +243,14 @@ impl Here {
 
     fn metrics(&self, arguments: &MetricsShowArguments, context: &Context) -> Outcome<()> {
         let mut states = vec!["workspace".to_owned()];
-        let (branches, tags, commits) = (
-            arguments.all_branches,
-            arguments.all_tags,
-            arguments.all_commits,
-        );
-        if branches || tags || commits {
-            states.extend(revisions(self.repository.root(), branches, tags, commits)?);
+        let which = Revisions {
+            all_branches: arguments.all_branches,
+            all_tags: arguments.all_tags,
+            all_commits: arguments.all_commits,
+            ..Revisions::default()
+        };
+        if let Some(git) = Git::find(self.repository.root()).filter(|_| !which.is_empty()) {
+            states.extend(git.names(&which)?);
         }
         let targets = self.inside(&arguments.targets);
         let shown = compare::metrics_show(&self.repository, &states, &targets)?;

@@ -1,6 +1,7 @@
 //! Runs the pipeline and tells what happens, each line behind its stage's name.
 
 use std::io::Write;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
 use mlops_pipeline::Project;
@@ -9,7 +10,7 @@ use serde_json::json;
 
 use super::Here;
 use super::arguments::ReproArguments;
-use crate::{Context, Outcome};
+use crate::{Context, Outcome, Unit};
 
 pub(super) fn run(here: &Here, arguments: ReproArguments, context: &Context) -> Outcome<()> {
     let keep_going = arguments.keep_going;
@@ -30,20 +31,28 @@ pub(super) fn run(here: &Here, arguments: ReproArguments, context: &Context) -> 
         no_commit: arguments.no_commit,
     };
     let mut project = Project::open(&here.repository)?;
+    let total = count(&project, &options)?;
     let interrupt = Interrupt::on_signals().context("signals can't be watched")?;
     let json = context.output.is_json();
+    let progress = context.output.progress("stages", Unit::Steps);
+    let stages = Mutex::new(Stages::default());
     let listener = |event: Event<'_>| {
+        let mut stages = stages.lock().unwrap_or_else(PoisonError::into_inner);
+        stages.note(&event);
+        progress.to(stages.ended, total);
+        progress.say(stages.in_words());
+        drop(stages);
         let Some(line) = line_of(&event, keep_going) else {
             return;
         };
         // A reader that went away must not end the stages.
-        let _ = if json {
-            writeln!(anstream::stderr().lock(), "{line}")
-        } else {
-            writeln!(anstream::stdout().lock(), "{line}")
-        };
+        let _ = progress.hidden_while(|| match json {
+            true => writeln!(anstream::stderr().lock(), "{line}"),
+            false => writeln!(anstream::stdout().lock(), "{line}"),
+        });
     };
     let summary = reproduce(&mut project, &options, &interrupt, &listener)?;
+    drop(progress);
     let result = json!({
         "ran": summary.ran,
         "restored": summary.restored,
@@ -52,6 +61,53 @@ pub(super) fn run(here: &Here, arguments: ReproArguments, context: &Context) -> 
         "would_run": summary.would_run,
     });
     Ok(context.output.show(&result, in_words(&summary))?)
+}
+
+/// How many stages and files of data are looked at: of targets, themselves and what they need.
+fn count(project: &Project<'_>, options: &Options) -> Outcome<u64> {
+    let mut chosen = Vec::new();
+    for target in &options.targets {
+        chosen.extend(project.select(target, &options.folder)?);
+    }
+    let is_part = !(chosen.is_empty() || options.pipeline || options.downstream);
+    let count = match is_part {
+        true if options.single_item => chosen.len(),
+        true => project.graph.with_upstream(&chosen).len(),
+        false => project.graph.len(),
+    };
+    Ok(count as u64)
+}
+
+/// How far the stages are.
+#[derive(Debug, Default)]
+struct Stages {
+    ended: u64,
+    running: Vec<String>,
+}
+
+impl Stages {
+    fn note(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Started(stage, _) => self.running.push((*stage).into()),
+            Event::Unchanged(stage)
+            | Event::Restored(stage)
+            | Event::Verified(stage)
+            | Event::Done(stage, _)
+            | Event::Failed(stage, _)
+            | Event::Skipped(stage, _) => {
+                self.ended += 1;
+                self.running.retain(|running| running != stage);
+            }
+            _ => {}
+        }
+    }
+
+    fn in_words(&self) -> String {
+        match self.running.as_slice() {
+            [] => "stages".into(),
+            running => format!("{}, stages", running.join(", ")),
+        }
+    }
 }
 
 fn line_of(event: &Event<'_>, keep_going: bool) -> Option<String> {
@@ -113,5 +169,30 @@ fn in_words(summary: &Summary) -> String {
         "there are no stages".into()
     } else {
         words.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stages_that_run_are_named_and_those_that_ended_are_counted() {
+        let mut stages = Stages::default();
+        let changed = ["it is new".to_owned()];
+        stages.note(&Event::Unchanged("build"));
+        stages.note(&Event::Started("train", &changed));
+        stages.note(&Event::Started("check", &changed));
+        stages.note(&Event::Line("train", "tree 1"));
+        assert_eq!(
+            (stages.ended, stages.in_words().as_str()),
+            (1, "train, check, stages")
+        );
+        stages.note(&Event::Done("train", std::time::Duration::ZERO));
+        stages.note(&Event::Skipped("evaluate", "check"));
+        assert_eq!(
+            (stages.ended, stages.in_words().as_str()),
+            (3, "check, stages")
+        );
     }
 }

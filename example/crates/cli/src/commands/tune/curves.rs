@@ -51,7 +51,7 @@ pub(crate) struct Shared {
 
 impl CurvesCommand {
     /// What it is called, and what every curve takes.
-    fn shared(&self) -> (&'static str, &Shared) {
+    pub(crate) fn shared(&self) -> (&'static str, &Shared) {
         match self {
             CurvesCommand::Learning { shared, .. } => ("learning", shared),
             CurvesCommand::Validation { shared, .. } => ("validation", shared),

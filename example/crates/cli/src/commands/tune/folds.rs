@@ -37,7 +37,7 @@ pub(super) struct FoldSet {
     /// Which features each choice of `features.without` leaves is asked of these.
     definitions: Definitions,
     service: String,
-    told: String,
+    description: String,
 }
 
 impl Input {
@@ -132,12 +132,12 @@ impl FoldSet {
             }
             folds.push(rows);
         }
-        let told = tell(&params.tune.folds, &folds);
+        let description = tell(&params.tune.folds, &folds);
         Ok(FoldSet {
             folds,
             definitions: definitions.clone(),
             service: name.clone(),
-            told,
+            description,
         })
     }
 
@@ -173,7 +173,7 @@ impl FoldSet {
 
     /// What the folds are, for people.
     pub(super) fn describe(&self) -> &str {
-        &self.told
+        &self.description
     }
 }
 

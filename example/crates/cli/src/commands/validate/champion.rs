@@ -6,6 +6,7 @@ use anyhow::anyhow;
 use mlops_data::Contract;
 use mlops_data::calendar::{self, Day};
 use mlops_features::{Observation, Registry};
+use mlops_repository::Source;
 use mlops_serving::Inference;
 use mlops_versioning::operations::transfer::{self, TransferOptions};
 use mlops_versioning::{Repository, silent};
@@ -83,8 +84,10 @@ fn at_revision(revision: &str, path: &str) -> Outcome<PathBuf> {
     let Some(commit) = git.resolve(revision)? else {
         return missing(format!("{revision} has no commit yet"));
     };
-    let full = mlops_versioning::path::normal(&here.join(path));
-    let tracked = repository.pins_of(&commit)?.select(&[full], false)?;
+    let full = mlops_repository::path::normal(&here.join(path));
+    let tracked = repository
+        .declarations_of(&Source::revision(repository.root(), &commit)?)?
+        .select(&[full], false)?;
     let id = match &tracked[..] {
         [one] if one.part.is_none() => one.out.id.filter(|id| !id.dir),
         _ => None,

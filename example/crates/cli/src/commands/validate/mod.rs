@@ -23,7 +23,7 @@ use super::feature_table::FeatureTable;
 use super::features::Built;
 use super::{needs, read_observations, write_json};
 use crate::output::thousands;
-use crate::{Context, Failure, Outcome, Project};
+use crate::{Context, Failure, Outcome, Project, Unit};
 use champion::Champion;
 use declared::Gates;
 use judge::{Compared, Exam};
@@ -81,19 +81,21 @@ pub(super) fn run<P: Project>(
     let registry = project.registry();
     let inference =
         Inference::<P::Observation>::unproven(&arguments.model, &registry, contract.clone())?;
+    let progress = context.output.progress("reading the tables", Unit::Time);
     let model = inference.model();
     let built = Built::read(&arguments.features, &contract)?;
     same_features(model, &built, [&arguments.features, &arguments.model])?;
     let table = built.table;
-    let parted = table.parted(&params)?;
+    let split = table.split(&params)?;
     let file = arguments.observations.as_ref().unwrap_or(&params.data.file);
     needs(file, "data import")?;
     let observations = read_observations(file, &contract, LabelNeed::Required)?;
-    let observed = Observed::new(observations, &contract, &table, &parted.test)
+    let observed = Observed::new(observations, &contract, &table, &split.test)
         .map_err(|error| Failure::user(error.context(file.display().to_string())))?;
 
-    let test = table.dataset(&parted.test)?;
-    let days = FeatureTable::pick(&table.days, &parted.test);
+    progress.say("scoring the model and what it is compared with".into());
+    let test = table.dataset(&split.test)?;
+    let days = FeatureTable::pick(&table.days, &split.test);
     let probabilities = model.probabilities(&test.features);
     let threshold = model.metadata.threshold;
     let named = arguments.champion.as_deref();
@@ -103,7 +105,7 @@ pub(super) fn run<P: Project>(
             Champion::Model(champion) => (Some(champion), String::new()),
             Champion::None(why) => (None, why),
         };
-    let baselines = BaselineRows::new(&table, &parted);
+    let baselines = BaselineRows::new(&table, &split);
     let baselines = baselines.inputs().predictions(test.rows(), threshold)?;
     let of_champion = champion
         .as_ref()
@@ -128,10 +130,11 @@ pub(super) fn run<P: Project>(
     )?;
     let beside_champion = champion.as_ref().and_then(|_| differences.pop());
     let names = baselines.iter().map(|(name, _)| *name);
+    progress.say("computing features again".into());
     let drawn = Drawn::new(
         &observed,
         &inference,
-        (&table, &parted.test, &arguments.features),
+        (&table, &split.test, &arguments.features),
         gates.days.unwrap_or(DAYS),
         params.seed,
     )?;
@@ -157,7 +160,9 @@ pub(super) fn run<P: Project>(
             .len(),
         seed: params.seed,
     };
+    progress.say("checking the gates".into());
     let report = exam.judge()?;
+    drop(progress);
     let validated = Validated {
         model_sha256: inference.hash(),
         champion_sha256: champion.as_ref().map(|champion| champion.hash()),

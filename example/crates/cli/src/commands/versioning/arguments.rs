@@ -34,6 +34,8 @@ pub(crate) enum VersioningCommand {
     /// Set up remotes: places that data is pushed to
     #[command(subcommand, arg_required_else_help = true)]
     Remote(RemoteCommand),
+    /// Show or change settings: SECTION.KEY, or remote.NAME.KEY
+    Config(ConfigArguments),
     /// Hash all objects again, and repair what has rotted; exit code 1 if something is corrupt
     Verify(VerifyArguments),
 }
@@ -123,7 +125,7 @@ pub(crate) struct AddArguments {
 pub(crate) struct CommitArguments {
     #[command(flatten)]
     pub targets: Targets,
-    /// For DVC's sake: nothing is asked anyway
+    /// Note outputs as made from what stages read now, without asking
     #[arg(short, long)]
     pub force: bool,
     /// Leave files that are not linked as configured
@@ -138,9 +140,12 @@ pub(crate) struct CommitArguments {
 pub(crate) struct CheckoutArguments {
     #[command(flatten)]
     pub targets: Targets,
-    /// Overwrite and remove what is saved nowhere
+    /// Overwrite and remove data that is saved nowhere; files that Git tracks stay
     #[arg(short, long)]
     pub force: bool,
+    /// Also overwrite and remove files that Git tracks
+    #[arg(long)]
+    pub overwrite_sources: bool,
     /// Also make links of the configured kind out of what is right already
     #[arg(long)]
     pub relink: bool,
@@ -172,9 +177,12 @@ pub(crate) struct TransferArguments {
 pub(crate) struct PullArguments {
     #[command(flatten)]
     pub transfer: TransferArguments,
-    /// Overwrite and remove what is saved nowhere
+    /// Overwrite and remove data that is saved nowhere; files that Git tracks stay
     #[arg(short, long)]
     pub force: bool,
+    /// Also overwrite and remove files that Git tracks
+    #[arg(long)]
+    pub overwrite_sources: bool,
     /// Leave out what neither cache nor remote has
     #[arg(long)]
     pub allow_missing: bool,
@@ -243,12 +251,19 @@ pub(crate) struct GcArguments {
     /// Also of this commit
     #[arg(long, value_name = "COMMIT")]
     pub rev: Option<String>,
-    /// So many commits back from each tip
+    /// So many commits back from each tip, with --rev or --all-branches
     #[arg(short, long, value_name = "NUMBER")]
     pub num: Option<usize>,
-    /// Also keep what the remote doesn't have
+    /// Also of the experiments that DVC keeps in Git
     #[arg(long)]
+    pub all_experiments: bool,
+    /// Of what is kept, keep only what the remote doesn't have
+    #[arg(long, conflicts_with = "cloud")]
     pub not_in_remote: bool,
+    #[arg(long, hide = true)]
+    pub date: Option<String>,
+    #[arg(long, hide = true)]
+    pub skip_failed: bool,
     /// Collect in the remote too
     #[arg(short, long)]
     pub cloud: bool,
@@ -287,6 +302,26 @@ pub(crate) struct VerifyArguments {
     /// Print nothing
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArguments {
+    /// The setting: cache.type, core.autostage, remote.NAME.url, …
+    pub name: Option<String>,
+    /// Its new value; without, the setting is shown
+    #[arg(allow_hyphen_values = true, conflicts_with = "unset")]
+    pub value: Option<String>,
+    /// Take the setting away
+    #[arg(short, long, requires = "name")]
+    pub unset: bool,
+    /// Show all settings, of all files or of the one asked for
+    #[arg(short, long, conflicts_with_all = ["name", "value", "unset"])]
+    pub list: bool,
+    /// Show the file of each setting too
+    #[arg(long, requires = "list")]
+    pub show_origin: bool,
+    #[command(flatten)]
+    pub level: LevelArguments,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,6 +1,8 @@
 //! `init`, `add`, `push` and so on: what DVC does with data.
 
 mod arguments;
+mod config;
+mod gc;
 mod progress;
 mod remote;
 mod show;
@@ -9,20 +11,20 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use mlops_pipeline::run_cache;
+use mlops_repository::{RepositoryError, Revisions, Source, Tracked, path};
+use mlops_versioning::Repository;
 use mlops_versioning::operations::add::{self, AddOptions};
 use mlops_versioning::operations::checkout::{self, Changes, CheckoutOptions};
-use mlops_versioning::operations::gc::{self, GcOptions};
 use mlops_versioning::operations::init::{self, InitOptions};
-use mlops_versioning::operations::transfer::{self, TransferOptions};
+use mlops_versioning::operations::transfer::{self, Fetched, TransferOptions};
 use mlops_versioning::operations::verify::{self, VerifyOptions};
 use mlops_versioning::operations::{commit, diff, list, remove, status};
-use mlops_versioning::{Repository, Revisions, Tracked, VersioningError, path};
 use serde_json::json;
 
 use arguments::{
-    AddArguments, CheckoutArguments, CommitArguments, DiffArguments, GcArguments, InitArguments,
-    ListArguments, PullArguments, RemoteArguments, RemoveArguments, RevisionArguments, Targets,
-    TransferArguments, VerifyArguments,
+    AddArguments, CheckoutArguments, CommitArguments, DiffArguments, InitArguments, ListArguments,
+    PullArguments, RemoteArguments, RemoveArguments, RevisionArguments, Targets, TransferArguments,
+    VerifyArguments,
 };
 pub(crate) use arguments::{StatusArguments, VersioningCommand};
 use progress::Bar;
@@ -45,13 +47,14 @@ pub(crate) fn run(command: VersioningCommand, context: &Context) -> Outcome<Exit
         VersioningCommand::Remove(arguments) => here.remove(&arguments, context)?,
         VersioningCommand::Gc(arguments) => here.gc(&arguments, context)?,
         VersioningCommand::Remote(command) => remote::run(command, context)?,
+        VersioningCommand::Config(arguments) => config::run(&arguments, context)?,
         VersioningCommand::Verify(arguments) => return here.verify(&arguments, context),
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// The number of results of runs that went or came; those that can't be believed are told of.
-fn told(moved: run_cache::Moved) -> usize {
+fn count_moved(moved: run_cache::Moved) -> usize {
     if let Some(first) = moved.refused.first() {
         tracing::warn!(
             "{} results of runs aren't what their names say and were left out: {first}; remove them where they are",
@@ -153,25 +156,32 @@ impl Here {
 
     fn commit(&self, arguments: &CommitArguments, context: &Context) -> Outcome<()> {
         let repository = self.repository()?;
-        let bar = Bar::new(arguments.quiet);
-        let written = commit::commit(
-            &repository,
-            &self.full_each(&arguments.targets.targets),
-            arguments.targets.recursive,
-            !arguments.no_relink,
-            &|progress| bar.tell(progress),
-        )?;
-        drop(bar);
+        let mut targets = arguments.targets.clone();
+        let confirm = |stage: &str, reasons: &[String]| {
+            let question = show::to_commit(stage, reasons);
+            Ok(arguments.force || agreed(&repository, &question, "give -f to commit it")?)
+        };
+        let stages = super::pipeline::commit_stages(&mut targets.targets, &confirm)?;
+        let mut written = Vec::new();
+        if arguments.targets.targets.is_empty() || !targets.targets.is_empty() {
+            let bar = Bar::new(arguments.quiet);
+            let full = self.full_each(&targets.targets);
+            let report = |progress| bar.tell(progress);
+            let relink = !arguments.no_relink;
+            written = commit::commit(&repository, &full, targets.recursive, relink, &report)?;
+        }
         if arguments.quiet {
             return Ok(());
         }
         let files = self.shown_each(&written);
-        let text = if files.is_empty() {
+        let all: Vec<&str> = stages.iter().chain(&files).map(String::as_str).collect();
+        let text = if all.is_empty() {
             "Nothing changed.".to_string()
         } else {
-            format!("Updated {}", files.join(", "))
+            format!("Updated {}", all.join(", "))
         };
-        Ok(context.output.show(&json!({ "files": files }), text)?)
+        let object = json!({ "files": files, "stages": stages });
+        Ok(context.output.show(&object, text)?)
     }
 
     fn checkout(&self, arguments: &CheckoutArguments, context: &Context) -> Outcome<()> {
@@ -180,6 +190,7 @@ impl Here {
         let tracked = self.select(&repository, &arguments.targets)?;
         let options = CheckoutOptions {
             force: arguments.force,
+            overwrite_sources: arguments.overwrite_sources,
             relink: arguments.relink,
             allow_missing: arguments.allow_missing,
         };
@@ -197,7 +208,7 @@ impl Here {
     fn show_changes(
         &self,
         changes: &Changes,
-        fetched: Option<usize>,
+        fetched: Option<&Fetched>,
         context: &Context,
     ) -> Outcome<()> {
         let lists = [&changes.added, &changes.modified, &changes.deleted].map(|paths| {
@@ -205,11 +216,15 @@ impl Here {
             shown.sort();
             shown
         });
-        let text = show::changes(&lists, &changes.files, fetched);
+        let text = show::changes(&lists, changes, fetched);
         let [added, modified, deleted] = lists;
         let mut object = json!({"added": added, "modified": modified, "deleted": deleted});
+        if !changes.missing.is_empty() {
+            object["missing"] = json!(changes.missing);
+        }
         if let Some(fetched) = fetched {
-            object["fetched"] = json!(fetched);
+            object["fetched"] = json!(fetched.count);
+            object["missing"] = json!(fetched.missing);
         }
         Ok(context.output.show(&object, text)?)
     }
@@ -217,7 +232,7 @@ impl Here {
     fn select(&self, repository: &Repository, targets: &Targets) -> Outcome<Vec<Tracked>> {
         let targets_full = self.full_each(&targets.targets);
         Ok(repository
-            .pins()?
+            .declarations()?
             .select(&targets_full, targets.recursive)?)
     }
 
@@ -230,14 +245,22 @@ impl Here {
     ) -> Outcome<Vec<Tracked>> {
         let mut tracked = self.select(repository, targets)?;
         let revisions = revisions.revisions();
-        if let Some(git) = repository.git().filter(|_| !revisions.is_empty()) {
-            for commit in git.commits(&revisions)? {
-                let pins = repository.pins_of(&commit)?;
-                // A target needn't be there in every commit.
-                tracked.extend(
-                    pins.select(&self.full_each(&targets.targets), targets.recursive)
+        if revisions.is_empty() {
+            return Ok(tracked);
+        }
+        for commit in repository.history(&revisions)? {
+            match repository.declarations_of(&commit?) {
+                Ok(declared) => tracked.extend(
+                    // A target needn't be there in every commit.
+                    declared
+                        .select(&self.full_each(&targets.targets), targets.recursive)
                         .unwrap_or_default(),
-                );
+                ),
+                // What it says is lost for good; all other commits aren't.
+                Err(error @ RepositoryError::Commit { .. }) => {
+                    tracing::warn!("a commit is left out: {error}");
+                }
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(tracked)
@@ -247,22 +270,24 @@ impl Here {
         &self,
         repository: &Repository,
         arguments: &TransferArguments,
-    ) -> Outcome<usize> {
+    ) -> Outcome<Fetched> {
         let tracked = self.select_with(repository, &arguments.targets, &arguments.revisions)?;
         let options = arguments.remote.options();
         let bar = Bar::new(arguments.quiet);
         let report = |progress| bar.tell(progress);
         let mut runs = 0;
         if arguments.run_cache {
-            runs = told(run_cache::fetch(repository, &options, &report)?);
+            runs = count_moved(run_cache::fetch(repository, &options, &report)?);
         }
-        Ok(runs + transfer::fetch(repository, &tracked, &options, &report)?)
+        let mut fetched = transfer::fetch(repository, &tracked, &options, &report)?;
+        fetched.count += runs;
+        Ok(fetched)
     }
 
     fn fetch(&self, arguments: &TransferArguments, context: &Context) -> Outcome<()> {
         let repository = self.repository()?;
         let _lock = repository.lock()?;
-        let fetched = self.fetch_quietly(&repository, arguments)?;
+        let fetched = self.fetch_quietly(&repository, arguments)?.whole()?;
         if arguments.quiet {
             return Ok(());
         }
@@ -280,7 +305,7 @@ impl Here {
         let mut pushed = transfer::push(&repository, &tracked, &options, &report)?;
         // After what they name: who sees a result finds what it made.
         if arguments.run_cache {
-            pushed += told(run_cache::push(&repository, &options, &report)?);
+            pushed += count_moved(run_cache::push(&repository, &options, &report)?);
         }
         drop(bar);
         if arguments.quiet {
@@ -294,28 +319,38 @@ impl Here {
         let repository = self.repository()?;
         let _lock = repository.lock()?;
         let got = self.fetch_quietly(&repository, &arguments.transfer);
+        let is_whole = got.as_ref().is_ok_and(|fetched| fetched.missing.is_empty());
         let targets = &arguments.transfer.targets;
         let tracked = self.select(&repository, targets)?;
         let options = CheckoutOptions {
             force: arguments.force,
+            overwrite_sources: arguments.overwrite_sources,
             relink: false,
             // What couldn't be fetched is told by the fetch; all else is checked out.
-            allow_missing: arguments.allow_missing || got.is_err(),
+            allow_missing: arguments.allow_missing || !is_whole,
         };
         let bar = Bar::new(arguments.transfer.quiet);
         let report = |progress| bar.tell(progress);
         let everything = targets.targets.is_empty();
-        let changes = checkout::checkout(&repository, &tracked, everything, options, &report)?;
+        let changes = checkout::checkout(&repository, &tracked, everything, options, &report);
         drop(bar);
-        let fetched = match got {
-            Ok(fetched) => fetched,
-            Err(_) if arguments.allow_missing => 0,
-            Err(error) => return Err(error),
+        let changes = changes?;
+        let fetched = if arguments.allow_missing {
+            got?
+        } else {
+            let count = got?.whole()?;
+            Fetched {
+                count,
+                ..Fetched::default()
+            }
         };
+        for name in &fetched.missing {
+            tracing::warn!("missing: {name}");
+        }
         if arguments.transfer.quiet {
             return Ok(());
         }
-        self.show_changes(&changes, Some(fetched), context)
+        self.show_changes(&changes, Some(&fetched), context)
     }
 
     fn diff(&self, arguments: &DiffArguments, context: &Context) -> Outcome<()> {
@@ -346,14 +381,11 @@ impl Here {
     fn list(&self, arguments: &ListArguments, context: &Context) -> Outcome<()> {
         let repository = self.repository()?;
         let _lock = repository.lock()?;
-        let pins = match (&arguments.rev, repository.git()) {
-            (Some(rev), Some(git)) => match git.resolve(rev)? {
-                Some(commit) => repository.pins_of(&commit)?,
-                None => return Ok(()),
-            },
-            _ => repository.pins()?,
+        let declared = match &arguments.rev {
+            Some(rev) => repository.declarations_of(&Source::revision(repository.root(), rev)?)?,
+            None => repository.declarations()?,
         };
-        let tracked = pins.select(&self.full_each(&arguments.targets), false)?;
+        let tracked = declared.select(&self.full_each(&arguments.targets), false)?;
         let listed = list::list(&repository, &tracked, arguments.recursive)?;
         let mut objects = Vec::new();
         let mut lines = Vec::new();
@@ -404,61 +436,6 @@ impl Here {
         Ok(context.output.show(&json!({ "removed": removed }), text)?)
     }
 
-    fn gc(&self, arguments: &GcArguments, context: &Context) -> Outcome<()> {
-        let revisions = Revisions {
-            revisions: arguments.rev.iter().cloned().collect(),
-            number: arguments.num,
-            ..arguments.revisions.revisions()
-        };
-        if !arguments.workspace && revisions.is_empty() && !arguments.not_in_remote {
-            return Err(crate::Failure::user(anyhow::anyhow!(
-                "say what is kept: -w (only what the workspace needs), -a (branches), -T (tags), \
-                 -A (all commits), --rev or --not-in-remote"
-            )));
-        }
-        let repository = self.repository()?;
-        let options = GcOptions {
-            revisions,
-            projects: self.full_each(&arguments.projects),
-            cloud: arguments.cloud,
-            transfer: arguments.remote.options(),
-            not_in_remote: arguments.not_in_remote,
-            grace: arguments.grace,
-            dry_run: arguments.dry_run,
-            force: arguments.force,
-        };
-        let bar = Bar::new(arguments.quiet);
-        let agreed = arguments.yes || arguments.force;
-        let ask = |collected: &gc::Collected| bar.hidden_while(|| ask(&repository, collected));
-        let confirm = |collected: &gc::Collected| if agreed { Ok(true) } else { ask(collected) };
-        let collected = gc::gc(&repository, &options, &confirm, &|progress| {
-            bar.tell(progress)
-        })?;
-        drop(bar);
-        let Some(collected) = collected else {
-            return Err(crate::Failure::run(anyhow::anyhow!(
-                "nothing was removed, because the answer wasn't yes"
-            )));
-        };
-        if arguments.quiet {
-            return Ok(());
-        }
-        let ids = |ids: &[mlops_versioning::ObjectId]| -> Vec<String> {
-            ids.iter().map(ToString::to_string).collect()
-        };
-        let object = json!({
-            "dry_run": arguments.dry_run,
-            "cache": ids(&collected.cache),
-            "cache_bytes": collected.cache_bytes,
-            "remote": ids(&collected.remote),
-            "remote_bytes": collected.remote_bytes,
-            "remote_young": collected.young,
-            "temporary": self.shown_each(&collected.temporary),
-        });
-        let text = show::collected(&collected, arguments.dry_run, arguments.cloud);
-        Ok(context.output.show(&object, text)?)
-    }
-
     fn verify(&self, arguments: &VerifyArguments, context: &Context) -> Outcome<ExitCode> {
         let repository = self.repository()?;
         let options = VerifyOptions {
@@ -488,21 +465,18 @@ impl Here {
     }
 }
 
-/// Asks on the terminal whether objects are to be removed. Without one, nobody can have agreed.
-fn ask(repository: &Repository, collected: &gc::Collected) -> Result<bool, VersioningError> {
+/// Asks on the terminal. Without one, nobody can have agreed: the error says so, and what to do.
+fn agreed(repository: &Repository, question: &str, advice: &str) -> Result<bool, RepositoryError> {
     use std::io::{BufRead, IsTerminal, Write};
 
-    let what = show::garbage(collected);
     if !std::io::stdin().is_terminal() {
-        return Err(VersioningError::Refused {
-            path: repository.root().to_path_buf(),
-            message: format!(
-                "{what}\nThe command can't ask, because standard input is not a terminal: give --yes to remove them, or --dry-run to list them"
-            ),
-        });
+        let message = format!(
+            "{question}\nThe command can't ask, because standard input is not a terminal: {advice}"
+        );
+        return Err(RepositoryError::refused(repository.root(), message));
     }
     let mut error = anstream::stderr().lock();
-    let asked = write!(error, "{what}\nRemove them? [y/N] ").and_then(|()| error.flush());
+    let asked = write!(error, "{question} [y/N] ").and_then(|()| error.flush());
     let mut answer = String::new();
     let read = asked.and_then(|()| std::io::stdin().lock().read_line(&mut answer));
     let answer = answer.trim().to_lowercase();
@@ -522,14 +496,17 @@ pub(crate) fn status(arguments: &StatusArguments, context: &Context) -> Outcome<
         let mut targets = arguments.targets.clone();
         let stages = super::pipeline::changed_stages(&mut targets.targets)?;
         let mut found = status::Status::default();
+        let declared = repository.declarations()?;
         if arguments.targets.targets.is_empty() || !targets.targets.is_empty() {
-            let mut tracked = here.select(&repository, &targets)?;
+            let full = here.full_each(&targets.targets);
+            let mut tracked = declared.select(&full, targets.recursive)?;
             tracked.retain(|pin| pin.stage.is_none());
             let bar = Bar::new(arguments.quiet);
             let report = |progress| bar.tell(progress);
             found = status::status(&repository, &tracked, &report)?;
         }
-        Shown::local(&found, stages, |path| here.shown(path))
+        let is_empty = declared.data.is_empty() && declared.catalog.stages.is_empty();
+        Shown::local(&found, stages, is_empty, |path| here.shown(path))
     };
     if arguments.quiet {
         return Ok(ExitCode::from(u8::from(!shown.is_empty())));

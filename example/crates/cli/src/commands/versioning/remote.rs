@@ -1,23 +1,27 @@
 use std::path::Path;
 
 use mlops_disk::redact;
-use mlops_versioning::{Level, Repository, VersioningError, is_secret, path_to_write};
+use mlops_repository::{Level, is_secret, path_to_write};
+use mlops_versioning::Repository;
 use serde_json::json;
 
 use super::arguments::{LevelArguments, RemoteCommand};
 use crate::{Context, Failure, Outcome};
 
 impl LevelArguments {
+    /// The level that was asked for, if one was.
+    pub(super) fn given(&self) -> Option<Level> {
+        let levels = [
+            (self.global, Level::Global),
+            (self.system, Level::System),
+            (self.local, Level::Local),
+        ];
+        let mut given = levels.into_iter().filter(|(is_given, _)| *is_given);
+        given.next().map(|(_, level)| level)
+    }
+
     fn level(&self) -> Level {
-        if self.global {
-            Level::Global
-        } else if self.system {
-            Level::System
-        } else if self.local {
-            Level::Local
-        } else {
-            Level::Repository
-        }
+        self.given().unwrap_or(Level::Repository)
     }
 }
 
@@ -63,7 +67,7 @@ pub(super) fn run(command: RemoteCommand, context: &Context) -> Outcome<()> {
 }
 
 /// What is written into .dvc/config goes to everybody who gets the repository.
-fn warn_of_secret(name: &str, option: &str, value: &str, level: Level) {
+pub(super) fn warn_of_secret(name: &str, option: &str, value: &str, level: Level) {
     if level == Level::Repository && is_secret(option, value) {
         tracing::warn!(
             "{option} of the remote {name} is a secret, and .dvc/config is in Git: give --local to write it to \
@@ -235,7 +239,5 @@ fn default(
             ini.unset("core", "remote");
         }
     }
-    config
-        .write(level, ini)
-        .map_err(|error: VersioningError| error.into())
+    Ok(config.write(level, ini)?)
 }

@@ -5,9 +5,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use mlops_pipeline::compare::markdown_text;
+use mlops_repository::ObjectId;
+use mlops_versioning::operations::checkout::Changes;
 use mlops_versioning::operations::diff::Diff;
 use mlops_versioning::operations::gc::Collected;
 use mlops_versioning::operations::status::Status;
+use mlops_versioning::operations::transfer::Fetched;
 use mlops_versioning::operations::verify::Verified;
 use serde_json::{Map, Value, json};
 
@@ -24,6 +27,7 @@ impl Shown {
     pub(super) fn local(
         status: &Status,
         stages: Map<String, Value>,
+        is_empty: bool,
         shown: impl Fn(&Path) -> String,
     ) -> Shown {
         let mut object = stages;
@@ -36,7 +40,11 @@ impl Shown {
         }
         Shown {
             object: Value::Object(object),
-            nothing: "Data and pipelines are up to date.",
+            nothing: if is_empty {
+                "There is nothing tracked yet: `add` tracks data, and stages stand in dvc.yaml."
+            } else {
+                "Data and pipelines are up to date."
+            },
         }
     }
 
@@ -126,8 +134,8 @@ pub(super) fn count(number: usize, done: &str) -> String {
 
 pub(super) fn changes(
     lists: &[Vec<String>; 3],
-    files: &[usize; 3],
-    fetched: Option<usize>,
+    changes: &Changes,
+    fetched: Option<&Fetched>,
 ) -> String {
     let mut text = String::new();
     for (letter, paths) in ["A", "M", "D"].iter().zip(lists) {
@@ -135,20 +143,45 @@ pub(super) fn changes(
             let _ = writeln!(text, "{letter}\t{path}");
         }
     }
-    let numbers = [(fetched.unwrap_or_default(), "fetched")];
+    let numbers = fetched.into_iter().flat_map(|fetched| {
+        [
+            (fetched.count, "fetched"),
+            (fetched.missing.len(), "missing"),
+        ]
+    });
     let words = ["added", "modified", "deleted"];
     let summary: Vec<String> = numbers
-        .into_iter()
-        .chain(files.iter().copied().zip(words))
+        .chain(changes.files.iter().copied().zip(words))
         .filter(|(number, _)| *number > 0)
         .map(|(number, word)| count(number, word))
         .collect();
-    if summary.is_empty() {
+    let missing = match fetched {
+        Some(_) => "Neither in the cache nor on a remote: ",
+        None => "Not in the cache: ",
+    };
+    if !changes.missing.is_empty() {
+        let _ = writeln!(text, "{missing}{}", few(&changes.missing));
+    }
+    if !summary.is_empty() {
+        text.push_str(&summary.join(", "));
+    } else if changes.missing.is_empty() {
         text.push_str("Everything is up to date.");
     } else {
-        text.push_str(&summary.join(", "));
+        text.push_str("Nothing was changed.");
     }
     text
+}
+
+/// The first few of many.
+fn few(names: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let more = names.len().saturating_sub(SHOWN);
+    let shown = names[..names.len().min(SHOWN)].join(", ");
+    if more > 0 {
+        format!("{shown} and {more} more")
+    } else {
+        shown
+    }
 }
 
 /// State, path and hash of each line of a diff.
@@ -261,6 +294,9 @@ pub(super) fn collected(collected: &Collected, dry_run: bool, cloud: bool) -> St
         objects(collected.cache.len()),
         thousands(usize::try_from(collected.cache_bytes).unwrap_or(usize::MAX)),
     );
+    if dry_run {
+        text += &listed(&collected.cache);
+    }
     if cloud {
         let _ = write!(
             text,
@@ -268,6 +304,9 @@ pub(super) fn collected(collected: &Collected, dry_run: bool, cloud: bool) -> St
             objects(collected.remote.len()),
             thousands(usize::try_from(collected.remote_bytes).unwrap_or(usize::MAX)),
         );
+        if dry_run {
+            text += &listed(&collected.remote);
+        }
     }
     if collected.young > 0 {
         let _ = write!(text, "\n{}", kept(collected.young));
@@ -282,13 +321,43 @@ pub(super) fn collected(collected: &Collected, dry_run: bool, cloud: bool) -> St
     text
 }
 
-/// What is about to be removed, before it is asked about.
-pub(super) fn garbage(collected: &Collected) -> String {
+/// The question before outputs of a stage that changed are committed.
+pub(super) fn to_commit(stage: &str, reasons: &[String]) -> String {
+    format!(
+        "the stage {stage:?} changed since its outputs were made: {}.\nCommit them as made from what is there now?",
+        reasons.join(", ")
+    )
+}
+
+/// Objects by name, a line each, as far as anybody reads.
+fn listed(ids: &[ObjectId]) -> String {
+    const SHOWN: usize = 20;
+    let mut text: String = ids
+        .iter()
+        .take(SHOWN)
+        .map(|id| format!("\n  {id}"))
+        .collect();
+    if ids.len() > SHOWN {
+        let more = thousands(ids.len() - SHOWN);
+        let _ = write!(text, "\n  and {more} more (--json lists all)");
+    }
+    text
+}
+
+/// What is about to be removed, before it is asked about; the cache's folder is named if it lies outside of the
+/// repository.
+pub(super) fn garbage(collected: &Collected, elsewhere: Option<&Path>) -> String {
     let size = |bytes| thousands(usize::try_from(bytes).unwrap_or(usize::MAX));
     let mut text = String::from("Nothing that is kept refers to these objects:");
     if !collected.cache.is_empty() {
         let (number, bytes) = (objects(collected.cache.len()), size(collected.cache_bytes));
-        let _ = write!(text, "\n  {number} ({bytes} bytes) in the cache");
+        let place = elsewhere.map_or_else(String::new, |folder| {
+            format!(
+                " {}, which lies outside of this repository, so that others may use it too",
+                folder.display()
+            )
+        });
+        let _ = write!(text, "\n  {number} ({bytes} bytes) in the cache{place}");
     }
     if let Some(name) = collected
         .remote_name
@@ -350,8 +419,8 @@ mod tests {
     #[test]
     fn what_is_about_to_go_is_said_with_its_place_and_size() {
         let id = |text: &str| {
-            let checksum = mlops_versioning::Checksum::of(text.as_bytes());
-            mlops_versioning::ObjectId::file(mlops_versioning::HashKind::Md5, checksum)
+            let checksum = mlops_repository::Checksum::of(text.as_bytes());
+            mlops_repository::ObjectId::file(mlops_repository::HashKind::Md5, checksum)
         };
         let mut collected = Collected {
             cache: vec![id("a")],
@@ -359,18 +428,41 @@ mod tests {
             ..Collected::default()
         };
         assert_eq!(
-            garbage(&collected),
+            garbage(&collected, None),
             "Nothing that is kept refers to these objects:\n  1 object (1,234 bytes) in the cache"
+        );
+        assert_eq!(
+            garbage(&collected, Some(Path::new("/shared/cache"))),
+            "Nothing that is kept refers to these objects:\n  1 object (1,234 bytes) in the cache /shared/cache, \
+             which lies outside of this repository, so that others may use it too"
         );
         collected.remote = vec![id("b"), id("c")];
         collected.remote_bytes = 5;
         collected.remote_name = Some("team (s3://bucket)".into());
         collected.young = 3;
         assert_eq!(
-            garbage(&collected),
+            garbage(&collected, None),
             "Nothing that is kept refers to these objects:\n  1 object (1,234 bytes) in the cache\n  \
              2 objects (5 bytes) in the remote team (s3://bucket), which others may use too\n\
              3 objects of the remote that nothing here refers to stay: they were pushed a short while ago, or belong to what was (--grace)"
         );
+    }
+
+    #[test]
+    fn a_dry_run_names_the_objects_as_far_as_anybody_reads() {
+        let id = |number: u32| {
+            let checksum = mlops_repository::Checksum::of(&number.to_le_bytes());
+            ObjectId::file(mlops_repository::HashKind::Md5, checksum)
+        };
+        let all = Collected {
+            cache: (0..25).map(id).collect(),
+            ..Collected::default()
+        };
+        let text = collected(&all, true, false);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "Would remove 25 objects (0 bytes) from the cache");
+        assert_eq!(lines[20], format!("  {}", id(19)));
+        assert_eq!(lines[21..], ["  and 5 more (--json lists all)"]);
+        assert_eq!(collected(&all, false, false).lines().count(), 1);
     }
 }

@@ -11,7 +11,7 @@ use polars_parquet::read::{
 };
 use rayon::prelude::*;
 
-use crate::error::io;
+use crate::error::unreadable;
 use crate::{DataError, Result};
 
 use super::super::frames::polars_said;
@@ -45,8 +45,11 @@ impl ParquetFile {
     /// # Errors
     /// If it cannot be read, is no Parquet, is damaged, or would take far more memory than its size makes likely.
     pub fn open(path: &Path) -> Result<ParquetFile> {
-        let mut file = File::open(path).map_err(|source| io(path, source))?;
-        let bytes = file.metadata().map_err(|source| io(path, source))?.len();
+        let mut file = File::open(path).map_err(|source| unreadable(path, source))?;
+        let bytes = file
+            .metadata()
+            .map_err(|source| unreadable(path, source))?
+            .len();
         let description = describe(path, &mut file, bytes)?;
         Ok(ParquetFile::new(path, Content::File(file), description))
     }
@@ -236,7 +239,7 @@ impl ParquetFile {
             Content::File(file) => {
                 let mut bytes = vec![0; (range.end - range.start) as usize];
                 std::os::unix::fs::FileExt::read_exact_at(file, &mut bytes, range.start)
-                    .map_err(|source| io(&self.path, source))?;
+                    .map_err(|source| unreadable(&self.path, source))?;
                 Ok(bytes)
             }
             Content::Bytes(bytes) => bytes

@@ -10,7 +10,7 @@ use polars_parquet::read::{
     ColumnChunkMetadata, ParquetType, PrimitiveLogicalType, infer_schema, read_metadata,
 };
 
-use crate::error::io;
+use crate::error::unreadable;
 use crate::{DataError, Result};
 
 use super::super::limits;
@@ -44,7 +44,7 @@ fn refused(path: &Path, message: String) -> DataError {
 }
 
 fn bytes_of(path: &Path, file: &mut (impl Read + Seek), bytes: u64) -> Result<Vec<u8>> {
-    let system = |error| io(path, error);
+    let system = |error| unreadable(path, error);
     let mut ending = [0; 4];
     file.seek(SeekFrom::End(-8)).map_err(system)?;
     file.read_exact(&mut ending).map_err(system)?;

@@ -54,7 +54,7 @@ impl OfflineStore {
                 ));
             }
             check(table, spec, &found)?;
-            for (period, part) in parted(table, spec, &batch)? {
+            for (period, part) in by_period(table, spec, &batch)? {
                 partitions.push(self.put(table, spec, period, &part)?);
             }
         }
@@ -166,7 +166,7 @@ fn events(table: &str, spec: &TableSpec, frame: &DataFrame) -> OfflineResult<Vec
 }
 
 /// The rows of each partition, in the order they had.
-fn parted(
+fn by_period(
     table: &str,
     spec: &TableSpec,
     batch: &DataFrame,

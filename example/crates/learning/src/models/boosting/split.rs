@@ -149,7 +149,7 @@ impl Rules {
         for (bin, sums) in bins.iter().enumerate() {
             known = known.plus(*sums);
             if missing.hessian > 0.0 {
-                // After the last bin, the missing are parted from the known.
+                // After the last bin, the missing are split from the known.
                 consider(bin, true, known.plus(missing));
                 consider(bin, false, known);
             } else {

@@ -48,7 +48,7 @@ impl Sample {
     }
 }
 
-/// Half of what the Gini impurity makes of a node parted in two, summed over the rows: on each side
+/// Half of what the Gini impurity makes of a node split in two, summed over the rows: on each side
 /// positives × negatives / rows, brought to one fraction. The less, the better.
 fn impurity(left: Count, both: Count) -> f64 {
     let right = both.minus(left);
@@ -269,7 +269,7 @@ impl<'a> Grower<'a> {
         histogram.drain(|bin, here| {
             known = known.plus(here);
             if missing.rows() > 0 {
-                // After the last bin, the missing are parted from the known.
+                // After the last bin, the missing are split from the known.
                 consider(bin, true, known.plus(missing));
                 consider(bin, false, known);
             } else {

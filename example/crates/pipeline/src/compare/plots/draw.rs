@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mlops_plot::{Axis, Bar, Bars, Chart, HeatGrid, Line};
-use mlops_versioning::yaml::Value;
+use mlops_repository::yaml::Value;
 
 use super::{Plot, Shape};
 use crate::compare::table;
@@ -30,7 +30,7 @@ impl Plot {
         match self.shape {
             Shape::Lines | Shape::Points => self.chart(),
             Shape::Bars => self.bars(),
-            Shape::Confusion => self.confusion(),
+            Shape::Confusion | Shape::ConfusionShares => self.confusion(),
         }
     }
 
@@ -83,15 +83,21 @@ impl Plot {
             for (x, y) in &series.rows {
                 *counts.entry((text(y), text(x))).or_default() += 1;
             }
-            let values = classes.iter().flat_map(|row| {
-                let counts = &counts;
-                classes.iter().map(move |column| {
-                    let count = counts.get(&(row.clone(), column.clone()));
-                    f64::from(count.copied().unwrap_or(0))
-                })
-            });
+            let count = |row: &String, column: &String| {
+                let count = counts.get(&(row.clone(), column.clone()));
+                f64::from(count.copied().unwrap_or(0))
+            };
+            let mut values = Vec::with_capacity(classes.len() * classes.len());
+            for row in &classes {
+                let cells = classes.iter().map(|column| count(row, column));
+                let whole = match self.shape {
+                    Shape::ConfusionShares => cells.clone().sum::<f64>().max(1.0),
+                    _ => 1.0,
+                };
+                values.extend(cells.map(|cell| cell / whole));
+            }
             let title = format!("{} ({})", self.title, series.name);
-            let grid = HeatGrid::new(title, &classes, &classes, values.collect::<Vec<_>>());
+            let grid = HeatGrid::new(title, &classes, &classes, values);
             drawings += &grid.axes(&self.y_label, &self.x_label).svg();
         }
         drawings

@@ -1,6 +1,6 @@
 //! Values to draw, out of a file.
 
-use mlops_versioning::yaml::{Map, Node, Value};
+use mlops_repository::yaml::{Map, Node, Value};
 
 use crate::error::{PipelineError, Result};
 
@@ -11,7 +11,7 @@ pub(super) fn rows(file: &str, text: &str, header: bool) -> Result<Vec<Map>> {
         "csv" => ',',
         "tsv" => '\t',
         "json" | "yaml" | "yml" => {
-            let node = crate::params::parse(file, text)?;
+            let node = mlops_repository::params::parse(file, text)?;
             return list_of_maps(&node).ok_or_else(|| PipelineError::Unreadable {
                 file: file.to_owned(),
                 message: "a list of maps is expected in it".into(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mlops_versioning::yaml::{Map, Node, Value};
+use mlops_repository::yaml::{Map, Node, Value};
 
 use super::draw::parsed;
 use super::{Plot, Series, Shape};
@@ -43,17 +43,17 @@ pub(in crate::compare) fn wanted(state: &State<'_>) -> Result<Vec<Wanted>> {
         }
     }
     for (file, plot) in &state.catalog.plots {
-        let folder = crate::path::folder(file);
+        let folder = mlops_repository::posix_path::folder(file);
         match &plot.value {
             Value::Map(map) => {
                 for entry in map {
                     let id = table::python_text(&entry.key);
                     let props = entry.node.value.as_map().cloned().unwrap_or_default();
-                    all.push(top(&id, &props, folder));
+                    all.extend(of_top(state, &id, &props, folder)?);
                 }
             }
             name => {
-                let path = crate::path::join(folder, &table::python_text(name));
+                let path = mlops_repository::posix_path::join(folder, &table::python_text(name));
                 if all.iter().any(|wanted| wanted.id == path) {
                     continue;
                 }
@@ -68,6 +68,20 @@ pub(in crate::compare) fn wanted(state: &State<'_>) -> Result<Vec<Wanted>> {
     Ok(all)
 }
 
+/// What an entry at the top of a file of stages asks for. Where it is a folder, that is a plot for each file in it.
+fn of_top(state: &State<'_>, id: &str, props: &Map, folder: &str) -> Result<Vec<Wanted>> {
+    let has_sources = matches!(props.get("y"), Some(node) if node.value.as_map().is_some());
+    let path = mlops_repository::posix_path::join(folder, id);
+    if has_sources {
+        return Ok(vec![top(id, props, folder)]);
+    }
+    let files = state.files(&path)?;
+    if files == [path] {
+        return Ok(vec![top(id, props, folder)]);
+    }
+    Ok(files.iter().map(|file| top(file, props, "")).collect())
+}
+
 /// A plot that stands at the top of a file of stages.
 fn top(id: &str, props: &Map, folder: &str) -> Wanted {
     let mut wanted = Wanted::of(id, props);
@@ -78,7 +92,8 @@ fn top(id: &str, props: &Map, folder: &str) -> Wanted {
             .collect(),
         scalar => vec![table::python_text(scalar)],
     };
-    let file_of = |name: &Value| crate::path::join(folder, &table::python_text(name));
+    let file_of =
+        |name: &Value| mlops_repository::posix_path::join(folder, &table::python_text(name));
     if let Some(Value::Map(files)) = props.get("x").map(|node| &node.value) {
         wanted.x = None;
         for entry in files {
@@ -90,7 +105,7 @@ fn top(id: &str, props: &Map, folder: &str) -> Wanted {
     match props.get("y") {
         None => wanted
             .files
-            .push((crate::path::join(folder, id), Vec::new())),
+            .push((mlops_repository::posix_path::join(folder, id), Vec::new())),
         Some(node) => match &node.value {
             Value::Map(files) => {
                 for entry in files {
@@ -99,9 +114,10 @@ fn top(id: &str, props: &Map, folder: &str) -> Wanted {
                         .push((file_of(&entry.key), columns(&entry.node)));
                 }
             }
-            _ => wanted
-                .files
-                .push((crate::path::join(folder, id), columns(node))),
+            _ => wanted.files.push((
+                mlops_repository::posix_path::join(folder, id),
+                columns(node),
+            )),
         },
     }
     wanted
@@ -150,7 +166,8 @@ impl Wanted {
             .iter()
             .any(|(x, _)| crate::compare::number(&parsed(x)).is_none());
         let shape = match self.template.as_deref() {
-            Some("confusion" | "confusion_normalized") => Shape::Confusion,
+            Some("confusion") => Shape::Confusion,
+            Some("confusion_normalized") => Shape::ConfusionShares,
             Some("scatter" | "scatter_jitter") => Shape::Points,
             Some("bar_horizontal" | "bar_horizontal_sorted") => Shape::Bars,
             _ if texts => Shape::Bars,

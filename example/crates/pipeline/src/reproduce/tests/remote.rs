@@ -30,12 +30,12 @@ fn pushed(remote: &Path, definition: &str) -> (Scratch, String) {
         scratch.write("data", content);
         scratch.run().unwrap();
         locks.push(scratch.read("dvc.lock"));
-        let tracked = scratch.repository.pins().unwrap().all();
+        let tracked = scratch.repository.declarations().unwrap().outputs;
         scratch
             .repository
             .store(
                 &scratch.path("data"),
-                mlops_versioning::HashKind::Md5,
+                mlops_repository::HashKind::Md5,
                 &silent,
             )
             .unwrap();

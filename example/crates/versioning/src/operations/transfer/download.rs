@@ -1,49 +1,115 @@
 //! From a remote into the cache.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use mlops_disk::{Batch, Existing};
 use mlops_store::StoreError;
 
-use super::{BATCH_FILES, Names, TransferOptions, by_remote, done, each, needed, split};
+use super::{BATCH_FILES, Names, TransferOptions, by_remote, done, each, needed};
 use crate::cache::PROTECTED;
-use crate::hash::{Checksum, HashKind, Hasher, ObjectId};
 use crate::progress::{Progress, Report};
 use crate::remote::Remote;
-use crate::tracked::Tracked;
 use crate::{Repository, VersioningError};
+use mlops_repository::{Checksum, HashKind, Hasher, ObjectId, Tracked};
 
 /// Up to so many objects are looked for in a remote before they are fetched.
 const ASKED_FIRST: usize = 16;
 
-/// Fetches what tracked paths need and the cache lacks. Gives the number of objects that came.
+/// What a fetch brought, and what it couldn't.
+#[derive(Debug, Clone, Default)]
+pub struct Fetched {
+    /// How many objects came.
+    pub count: usize,
+    /// What neither the cache nor its remote has, and where it was looked for.
+    pub missing: Vec<String>,
+}
+
+impl Fetched {
+    /// The number of objects that came, if nothing is missing.
+    ///
+    /// # Errors
+    /// [`VersioningError::Missing`] if something is.
+    pub fn whole(self) -> Result<usize, VersioningError> {
+        if self.missing.is_empty() {
+            return Ok(self.count);
+        }
+        Err(VersioningError::Missing {
+            objects: self.missing,
+            place: "the cache and not in its remote".into(),
+            advice: "run `push` where the data is",
+        })
+    }
+}
+
+/// Fetches what tracked paths need and the cache lacks, from each remote that is concerned.
 ///
 /// # Errors
-/// [`VersioningError::Missing`] if a remote doesn't have all of it, [`VersioningError::Transfer`] if some
-/// failed; what came is kept.
+/// [`VersioningError::Transfer`] if some transfers failed; what came is kept.
 pub fn fetch(
     repository: &Repository,
     tracked: &[Tracked],
     options: &TransferOptions,
     report: Report<'_>,
-) -> Result<usize, VersioningError> {
-    let mut count = 0;
-    for (remote, pins) in by_remote(repository, tracked, options, false)? {
-        let (manifests, _, _) = needed(repository, &pins)?;
-        let optional: BTreeSet<ObjectId> = pins
-            .iter()
-            .filter(|pin| pin.is_optional())
-            .filter_map(|pin| pin.out.id)
-            .collect();
-        let (kept, maybe) = split(manifests, &optional);
-        count += fetch_objects(repository, &remote, &kept, false, report)?;
-        count += fetch_objects(repository, &remote, &maybe, true, report)?;
-        let (_, files, maybe) = needed(repository, &pins)?;
-        count += fetch_objects(repository, &remote, &files, false, report)?;
-        count += fetch_objects(repository, &remote, &maybe, true, report)?;
+) -> Result<Fetched, VersioningError> {
+    let (imports, own): (Vec<_>, Vec<_>) = tracked.iter().cloned().partition(|pin| pin.is_import);
+    let mut fetched = fetch_own(repository, &own, options, report)?;
+    // A remote needn't have what comes from elsewhere, and there needn't be one.
+    if let Ok(some) = fetch_own(repository, &imports, options, report) {
+        fetched.count += some.count;
     }
-    Ok(count)
+    for import in imports {
+        if !is_at_hand(repository, &import)? {
+            let name = repository.inside(&import.out.full)?;
+            fetched.missing.push(format!(
+                "{name} (an import: its source has it, from where only DVC fetches it, `dvc pull {}`)",
+                repository.inside(&import.file)?
+            ));
+        }
+    }
+    Ok(fetched)
+}
+
+/// Whether all of an import is in the cache; of one that was never downloaded, whether something lies there.
+fn is_at_hand(repository: &Repository, import: &Tracked) -> Result<bool, VersioningError> {
+    let Some(id) = import.out.id.filter(|_| import.out.cached) else {
+        return Ok(import.out.full.exists());
+    };
+    let cache = repository.cache();
+    if !id.dir || !cache.has(&id) {
+        return Ok(cache.has(&id));
+    }
+    let (_, files) = needed(repository, &[import])?;
+    let files: Vec<ObjectId> = files.into_keys().collect();
+    Ok(!cache.has_each(&files).contains(&false))
+}
+
+fn fetch_own(
+    repository: &Repository,
+    tracked: &[Tracked],
+    options: &TransferOptions,
+    report: Report<'_>,
+) -> Result<Fetched, VersioningError> {
+    let mut fetched = Fetched::default();
+    for (remote, pins) in by_remote(repository, tracked, options, false)? {
+        let (manifests, _) = needed(repository, &pins)?;
+        let absent = fetch_objects(repository, &remote, &manifests, report)?;
+        let (_, files) = needed(repository, &pins)?;
+        let more = fetch_objects(repository, &remote, &files, report)?;
+        fetched.count += absent.came + more.came;
+        let place = format!("remote {}, {}", remote.name(), remote.bucket().url());
+        let names = absent.absent.iter().map(|id| &manifests[id]);
+        let names = names.chain(more.absent.iter().map(|id| &files[id]));
+        let names = names.map(|name| format!("{} ({place})", name.trim_end_matches('/')));
+        fetched.missing.extend(names);
+    }
+    Ok(fetched)
+}
+
+/// What became of objects that were to come.
+pub(in crate::operations) struct Came {
+    came: usize,
+    absent: Vec<ObjectId>,
 }
 
 /// Brings objects into the cache, those it has left out.
@@ -51,24 +117,19 @@ pub(in crate::operations) fn fetch_objects(
     repository: &Repository,
     remote: &Remote,
     names: &Names,
-    optional: bool,
     report: Report<'_>,
-) -> Result<usize, VersioningError> {
+) -> Result<Came, VersioningError> {
     let ids: Vec<ObjectId> = names.keys().copied().collect();
     let there = repository.cache().has_each(&ids);
-    let lacking: Vec<ObjectId> = ids
+    let mut coming: Vec<ObjectId> = ids
         .into_iter()
         .zip(there)
         .filter_map(|(id, there)| (!there).then_some(id))
         .collect();
-    if lacking.is_empty() {
-        return Ok(0);
-    }
-    let mut coming = lacking;
     let mut absent = Vec::new();
     let mut bytes = 0;
     // The sizes are for the progress bar; of many files it can count the files.
-    if coming.len() <= ASKED_FIRST {
+    if coming.len() <= ASKED_FIRST && !coming.is_empty() {
         let sizes = remote.sizes(&coming)?;
         bytes = sizes.iter().flatten().sum();
         let mut sizes = sizes.into_iter();
@@ -76,30 +137,20 @@ pub(in crate::operations) fn fetch_objects(
             .into_iter()
             .partition(|_| sizes.next().flatten().is_some());
     }
-    report(Progress::Begin {
-        what: "fetching",
-        files: coming.len() as u64,
-        bytes,
-    });
     let mut came = coming.len();
+    if came > 0 {
+        report(Progress::Begin {
+            what: "fetching",
+            files: coming.len() as u64,
+            bytes,
+        });
+    }
     for chunk in coming.chunks(BATCH_FILES) {
         let gone = download(repository, remote, chunk, Existing::Keep, report)?;
         came -= gone.len();
         absent.extend(gone);
     }
-    let absent: Vec<String> = absent.iter().map(|id| names[id].clone()).collect();
-    if absent.is_empty() || optional {
-        Ok(came)
-    } else {
-        Err(VersioningError::Missing {
-            objects: absent,
-            place: format!(
-                "the cache and not in the remote {} ({})",
-                remote.name(),
-                remote.bucket().url()
-            ),
-        })
-    }
+    Ok(Came { came, absent })
 }
 
 /// Downloads objects side by side; those that came and are what their names say are kept. Gives those that
@@ -126,6 +177,7 @@ pub(in crate::operations) fn download(
         download_one(repository, remote, id, &batch, existing, report)
     })?;
     batch.commit()?;
+    repository.cache().share()?;
     let is_absent = |error: &VersioningError| {
         matches!(error, VersioningError::Store(StoreError::NoObject { .. }))
     };

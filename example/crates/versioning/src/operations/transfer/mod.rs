@@ -3,20 +3,19 @@
 mod download;
 mod upload;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use mlops_store::for_each_bounded;
 
-pub use download::fetch;
+pub use download::{Fetched, fetch};
 pub(super) use download::{download, fetch_objects};
 pub use upload::push;
 pub(super) use upload::upload;
 
-use crate::hash::ObjectId;
 use crate::progress::{Progress, Report};
 use crate::remote::Remote;
-use crate::tracked::Tracked;
 use crate::{Repository, VersioningError};
+use mlops_repository::{ObjectId, Tracked};
 
 /// So many objects become durable together.
 const BATCH_FILES: usize = 10_000;
@@ -41,7 +40,9 @@ pub(super) fn by_remote<'a>(
     for pin in tracked {
         let own = pin.out.remote.as_ref().map(|name| name.to_lowercase());
         let elsewhere = options.remote.is_some() && own.is_some() && own != options.remote;
-        if pin.out.id.is_none() || !pin.out.cached || (pushing && !pin.out.push) || elsewhere {
+        // The source of an import keeps its data.
+        let stays = pushing && (!pin.out.push || pin.is_import);
+        if pin.out.id.is_none() || !pin.out.cached || stays || elsewhere {
             continue;
         }
         groups
@@ -61,24 +62,18 @@ pub(super) fn by_remote<'a>(
 /// What objects are for, to name them in messages.
 pub(super) type Names = BTreeMap<ObjectId, String>;
 
-/// The objects that tracked paths need. Manifests that the cache lacks are left as they are.
+/// The objects that tracked paths need: manifests and files. Manifests that the cache lacks are left as they are.
 pub(super) fn needed(
     repository: &Repository,
     pins: &[&Tracked],
-) -> Result<(Names, Names, Names), VersioningError> {
+) -> Result<(Names, Names), VersioningError> {
     let mut manifests = Names::new();
     let mut files = Names::new();
-    let mut optional = Names::new();
     for pin in pins {
         let Some(id) = pin.out.id else { continue };
         let name = repository.inside(&pin.out.full)?;
         if !id.dir {
-            let names = if pin.is_optional() {
-                &mut optional
-            } else {
-                &mut files
-            };
-            names.insert(id, name);
+            files.insert(id, name);
             continue;
         }
         manifests.insert(id, format!("{name}/"));
@@ -101,14 +96,7 @@ pub(super) fn needed(
             }
         }
     }
-    optional.retain(|id, _| !files.contains_key(id));
-    Ok((manifests, files, optional))
-}
-
-fn split(names: Names, optional: &BTreeSet<ObjectId>) -> (Names, Names) {
-    names
-        .into_iter()
-        .partition(|(id, _)| !optional.contains(id))
+    Ok((manifests, files))
 }
 
 /// Moves objects, several at once. One that fails doesn't end the others; gives what they failed with.
@@ -166,7 +154,7 @@ pub fn cloud_status(
 ) -> Result<BTreeMap<String, &'static str>, VersioningError> {
     let mut status = BTreeMap::new();
     for (remote, pins) in by_remote(repository, tracked, options, true)? {
-        let (manifests, files, _) = needed(repository, &pins)?;
+        let (manifests, files) = needed(repository, &pins)?;
         let names: Names = manifests
             .into_iter()
             .map(|(id, name)| (id, name.trim_end_matches('/').to_string()))

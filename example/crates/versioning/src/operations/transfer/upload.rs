@@ -5,19 +5,18 @@ use std::path::Path;
 
 use mlops_disk::{Batch, Existing};
 
-use super::{BATCH_FILES, Names, TransferOptions, by_remote, done, each, needed, split};
+use super::{BATCH_FILES, Names, TransferOptions, by_remote, done, each, needed};
 use crate::cache::PROTECTED;
-use crate::hash::{Checksum, HashKind, ObjectId, hash_file};
 use crate::progress::{Progress, Report};
 use crate::remote::Remote;
-use crate::tracked::Tracked;
 use crate::{Repository, VersioningError};
+use mlops_repository::{Checksum, HashKind, ObjectId, Tracked, hash_file};
 
 /// Sends what tracked paths need and a remote lacks. Gives the number of objects that went.
 ///
 /// # Errors
-/// [`VersioningError::Missing`] if the cache lacks some of it too, [`VersioningError::Transfer`] if some
-/// failed; what went is kept, and no manifest went whose files didn't.
+/// [`VersioningError::Missing`] if the cache lacks some of it too, after all else went,
+/// [`VersioningError::Transfer`] if some failed; no manifest goes whose files aren't there.
 pub fn push(
     repository: &Repository,
     tracked: &[Tracked],
@@ -25,36 +24,55 @@ pub fn push(
     report: Report<'_>,
 ) -> Result<usize, VersioningError> {
     let mut count = 0;
+    let mut missing = Vec::new();
     for (remote, pins) in by_remote(repository, tracked, options, true)? {
-        let (manifests, mut files, optional) = needed(repository, &pins)?;
-        let at_hand: Vec<ObjectId> = optional.keys().copied().collect();
-        let there = repository.cache().has_each(&at_hand);
-        let known = at_hand.iter().zip(there).filter(|(_, there)| *there);
-        files.extend(known.map(|(id, _)| (*id, optional[id].clone())));
-        let optional: BTreeSet<ObjectId> = pins
-            .iter()
-            .filter(|pin| pin.is_optional())
-            .filter_map(|pin| pin.out.id)
-            .filter(|id| !repository.cache().has(id))
-            .collect();
-        let (manifests, _) = split(manifests, &optional);
-        // A manifest that is there promises that its files are.
-        count += push_objects(repository, &remote, &files, report)?;
-        count += push_objects(repository, &remote, &manifests, report)?;
+        let (mut manifests, files) = needed(repository, &pins)?;
+        let (sent, absent) = push_objects(repository, &remote, &files, report)?;
+        if !absent.is_empty() {
+            // A manifest that is there promises that its files are.
+            let lacks = |id: &ObjectId| -> Result<bool, VersioningError> {
+                let cache = repository.cache();
+                Ok(cache.has(id)
+                    && cache
+                        .manifest(id)?
+                        .entries()
+                        .iter()
+                        .any(|entry| absent.contains(&ObjectId::file(id.kind, entry.checksum))))
+            };
+            for id in manifests.keys().copied().collect::<Vec<_>>() {
+                if lacks(&id)? {
+                    manifests.remove(&id);
+                }
+            }
+        }
+        let (folders, gone) = push_objects(repository, &remote, &manifests, report)?;
+        count += sent + folders;
+        let place = format!("remote {}, {}", remote.name(), remote.bucket().url());
+        let names = absent.iter().map(|id| &files[id]);
+        let names = names.chain(gone.iter().map(|id| &manifests[id]));
+        missing.extend(names.map(|name| format!("{} ({place})", name.trim_end_matches('/'))));
     }
-    Ok(count)
+    if missing.is_empty() {
+        return Ok(count);
+    }
+    Err(VersioningError::Missing {
+        objects: missing,
+        place: "the cache and not in its remote".into(),
+        advice: "run `push` where the data is; all else is pushed",
+    })
 }
 
-/// Sends objects, those that are there in their full size left out.
+/// Sends objects, those that are there in their full size left out. Gives how many went, and those that are neither
+/// here nor there.
 fn push_objects(
     repository: &Repository,
     remote: &Remote,
     names: &Names,
     report: Report<'_>,
-) -> Result<usize, VersioningError> {
+) -> Result<(usize, BTreeSet<ObjectId>), VersioningError> {
     let ids: Vec<ObjectId> = names.keys().copied().collect();
     let mut going = Vec::new();
-    let mut absent = Vec::new();
+    let mut absent = BTreeSet::new();
     let mut bytes = 0;
     for (id, there) in ids.iter().zip(remote.sizes(&ids)?) {
         let path = repository.cache().path(id);
@@ -65,7 +83,7 @@ fn push_objects(
             }
             (Ok(_), _) | (Err(_), Some(_)) => {}
             (Err(error), None) if error.kind() == std::io::ErrorKind::NotFound => {
-                absent.push(names[id].clone());
+                absent.insert(*id);
             }
             (Err(error), None) => return Err(VersioningError::io(path)(error)),
         }
@@ -78,18 +96,7 @@ fn push_objects(
         });
         upload(repository, remote, &going, report)?;
     }
-    if absent.is_empty() {
-        Ok(going.len())
-    } else {
-        Err(VersioningError::Missing {
-            objects: absent,
-            place: format!(
-                "the cache and not in the remote {} ({})",
-                remote.name(),
-                remote.bucket().url()
-            ),
-        })
-    }
+    Ok((going.len(), absent))
 }
 
 /// Uploads objects side by side, and checks that what arrived is what was sent.
