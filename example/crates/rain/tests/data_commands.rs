@@ -132,6 +132,23 @@ fn what_cannot_be_pulled_is_named_and_pull_is_no_advice() {
 }
 
 #[test]
+fn a_folder_whose_list_is_not_here_is_listed_as_one() {
+    let folder = repository();
+    let path = folder.path();
+    fs::create_dir(path.join("d")).unwrap();
+    fs::write(path.join("d/x"), "x").unwrap();
+    fs::write(path.join("f"), "x").unwrap();
+    printed(path, &["add", "--quiet", "d", "f"]);
+    assert_eq!(printed(path, &["list", "--recursive"]), "d/x\nf\n");
+    fs::remove_dir_all(path.join(".dvc/cache")).unwrap();
+    let output = rain(path).args(["list", "--recursive"]).assert().success();
+    let output = output.get_output();
+    assert_eq!(output.stdout, b"d\nf\n");
+    let warned = String::from_utf8_lossy(&output.stderr);
+    assert!(warned.contains("`fetch` brings it"), "{warned}");
+}
+
+#[test]
 fn options_of_gc_mean_what_they_mean_in_dvc_or_are_refused() {
     let folder = repository();
     let path = folder.path();

@@ -24,10 +24,11 @@ pub struct Listed {
     pub path: PathBuf,
 }
 
-/// Lists tracked paths; with `recursive` the files of folders instead of the folders.
+/// Lists tracked paths; with `recursive` the files of folders instead of the folders, but for folders whose manifest
+/// isn't in the cache.
 ///
 /// # Errors
-/// If a folder's manifest isn't in the cache.
+/// If a part of such a folder is asked for, or a manifest is corrupt.
 pub fn list(
     repository: &Repository,
     tracked: &[Tracked],
@@ -52,7 +53,14 @@ pub fn list(
             continue;
         };
         let part = pin.part.as_deref().unwrap_or_default();
-        for entry in repository.cache().manifest(&id)?.entries() {
+        let manifest = match repository.cache().manifest(&id) {
+            Err(VersioningError::Missing { .. }) if pin.part.is_none() => {
+                listed.push(whole);
+                continue;
+            }
+            manifest => manifest?,
+        };
+        for entry in manifest.entries() {
             let rest = entry.path.strip_prefix(part);
             if part.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             {
