@@ -83,6 +83,11 @@ fn commit_stage(
     stage
         .check_supported()
         .map_err(|error| missing(error.to_string()))?;
+    // What a frozen stage reads doesn't make it run, but is noted.
+    let stage = &Stage {
+        frozen: false,
+        ..stage.clone()
+    };
     let locked = lock.stage(&stage.name)?;
     let status = status::status(workspace, stage, locked.as_ref())?;
     if status.is_unchanged() {
@@ -105,11 +110,7 @@ fn commit_stage(
             repository.check_own_content(path)?;
         }
     }
-    let inputs = match &locked {
-        // Nobody looks at what a frozen stage reads.
-        Some(locked) if stage.frozen => locked.clone(),
-        locked => status::inputs(workspace, stage, locked.as_ref())?,
-    };
+    let inputs = status::inputs(workspace, stage, locked.as_ref())?;
     let reasons = to_confirm(&status, locked.is_none());
     if !reasons.is_empty() && !confirm(&stage.address(), &reasons)? {
         return Err(missing(
@@ -223,6 +224,18 @@ mod tests {
         assert_eq!(place.commit(&["s"], true).unwrap().stages, ["s"]);
         assert!(place.changed().is_empty());
         assert!(place.commit(&["s"], true).unwrap().stages.is_empty());
+    }
+
+    #[test]
+    fn a_frozen_stage_is_committed_with_what_it_reads() {
+        let place = Place::new();
+        place.commit(&["s"], true).unwrap();
+        let frozen = STAGES.replace("s: {cmd: sh run.sh,", "s: {cmd: sh run.sh, frozen: true,");
+        place.write("dvc.yaml", &frozen);
+        place.write("params.yaml", "lr: 2\n");
+        assert_eq!(place.commit(&["s"], true).unwrap().stages, ["s"]);
+        let lock = std::fs::read_to_string(place.folder.path().join("dvc.lock")).unwrap();
+        assert!(lock.contains("lr: 2"), "{lock}");
     }
 
     #[test]
