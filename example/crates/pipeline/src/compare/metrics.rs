@@ -175,6 +175,7 @@ impl Metrics {
             .iter()
             .map(|metrics| {
                 let mut files = Map::new();
+                let mut whole = None;
                 for (path, value) in &metrics.files {
                     let mut data = Map::new();
                     data.insert("data", value.clone());
@@ -185,15 +186,19 @@ impl Metrics {
                         .into_iter()
                         .collect();
                     let entry: Map = [("error", error)].into_iter().collect();
-                    files.insert(posix_path::relative(path, folder), entry);
+                    // A commit that can't be read has an error in place of its data.
+                    match path.is_empty() {
+                        true => whole = Some(entry),
+                        false => files.insert(posix_path::relative(path, folder), entry),
+                    }
                 }
                 let name = if one && metrics.state == "workspace" {
                     ""
                 } else {
                     &metrics.state
                 };
-                let data: Map = [("data", files)].into_iter().collect();
-                (name.to_owned(), data)
+                let data = || [("data", files)].into_iter().collect();
+                (name.to_owned(), whole.unwrap_or_else(data))
             })
             .collect();
         python_json::dumps(&Value::Map(all))

@@ -71,14 +71,11 @@ pub(in crate::compare) fn wanted(state: &State<'_>) -> Result<Vec<Wanted>> {
 /// What an entry at the top of a file of stages asks for. Where it is a folder, that is a plot for each file in it.
 fn of_top(state: &State<'_>, id: &str, props: &Map, folder: &str) -> Result<Vec<Wanted>> {
     let has_sources = matches!(props.get("y"), Some(node) if node.value.as_map().is_some());
-    let path = mlops_repository::posix_path::join(folder, id);
     if has_sources {
         return Ok(vec![top(id, props, folder)]);
     }
-    let files = state.files(&path)?;
-    if files == [path] {
-        return Ok(vec![top(id, props, folder)]);
-    }
+    let files = state.files(&mlops_repository::posix_path::join(folder, id))?;
+    // A file is called by its path from the root, wherever the file of stages lies.
     Ok(files.iter().map(|file| top(file, props, "")).collect())
 }
 
@@ -156,16 +153,31 @@ impl Wanted {
             .or_else(|| self.x_of.values().next().filter(|_| self.x_of.len() == 1))
     }
 
-    pub fn plot(&self, series: Series) -> Plot {
+    pub fn plot(&self, mut series: Series) -> Plot {
         let x = self.files.first().and_then(|(file, _)| self.x_of(file));
         let columns: BTreeSet<&String> =
             self.files.iter().flat_map(|(_, columns)| columns).collect();
         let y: Vec<&str> = columns.into_iter().map(String::as_str).collect();
+        let (mut x_label, mut y_label) = (
+            self.x_label
+                .clone()
+                .or_else(|| x.cloned())
+                .unwrap_or_else(|| "step".into()),
+            self.y_label.clone().unwrap_or_else(|| y.join(", ")),
+        );
+        let template = self.template.as_deref();
+        if matches!(template, Some("bar_horizontal" | "bar_horizontal_sorted")) {
+            // DVC's bars lie: x is how long they are, y what they are called.
+            for (x, y) in &mut series.rows {
+                std::mem::swap(x, y);
+            }
+            std::mem::swap(&mut x_label, &mut y_label);
+        }
         let texts = series
             .rows
             .iter()
             .any(|(x, _)| crate::compare::number(&parsed(x)).is_none());
-        let shape = match self.template.as_deref() {
+        let shape = match template {
             Some("confusion") => Shape::Confusion,
             Some("confusion_normalized") => Shape::ConfusionShares,
             Some("scatter" | "scatter_jitter") => Shape::Points,
@@ -176,12 +188,8 @@ impl Wanted {
         Plot {
             id: self.id.clone(),
             title: self.title.clone().unwrap_or_else(|| self.id.clone()),
-            x_label: self
-                .x_label
-                .clone()
-                .or_else(|| x.cloned())
-                .unwrap_or_else(|| "step".into()),
-            y_label: self.y_label.clone().unwrap_or_else(|| y.join(", ")),
+            x_label,
+            y_label,
             shape,
             series: vec![series],
         }
