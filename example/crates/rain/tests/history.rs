@@ -92,6 +92,32 @@ fn what_nobody_has_is_named_and_the_rest_comes() {
 }
 
 #[test]
+fn a_pin_that_git_has_and_ignores_is_named() {
+    let (_home, root) = repository();
+    fs::create_dir(root.join("env")).unwrap();
+    fs::write(root.join("env/a"), "2").unwrap();
+    rain(&root).args(["add", "-q", "env/a"]).assert().success();
+    fs::write(root.join(".gitignore"), "env/\n/f\n").unwrap();
+    git(&root, &["add", "-f", "env/a.dvc"]);
+    commit(&root, "two");
+    for command in [
+        &["status"][..],
+        &["push"],
+        &["gc", "--workspace", "--force"],
+    ] {
+        let text = said(&root, command, 0);
+        assert!(
+            text.contains("env/a.dvc is in Git, but ignored by") && text.contains("env/, so"),
+            "{text}"
+        );
+    }
+    fs::remove_file(root.join("env/a")).unwrap();
+    fs::write(root.join(".gitignore"), "/f\n").unwrap();
+    rain(&root).args(["checkout", "-q"]).assert().success();
+    assert!(root.join("env/a").exists());
+}
+
+#[test]
 fn a_repository_without_anything_tracked_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     rain(folder.path())

@@ -91,6 +91,27 @@ impl WorkTree {
             .map(Some)
     }
 
+    /// Files of pins and stages that Git has although its rules ignore them, each with the rule: no command reads
+    /// them, as with DVC, but `gc` keeps what they need.
+    ///
+    /// # Errors
+    /// If Git fails, or a file of rules can't be read.
+    pub fn ignored_in_git(&self) -> Result<Vec<(PathBuf, String)>> {
+        let (Some(git), Some(rules)) = (self.git(), self.git_ignore()) else {
+            return Ok(Vec::new());
+        };
+        let mut found = Vec::new();
+        for path in git.tracked(&[self.root().to_path_buf()])? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if (name == FILE || is_dvc_file(&name))
+                && let Some(rule) = rules.rule(&path, false)?
+            {
+                found.push((path, rule));
+            }
+        }
+        Ok(found)
+    }
+
     fn read_files<'f>(
         &self,
         source: &Source,

@@ -45,7 +45,7 @@ fn check_form(path: &str) -> Result<(), String> {
 }
 
 /// Whether a command may make, replace and remove what lies at a path that is seen from the repository's root, else
-/// why not: the text alone decides, [`Repository::check_removable`](crate::Repository::check_removable) looks at
+/// why not: the text alone decides, `Repository::check_removable` of `mlops_versioning` looks at
 /// the disk.
 ///
 /// # Errors

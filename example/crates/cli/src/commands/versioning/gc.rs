@@ -24,6 +24,7 @@ impl Here {
             return Err(crate::Failure::user(anyhow::anyhow!(why)));
         }
         let repository = self.repository()?;
+        self.warn_of_ignored(&repository)?;
         let options = GcOptions {
             revisions,
             projects: self.full_each(&arguments.projects),

@@ -295,9 +295,21 @@ impl Here {
         Ok(context.output.show(&json!({ "fetched": fetched }), text)?)
     }
 
+    /// Names pins and stages that nobody reads because Git ignores their files.
+    fn warn_of_ignored(&self, repository: &Repository) -> Outcome<()> {
+        for (path, rule) in repository.ignored_in_git()? {
+            tracing::warn!(
+                "{} is in Git, but ignored by {rule}, so it isn't looked at: change that rule, or move the file",
+                self.shown(&path)
+            );
+        }
+        Ok(())
+    }
+
     fn push(&self, arguments: &TransferArguments, context: &Context) -> Outcome<()> {
         let repository = self.repository()?;
         let _lock = repository.lock()?;
+        self.warn_of_ignored(&repository)?;
         let tracked = self.select_with(&repository, &arguments.targets, &arguments.revisions)?;
         let bar = Bar::new(arguments.quiet);
         let report = |progress| bar.tell(progress);
@@ -391,6 +403,11 @@ impl Here {
         let mut lines = Vec::new();
         for entry in &listed {
             let path = self.shown(&entry.path);
+            if arguments.recursive && entry.isdir {
+                tracing::warn!(
+                    "{path} is shown as one: the list of its files isn't in the cache, `fetch` brings it"
+                );
+            }
             let mut object = serde_json::to_value(entry).map_err(anyhow::Error::from)?;
             object["path"] = json!(path);
             objects.push(object);
@@ -488,6 +505,7 @@ pub(crate) fn status(arguments: &StatusArguments, context: &Context) -> Outcome<
     let here = Here::new()?;
     let repository = here.repository()?;
     let _lock = repository.lock()?;
+    here.warn_of_ignored(&repository)?;
     let shown: Shown = if arguments.cloud || arguments.remote.remote.is_some() {
         let tracked = here.select_with(&repository, &arguments.targets, &arguments.revisions)?;
         let options = arguments.remote.options();
