@@ -1,7 +1,7 @@
 """What DVC and `rain` say and do, command by command, on two copies of a repository.
 
-`Comparisons` counts what is the same and keeps what isn't with both sides. A deliberate difference is in
-`differences.py`, and is asserted as well.
+`Comparisons` counts what is the same and keeps what isn't with both sides. A deliberate difference, or one
+that waits to be mended, is in `differences.py`, and is asserted as well.
 """
 
 import json
@@ -9,7 +9,7 @@ import re
 import shutil
 
 from . import plots
-from .differences import DELIBERATE
+from .differences import DELIBERATE, OPEN
 from .sandbox import TOOLS, Repository, start
 
 RUNS = re.compile(r"^(?:Running stage|Stage|Verifying data sources in stage:) '([^']*)'(:| is cached)?", re.MULTILINE)
@@ -20,7 +20,7 @@ class Comparisons:
 
     def __init__(self, repository):
         self.repository, self.held, self.differences = repository, 0, []
-        self.rules = {what: rule for of, what, rule in DELIBERATE if of == repository}
+        self.rules = {what: rule for of, what, rule in [*DELIBERATE, *OPEN] if of == repository}
 
     def compare(self, what, sides):
         dvc, rain = sides["dvc"], sides["rain"]

@@ -54,6 +54,25 @@ def draw_bars(dvc, rain):
         rain[name]["kind"] == "bars" and [tuple(bar) for bar in rain[name]["series"]] == as_bars(dvc[name]) for name in dvc)
 
 
+def leave_out(*names):
+    """The same without these files."""
+    return lambda dvc, rain: rain == {name: value for name, value in dvc.items() if name not in names}
+
+
+def keep_more(dvc, rain):
+    """All objects that DVC keeps, and more."""
+    return dvc.keys() == rain.keys() and dvc != rain and all(set(dvc[name]) <= set(rain[name]) for name in dvc)
+
+
+def list_as_one(dvc, rain):
+    """A folder whose list isn't here stands as one in place of its files; modes aside, all else is the same."""
+    folders = [name for name, entry in rain.items() if isinstance(entry, list) and entry[0]]
+    def plain(listed):
+        return {name: [entry[0], entry[2]] for name, entry in listed.items() if isinstance(entry, list) and not entry[0]}
+    rest = {name: entry for name, entry in plain(dvc).items() if not any(name.startswith(folder + "/") for folder in folders)}
+    return bool(folders) and rest == plain(rain)
+
+
 def fail_where_dvc_warns(dvc, rain):
     return (dvc, rain) == ("ends well", "fails")
 
@@ -75,6 +94,13 @@ WORDS = "described/words.txt"
 MODELS = [f"projects/forecast/models/{place}-{size}.txt" for place in ("hobart", "perth") for size in ("small", "large")]
 INCOMPLETE = [f"cache, after {command} of an incomplete remote" for command in ("fetch", "checkout", "pull")]
 
+ONE = "rain lists a folder whose list isn't in the cache as one, and says so; DVC reads it from the remote"
+OF_GIT = "rain lists a folder with `cache: false`, too, which Git holds"
+NOT_CACHED = [
+    ("experiments", "list --recursive", ("as made", "edited")),
+    ("vineyard", "list --recursive", ("as made", "edited", "in a clone")),
+    ("vineyard", "list --rev", ("as made", "in a clone")),
+]
 REMOTE = "rain asks no remote for an answer, and says what isn't here; DVC reads it there"
 FETCH = "rain fetch fails where something is lost, as pull does; DVC only warns"
 NOT_HERE = [f"{what}, in a clone" for what in ("metrics show", "metrics diff", "metrics show --all-commits", "metrics show --all-tags",
@@ -91,8 +117,10 @@ DELIBERATE = [
     ("monorepo", "status --cloud, of an incomplete remote", Rule(OWN, fold_folders(*MODELS))),
     ("monorepo", "status --cloud, after repro", Rule(OWN, fold_folders(*MODELS))),
     *[("registry", f"list --recursive, {when}", Rule("DVC calls no file executable", mark_executable("tools/run.sh")))
-      for when in ("as made", "edited", "in a clone")],
-    ("registry", "list --rev, in a clone", Rule("DVC calls no file executable", mark_executable("tools/run.sh"))),
+      for when in ("as made", "edited")],
+    *[(repository, f"{what}, in a clone", Rule(ONE, list_as_one)) for repository in ("get-started", "experiments", "registry")
+      for what in ("list --recursive", "list --rev")],
+    *[(repository, f"{what}, {when}", Rule(OF_GIT, list_as_one)) for repository, what, whens in NOT_CACHED for when in whens],
     ("registry", "list --rev, as made", Rule("DVC calls no file executable", mark_executable("tools/run.sh"))),
     *[("vineyard", what, Rule(BARS, draw_bars)) for what in ("plots show, as made", "plots show, edited", "plots diff, as made")],
     *[("registry", what, Rule(LISTS, ignore_manifests)) for what in INCOMPLETE],
@@ -106,4 +134,13 @@ DELIBERATE = [
     ("registry", "pull --allow-missing", Rule(ALLOWED, lambda dvc, rain: (dvc, rain) == ("fails", "ends well"))),
     ("registry", "workspace, after pull --allow-missing", Rule(ALLOWED, have_more)),
     ("registry", "cache, after pull --allow-missing", Rule(LISTS, ignore_manifests)),
+]
+
+# Faults of `rain` that wait to be mended. Each is held to be just this, so that no other hides behind it.
+VARS = "params diff leaves out what a foreach takes from a file of `vars`"
+OPEN = [
+    *[("monorepo", f"params diff {what}", Rule(VARS, leave_out("shared/places.yaml")))
+      for what in ("of commits, as made", "--deps, as made", "of commits, in a clone", "--deps, in a clone")],
+    ("monorepo", "data, after gc --not-in-remote", Rule("gc --not-in-remote asks one remote, not each output's own", have_more)),
+    ("monorepo", "remotes, after gc --cloud", Rule("gc --cloud cleans one remote, not those of single outputs", keep_more)),
 ]
