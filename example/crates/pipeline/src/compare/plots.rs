@@ -77,6 +77,7 @@ pub fn plots(
                 continue;
             }
             for series in read(&state, &wanted, revision, &mut faults) {
+                let series = wanted.oriented(series);
                 let known = plots.iter_mut().find(|plot| plot.id == wanted.id);
                 match known {
                     Some(plot) => plot.series.push(series),

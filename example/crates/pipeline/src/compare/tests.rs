@@ -459,3 +459,30 @@ fn pictures_in_a_folder_of_an_output_are_those_of_each_revision() {
     assert_eq!(pictures[0].sides[0].1, b"<svg>new</svg>");
     assert_eq!(pictures[0].sides[1].1, b"<svg>old</svg>");
 }
+
+#[test]
+fn lying_bars_have_names_and_a_nested_plot_is_called_by_its_path() {
+    let (folder, repository) = repository();
+    std::fs::create_dir(folder.path().join("sub")).unwrap();
+    for (name, text) in [
+        ("sub/b.csv", "error,station\n0.5,Perth\n"),
+        (
+            "sub/dvc.yaml",
+            "plots:\n- b.csv: {template: bar_horizontal, x: error, y: station}\n",
+        ),
+    ] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let states = ["workspace".to_owned(), "workspace".to_owned()];
+    let (drawn, faults) = plots(&repository, &states, &[]).unwrap();
+    assert_eq!(faults, []);
+    let plot = drawn.iter().find(|plot| plot.id == "sub/b.csv").unwrap();
+    assert_eq!((&*plot.x_label, &*plot.y_label), ("station", "error"));
+    assert_eq!(plot.series.len(), 2);
+    for series in &plot.series {
+        assert_eq!(
+            crate::compare::table::python_text(&series.rows[0].0),
+            "Perth"
+        );
+    }
+}

@@ -153,7 +153,22 @@ impl Wanted {
             .or_else(|| self.x_of.values().next().filter(|_| self.x_of.len() == 1))
     }
 
-    pub fn plot(&self, mut series: Series) -> Plot {
+    fn has_lying_bars(&self) -> bool {
+        let template = self.template.as_deref();
+        matches!(template, Some("bar_horizontal" | "bar_horizontal_sorted"))
+    }
+
+    /// A series as it is drawn. DVC's bars may lie: x is how long they are, y what they are called.
+    pub fn oriented(&self, mut series: Series) -> Series {
+        if self.has_lying_bars() {
+            for (x, y) in &mut series.rows {
+                std::mem::swap(x, y);
+            }
+        }
+        series
+    }
+
+    pub fn plot(&self, series: Series) -> Plot {
         let x = self.files.first().and_then(|(file, _)| self.x_of(file));
         let columns: BTreeSet<&String> =
             self.files.iter().flat_map(|(_, columns)| columns).collect();
@@ -165,19 +180,14 @@ impl Wanted {
                 .unwrap_or_else(|| "step".into()),
             self.y_label.clone().unwrap_or_else(|| y.join(", ")),
         );
-        let template = self.template.as_deref();
-        if matches!(template, Some("bar_horizontal" | "bar_horizontal_sorted")) {
-            // DVC's bars lie: x is how long they are, y what they are called.
-            for (x, y) in &mut series.rows {
-                std::mem::swap(x, y);
-            }
+        if self.has_lying_bars() {
             std::mem::swap(&mut x_label, &mut y_label);
         }
         let texts = series
             .rows
             .iter()
             .any(|(x, _)| crate::compare::number(&parsed(x)).is_none());
-        let shape = match template {
+        let shape = match self.template.as_deref() {
             Some("confusion") => Shape::Confusion,
             Some("confusion_normalized") => Shape::ConfusionShares,
             Some("scatter" | "scatter_jitter") => Shape::Points,
