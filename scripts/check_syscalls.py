@@ -7,7 +7,7 @@ Each command that writes runs in a scratch repository. Of its own system calls (
 stage's commands) this must hold:
 
 - Whatever changes a file or folder is done between two crash points, which are passed in `mlops_disk`
-  only: the crash matrix kills there, so nothing escapes it. (The log of a stage is no data.)
+  only: the crash matrix kills there, so nothing escapes it. (The log of a stage is no data, nor is the number of its processes.)
 - It changes what the command is there to change, and nothing else.
 - What takes a name was flushed before (fsync; syncfs for many at once) and not written to since.
 - A folder in which a name was given is flushed after that. (Not in .dvc/tmp: what lies there is made again.)
@@ -178,8 +178,8 @@ class Check:
 
     def is_allowed(self, call, path):
         below = path.removeprefix(f"{self.home}/")
-        is_log = re.fullmatch(r"project/\.dvc/tmp/repro/[^/]+\.log", below)
-        if not is_log and not self.inside.get(call.thread, False):
+        is_note = re.fullmatch(r"project/\.dvc/tmp/repro/[^/]+\.(log|running)", below)
+        if not is_note and not self.inside.get(call.thread, False):
             self.fault(call.line, f"{call.name} of {path}: not between two crash points")
         if not any(re.match(place, below) for place in self.places):
             self.fault(call.line, f"{call.name} of {path}: this command should not change it")
