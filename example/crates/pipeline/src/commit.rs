@@ -133,9 +133,11 @@ fn commit_stage(
             hidden.push(path.clone());
         }
     }
-    repository.keep_out_of_git(&hidden)?;
+    let mut changed = repository.keep_out_of_git(&hidden)?;
     lock.set(&stage.name, &LockedStage { outs, ..inputs }, rank);
     lock.write(repository.root())?;
+    changed.push(repository.root().join(&lock.file));
+    repository.autostage(&changed)?;
     Ok(true)
 }
 
@@ -224,6 +226,22 @@ mod tests {
         assert_eq!(place.commit(&["s"], true).unwrap().stages, ["s"]);
         assert!(place.changed().is_empty());
         assert!(place.commit(&["s"], true).unwrap().stages.is_empty());
+    }
+
+    #[test]
+    fn with_autostage_what_was_written_is_in_gits_index() {
+        let place = Place::new();
+        let root = place.repository.root().to_path_buf();
+        mlops_repository::git(&root, &["init", "-q"]).unwrap();
+        place.write(".dvc/config", "[core]\n    autostage = true\n");
+        let repository = Repository::open(&root).unwrap();
+        let place = Place {
+            repository,
+            ..place
+        };
+        place.commit(&["s"], true).unwrap();
+        let staged = mlops_repository::git(&root, &["ls-files"]).unwrap();
+        assert_eq!(String::from_utf8_lossy(&staged), ".gitignore\ndvc.lock\n");
     }
 
     #[test]
