@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::{RepositoryError, Result};
+use crate::source::LARGEST;
 
 /// Reads objects of a Git repository by their ids. Git is started when the first is asked for.
 #[derive(Debug)]
@@ -82,6 +83,10 @@ impl Process {
         let length: u64 = length
             .and_then(|length| length.parse().ok())
             .ok_or(io::ErrorKind::NotFound)?;
+        if length > LARGEST {
+            let message = format!("it has {length} bytes, more than the {LARGEST} that are read");
+            return Err(io::Error::other(message));
+        }
         let mut content = Vec::new();
         self.output
             .by_ref()

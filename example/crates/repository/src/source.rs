@@ -10,7 +10,7 @@ use crate::git::Git;
 use crate::posix_path;
 
 /// What a file of metrics, plots or parameters may have at most, in bytes: 1 GiB.
-const LARGEST: u64 = 1 << 30;
+pub(crate) const LARGEST: u64 = 1 << 30;
 
 /// The files of a repository at one state.
 #[derive(Debug, Clone)]
