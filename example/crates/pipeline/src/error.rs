@@ -1,3 +1,5 @@
+//! What can go wrong with a pipeline.
+
 use std::path::PathBuf;
 
 use mlops_disk::DiskError;

@@ -137,8 +137,8 @@ fn a_log_of_another_search_is_refused_with_what_differs() {
     let folder = tunable();
     let path = folder.path();
     text_of(path, &["tune", "--trials", "2"]);
-    insta::assert_snapshot!(refused(path, &["tune", "--trials", "2", "--set", "seed=1"]), @"error: out/tune/trials.jsonl holds trials of another search: params.seed was 42 and is 1. Give another --out, or remove the file to begin anew");
-    insta::assert_snapshot!(refused(path, &["tune", "--trials", "2", "--sampler", "random"]), @r#"error: out/tune/trials.jsonl holds trials of another search: tune.sampler was "tpe" and is "random". Give another --out, or remove the file to begin anew"#);
+    insta::assert_snapshot!(refused(path, &["tune", "--trials", "2", "--set", "seed=1"]), @"error: out/tune/trials.jsonl holds trials of another search: params.seed was 42 and is 1. Give another --out, or remove the file to start over");
+    insta::assert_snapshot!(refused(path, &["tune", "--trials", "2", "--sampler", "random"]), @r#"error: out/tune/trials.jsonl holds trials of another search: tune.sampler was "tpe" and is "random". Give another --out, or remove the file to start over"#);
     let table = std::fs::read_to_string(path.join(TABLE)).unwrap();
     let shorter = &table[..table.trim_end().rfind('\n').unwrap() + 1];
     std::fs::write(path.join(TABLE), shorter).unwrap();

@@ -1,3 +1,5 @@
+//! What can go wrong with versions of data.
+
 use std::path::{Path, PathBuf};
 
 use mlops_disk::DiskError;

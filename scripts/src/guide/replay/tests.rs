@@ -1,3 +1,5 @@
+//! Recordings are read, typed and compared as they should be.
+
 use super::*;
 use crate::guide::testing::write;
 

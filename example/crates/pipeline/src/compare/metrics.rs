@@ -1,3 +1,5 @@
+//! Metrics of commits, shown and compared.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use mlops_disk::printable;

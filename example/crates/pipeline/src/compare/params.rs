@@ -1,3 +1,5 @@
+//! Parameters of commits, compared.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use mlops_repository::params::{DEFAULT_FILE, select};

@@ -1,3 +1,5 @@
+//! Comparisons of commits, beside what DVC printed for them.
+
 use mlops_repository::yaml;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What runs, in which order, and what is left when it fails.
+
 mod outputs;
 mod remote;
 mod together;

@@ -1,3 +1,5 @@
+//! Generated weather is the same for the same seed, and looks like weather.
+
 use mlops_data::Values;
 
 use super::*;

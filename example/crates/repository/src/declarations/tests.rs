@@ -1,3 +1,5 @@
+//! The one list of outputs, in the working tree and in commits.
+
 use std::fs;
 use std::path::PathBuf;
 

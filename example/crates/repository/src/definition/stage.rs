@@ -1,3 +1,5 @@
+//! A stage with all its references put in, read from the map in `dvc.yaml`.
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;

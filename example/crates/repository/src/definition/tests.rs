@@ -1,3 +1,5 @@
+//! What a `dvc.yaml` may say, and how each mistake in it is named.
+
 use proptest::prelude::*;
 
 use crate::yaml;

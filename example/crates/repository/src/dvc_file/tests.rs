@@ -1,3 +1,5 @@
+//! `.dvc` files are read and written as DVC does it, comments included.
+
 use super::*;
 
 const ROOT: &str = "/r";

@@ -1,3 +1,5 @@
+//! References become the values that DVC puts in for them.
+
 use proptest::prelude::*;
 
 use crate::yaml::{self, Node, Value};

@@ -1,3 +1,5 @@
+//! The values that references can name, and which file each came from.
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;

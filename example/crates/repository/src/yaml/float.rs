@@ -1,3 +1,5 @@
+//! Floating-point numbers as Python prints them.
+
 /// A number as Python writes it: the fewest digits that read back as the same number, an
 /// exponent from 1e16 up and below 1e-4, always a `.0` or an exponent (`1.0`, `1e-05`, `1e+16`).
 ///

@@ -1,3 +1,5 @@
+//! Text to values, each with its line.
+
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 

@@ -1,3 +1,5 @@
+//! YAML is read and written as DVC's library does it.
+
 use proptest::prelude::*;
 
 use super::*;

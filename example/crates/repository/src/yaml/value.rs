@@ -1,3 +1,5 @@
+//! Values of YAML, equal where Python calls them equal.
+
 /// A value and where it stands.
 #[derive(Debug, Clone)]
 pub struct Node {

@@ -106,7 +106,7 @@ fn same(path: &Path, found: &Value, wanted: &Value) -> Outcome<()> {
 
 fn of_another(path: &Path, why: &str) -> Failure {
     Failure::user(anyhow::anyhow!(
-        "{} holds trials of another search: {why}. Give another --out, or remove the file to begin anew",
+        "{} holds trials of another search: {why}. Give another --out, or remove the file to start over",
         path.display()
     ))
 }

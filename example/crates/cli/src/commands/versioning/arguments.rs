@@ -97,7 +97,7 @@ pub(crate) struct InitArguments {
     /// The folder lies within a working copy of Git, not at its top
     #[arg(long)]
     pub subdir: bool,
-    /// Begin again where a repository is: all of .dvc is made anew but the cache
+    /// Start over in an existing repository: all of .dvc is replaced, but the cache is kept
     #[arg(short, long)]
     pub force: bool,
     /// Print nothing

@@ -1,3 +1,5 @@
+//! What the leaderboard says of trials, for people and for programs.
+
 use super::super::{EarlyStop, Sampler};
 use super::*;
 
